@@ -1,0 +1,254 @@
+//! What a gateway must see of an OpenAI request body, and edits that leave every other byte alone.
+//!
+//! [`Body::parse`] finds where the members lie that Tollgate reads, and keeps the client's bytes.
+//! An [`Edit`] replaces one span; unknown members, their order, white space and the spelling of
+//! numbers reach the provider as the client wrote them. No tree of the body is ever built.
+//!
+//! What two parsers could read differently is refused instead of guessed: a member that stands
+//! twice, or is spelled with other letters or escapes (`"Model"`, `"\u006dodel"`) than its name.
+
+mod edit;
+mod endpoint;
+mod read;
+mod text;
+
+pub use edit::Edit;
+pub use endpoint::Endpoint;
+pub use text::Text;
+
+use crate::reply::Reply;
+use read::{Found, Span};
+use std::borrow::Cow;
+
+/// The members of a body that Tollgate reads; no other spelling of these names is accepted.
+const MEMBERS: [&str; 9] = [
+    "model",
+    "messages",
+    "input",
+    "prompt",
+    "instructions",
+    "suffix",
+    "stream",
+    "stream_options",
+    "n",
+];
+
+/// A request body that cannot be read in only one way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Malformed {
+    /// The member at fault, as in `messages[2].content`; `None` when it is the body as a whole.
+    pub member: Option<String>,
+    /// What was found and what is expected; holds nothing of the body's contents.
+    pub message: String,
+}
+
+impl Malformed {
+    pub(crate) fn whole(message: impl Into<String>) -> Self {
+        Self {
+            member: None,
+            message: message.into(),
+        }
+    }
+
+    pub(crate) fn at(member: impl Into<String>, message: impl AsRef<str>) -> Self {
+        let member = member.into();
+        let message = format!("`{member}` {}", message.as_ref());
+        Self {
+            member: Some(member),
+            message,
+        }
+    }
+}
+
+impl From<Malformed> for Reply {
+    fn from(it: Malformed) -> Self {
+        let reply = Reply::invalid(it.message);
+        match it.member {
+            Some(member) => reply.about(member),
+            None => reply,
+        }
+    }
+}
+
+/// A view of a request body; see the module's page.
+#[derive(Debug, Clone)]
+pub struct Body<'a> {
+    found: Found<'a>,
+    model: Option<Cow<'a, str>>,
+    stream: bool,
+}
+
+/// One element of `messages`.
+#[derive(Debug, Clone)]
+pub struct Message<'a> {
+    /// Its place in `messages`.
+    pub index: usize,
+    /// Its `role`; empty when it has none.
+    pub role: Cow<'a, str>,
+    /// Its own bytes.
+    pub raw: &'a str,
+    content: Option<&'a str>,
+}
+
+impl Message<'_> {
+    /// Whether it instructs the model on the application's behalf (`system`, `developer`).
+    #[must_use]
+    pub fn instructs(&self) -> bool {
+        self.role == "system" || self.role == "developer"
+    }
+}
+
+impl<'a> Body<'a> {
+    /// Reads a body in one pass.
+    ///
+    /// # Errors
+    /// When it is not one JSON object in UTF-8, when a member that Tollgate reads stands there twice
+    /// or in another spelling, or when `model` is no string, `messages` no array of objects,
+    /// `stream` no boolean.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
+        let found = read::top_level(bytes)?;
+        let model = match found.member("model") {
+            Some(raw) => Some(read::string(raw).map_err(|wrong| Malformed::at("model", wrong))?),
+            None => None,
+        };
+        let stream = match found.member("stream") {
+            None | Some("null" | "false") => false,
+            Some("true") => true,
+            Some(_) => return Err(Malformed::at("stream", "is no boolean")),
+        };
+        Ok(Self {
+            found,
+            model,
+            stream,
+        })
+    }
+
+    /// The model's name, if the body has one.
+    #[must_use]
+    pub fn model(&self) -> Option<&str> {
+        self.model.as_deref()
+    }
+
+    /// Whether the client asked for a stream.
+    #[must_use]
+    pub fn stream(&self) -> bool {
+        self.stream
+    }
+
+    /// Whether there is a `messages` member.
+    #[must_use]
+    pub fn has_messages(&self) -> bool {
+        self.found.messages.is_some()
+    }
+
+    /// The raw JSON of a member that Tollgate reads; `None` for every other name.
+    #[must_use]
+    pub fn member(&self, name: &str) -> Option<&'a str> {
+        self.found.member(name)
+    }
+
+    /// The messages, each read as far as its role and content.
+    ///
+    /// # Errors
+    /// When a `role` or `content` stands twice or in another spelling, or a `role` is no string.
+    pub fn messages(&self) -> Result<Vec<Message<'a>>, Malformed> {
+        let spans = self
+            .found
+            .messages
+            .as_ref()
+            .map(|it| it.elements.as_slice())
+            .unwrap_or_default();
+        spans
+            .iter()
+            .enumerate()
+            .map(|(index, span)| self.message(index, span))
+            .collect()
+    }
+
+    fn message(&self, index: usize, span: &Span) -> Result<Message<'a>, Malformed> {
+        let raw = self.found.slice(span);
+        let (mut role, mut content) = (Cow::Borrowed(""), None);
+        let inside = |wrong: Malformed| wrong.inside(&format!("messages[{index}]"));
+        read::object(raw, &["role", "content"], |name, value| {
+            match name {
+                "role" => {
+                    role = read::string(value).map_err(|wrong| Malformed::at("role", wrong))?
+                }
+                _ => content = Some(value),
+            }
+            Ok(())
+        })
+        .map_err(inside)?;
+        Ok(Message {
+            index,
+            role,
+            raw,
+            content,
+        })
+    }
+
+    /// Every text that the model would read, with its place.
+    ///
+    /// That is: string contents and text and refusal parts of `messages`; `instructions`, `input`,
+    /// `prompt`, `suffix`, also as arrays of strings or of items with contents of their own.
+    /// Not read: tool definitions and the arguments of tool calls.
+    ///
+    /// # Errors
+    /// When a text cannot be read in only one way, for example a `content` that stands twice.
+    pub fn texts(&self) -> Result<Vec<Text<'a>>, Malformed> {
+        text::of(self)
+    }
+
+    /// The edit that makes `name` the body's model; a body without one gets it as its first member.
+    #[must_use]
+    pub fn set_model(&self, name: &str) -> Edit {
+        let name = edit::quoted(name);
+        match self.found.span("model") {
+            Some(span) => Edit::new(span, name),
+            None if self.found.empty => Edit::insert(self.found.open, format!("\"model\":{name}")),
+            None => Edit::insert(self.found.open, format!("\"model\":{name},")),
+        }
+    }
+
+    /// The edit that puts `history` behind the leading system and developer messages and before all
+    /// others; `None` when there is nothing to insert or nowhere to insert it.
+    ///
+    /// # Errors
+    /// As [`Body::messages`].
+    pub fn insert_after_system(
+        &self,
+        history: &[&serde_json::value::RawValue],
+    ) -> Result<Option<Edit>, Malformed> {
+        let Some(list) = self.found.messages.as_ref().filter(|_| !history.is_empty()) else {
+            return Ok(None);
+        };
+        let joined = history
+            .iter()
+            .map(|it| it.get())
+            .collect::<Vec<_>>()
+            .join(",");
+        let (mut last, mut next) = (None, None);
+        for (index, span) in list.elements.iter().enumerate() {
+            if !self.message(index, span)?.instructs() {
+                next = Some(span);
+                break;
+            }
+            last = Some(span);
+        }
+        Ok(Some(match (last, next) {
+            (_, Some(span)) => Edit::insert(span.start, joined + ","),
+            (Some(span), None) => Edit::insert(span.end, format!(",{joined}")),
+            (None, None) => Edit::insert(list.open, joined),
+        }))
+    }
+
+    /// The body's bytes with the edits made. Of two edits of one span the later one stands; of two
+    /// that overlap otherwise, which no two of this module's do, the one that begins first.
+    #[must_use]
+    pub fn apply(&self, edits: impl IntoIterator<Item = Edit>) -> Vec<u8> {
+        edit::apply(self.found.text, edits)
+    }
+}
+
+#[cfg(test)]
+mod tests;

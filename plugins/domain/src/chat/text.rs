@@ -1,0 +1,151 @@
+//! The texts of a body, for those that read or mask them.
+
+use super::read::{self, Span};
+use super::{Body, Edit, Malformed, edit};
+use std::borrow::Cow;
+
+/// A text that the model would read, and where it stands.
+#[derive(Debug, Clone)]
+pub struct Text<'a> {
+    /// Where it stands, as in `messages[2].content[0].text` or `input[1]`.
+    pub place: String,
+    /// Which message it stands in; `None` outside `messages`.
+    pub message: Option<usize>,
+    /// The role of its message or item; `user` for plain inputs and prompts, `system` for instructions.
+    pub role: Cow<'a, str>,
+    /// The text itself, decoded.
+    pub text: Cow<'a, str>,
+    span: Span,
+}
+
+impl Text<'_> {
+    /// The edit that puts `text` in its place.
+    #[must_use]
+    pub fn replace(&self, text: &str) -> Edit {
+        Edit::new(self.span.clone(), edit::quoted(text))
+    }
+}
+
+/// Collects the texts of one body; `role` and `message` are those of where it stands now.
+struct Collect<'a> {
+    whole: &'a str,
+    message: Option<usize>,
+    role: Cow<'a, str>,
+    texts: Vec<Text<'a>>,
+}
+
+/// The members that hold texts outside `messages`, and the role that they speak in.
+const PLAIN: [(&str, &str); 4] = [
+    ("instructions", "system"),
+    ("input", "user"),
+    ("prompt", "user"),
+    ("suffix", "user"),
+];
+
+pub(super) fn of<'a>(body: &Body<'a>) -> Result<Vec<Text<'a>>, Malformed> {
+    let mut collect = Collect {
+        whole: body.found.text,
+        message: None,
+        role: Cow::Borrowed(""),
+        texts: Vec::new(),
+    };
+    for message in body.messages()? {
+        collect.message = Some(message.index);
+        collect.role = message.role;
+        if let Some(content) = message.content {
+            collect.content(&format!("messages[{}].content", message.index), content)?;
+        }
+    }
+    collect.message = None;
+    for (member, role) in PLAIN {
+        let Some(raw) = body.member(member) else {
+            continue;
+        };
+        collect.role = Cow::Borrowed(role);
+        match read::array(raw) {
+            None => collect.content(member, raw)?,
+            Some(items) => {
+                for (index, item) in items.into_iter().enumerate() {
+                    collect.role = Cow::Borrowed(role);
+                    collect.item(&format!("{member}[{index}]"), item)?;
+                }
+            }
+        }
+    }
+    Ok(collect.texts)
+}
+
+impl<'a> Collect<'a> {
+    /// A string is a text; an array holds parts; anything else holds no text.
+    fn content(&mut self, place: &str, raw: &'a str) -> Result<(), Malformed> {
+        if raw.starts_with('"') {
+            return self.string(place, raw);
+        }
+        for (index, part) in read::array(raw).unwrap_or_default().into_iter().enumerate() {
+            let place = format!("{place}[{index}]");
+            if part.starts_with('"') {
+                self.string(&place, part)?;
+            } else if part.starts_with('{') {
+                self.part(&place, part)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A part of a content: its `text` or `refusal`.
+    fn part(&mut self, place: &str, raw: &'a str) -> Result<(), Malformed> {
+        let mut texts = Vec::new();
+        read::object(raw, &["text", "refusal"], |name, value| {
+            texts.push((name, value));
+            Ok(())
+        })
+        .map_err(|wrong| wrong.inside(place))?;
+        for (name, value) in texts
+            .into_iter()
+            .filter(|(_, value)| value.starts_with('"'))
+        {
+            self.string(&format!("{place}.{name}"), value)?;
+        }
+        Ok(())
+    }
+
+    /// An element of `input` or `prompt`: a string, or (Responses API) an item with a content.
+    fn item(&mut self, place: &str, raw: &'a str) -> Result<(), Malformed> {
+        if raw.starts_with('"') {
+            return self.string(place, raw);
+        }
+        if !raw.starts_with('{') {
+            return Ok(());
+        }
+        let mut contents = Vec::new();
+        read::object(
+            raw,
+            &["role", "content", "text", "output"],
+            |name, value| {
+                if name == "role" {
+                    self.role = read::string(value).map_err(|wrong| Malformed::at(name, wrong))?;
+                } else {
+                    contents.push((name, value));
+                }
+                Ok(())
+            },
+        )
+        .map_err(|wrong| wrong.inside(place))?;
+        for (name, value) in contents {
+            self.content(&format!("{place}.{name}"), value)?;
+        }
+        Ok(())
+    }
+
+    fn string(&mut self, place: &str, raw: &'a str) -> Result<(), Malformed> {
+        let text = read::string(raw).map_err(|wrong| Malformed::at(place, wrong))?;
+        self.texts.push(Text {
+            place: place.to_owned(),
+            message: self.message,
+            role: self.role.clone(),
+            text,
+            span: read::span_of(self.whole, raw),
+        });
+        Ok(())
+    }
+}
