@@ -138,7 +138,12 @@ fn plain(body: &[u8], ended: bool) -> Answer {
     // Some providers leave the reason out of a plain answer; a whole body is a whole message.
     let complete = ended && finish_reason.as_deref() != Some("error");
     let message = complete.then(|| choice.message.get().to_owned());
-    Answer { message, complete, finish_reason, model }
+    Answer {
+        message,
+        complete,
+        finish_reason,
+        model,
+    }
 }
 
 #[cfg(test)]

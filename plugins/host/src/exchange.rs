@@ -1,0 +1,400 @@
+//! One exchange: turns the host's callbacks into the few that a filter sees, in one shape on Envoy
+//! and Kong.
+//!
+//! Envoy hands a body over in pieces while headers are paused, Kong whole after they were let go;
+//! Envoy resumes a request when told, Kong by itself; Kong does not say where a response ends.
+
+use crate::{
+    abi::{self, Buffer},
+    contexts::{self, Owner},
+    head::{RequestHead, ResponseHead},
+    kind::{Kind, kind},
+    plugin::{Answer, Chunk, Edit, Next, NoAnswer, Stream, Watch},
+};
+use domain::reply::Reply;
+
+/// What the host is to do with what it just showed, by its number in the ABI.
+#[repr(u32)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Action {
+    Continue = 0,
+    Pause = 1,
+}
+
+/// Which message of the exchange a callback is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Request,
+    Response,
+}
+
+/// An exchange without the type of its filter.
+pub(crate) trait Turn {
+    fn headers(&mut self, direction: Direction, count: usize, end: bool) -> Action;
+    fn body(&mut self, direction: Direction, size: usize, end: bool) -> Action;
+    fn trailers(&mut self, direction: Direction) -> Action;
+    fn answered(&mut self, answer: Result<Answer, NoAnswer>) -> Action;
+    fn log(&mut self);
+}
+
+/// Kong shows a filter the first 100 headers only, so more of them could hide one that matters.
+const MAX_HEADERS: usize = 90;
+
+/// How many call-outs one request may make, so that a filter which keeps asking comes to an end.
+const MAX_CALLS: u32 = 8;
+
+/// Where the request is.
+enum Request {
+    /// Its headers are held. A call-out is under way; the body, of which `seen` bytes are here,
+    /// waits at the proxy, and is `whole` or not.
+    Calling { seen: usize, whole: bool },
+    /// Its headers are held. The filter waits for the whole body, of which `seen` bytes are here.
+    Reading { seen: usize },
+    /// It went on, or has not come.
+    Free,
+    /// The filter answered it.
+    Answered,
+}
+
+/// Where the response is.
+enum Response {
+    /// The filter follows it. Of `length` bytes, where the host does not tell the end, `seen` have passed.
+    Watched {
+        edit: bool,
+        seen: u64,
+        length: Option<u64>,
+    },
+    /// It has not come, has ended, or is none of the filter's business.
+    Free,
+}
+
+/// One exchange, and the filter's state in it.
+pub(crate) struct Exchange<S> {
+    id: u32,
+    stream: S,
+    request: Request,
+    response: Response,
+    calls: u32,
+    logged: bool,
+}
+
+impl<S: Stream> Exchange<S> {
+    pub(crate) fn new(id: u32, stream: S) -> Self {
+        let (request, response) = (Request::Free, Response::Free);
+        Self {
+            id,
+            stream,
+            request,
+            response,
+            calls: 0,
+            logged: false,
+        }
+    }
+
+    /// Does what the filter wants after a look at the head. `whole` is the body's size, if all of it is here.
+    fn follow(
+        &mut self,
+        mut next: Next,
+        head: &mut RequestHead,
+        seen: usize,
+        whole: bool,
+    ) -> Action {
+        loop {
+            let call = match next {
+                Next::Pass => return self.release(),
+                Next::Reply(reply) => return self.answer(&reply),
+                Next::Body if whole => return self.read_body(head, seen),
+                Next::Body => {
+                    self.request = Request::Reading { seen };
+                    // Kong reads the body only after the headers were let go, and keeps them changeable.
+                    return if kind() == Kind::Kong {
+                        Action::Continue
+                    } else {
+                        Action::Pause
+                    };
+                }
+                Next::Call(call) => call,
+            };
+            self.calls = self.calls.saturating_add(1);
+            if self.calls > MAX_CALLS {
+                return self.answer(&Reply::new(
+                    500,
+                    "internal_error",
+                    "too many questions for one request",
+                ));
+            }
+            match contexts::call(Owner::Exchange(self.id), &call) {
+                Ok(_) => {
+                    self.request = Request::Calling { seen, whole };
+                    return Action::Pause;
+                }
+                Err(why) => next = self.stream.call_answered(head, Err(why)),
+            }
+        }
+    }
+
+    /// Shows the filter the whole body and does what it wants with it.
+    fn read_body(&mut self, head: &mut RequestHead, size: usize) -> Action {
+        let body = match size {
+            0 => Some(Vec::new()),
+            // Kong gives none of a body that it wrote to a file.
+            _ => abi::buffer(Buffer::RequestBody, size)
+                .ok()
+                .flatten()
+                .filter(|it| it.len() >= size),
+        };
+        let Some(body) = body else {
+            let message = "the request's body is larger than this gateway's buffer";
+            return self.answer(&Reply::new(413, "request_too_large", message));
+        };
+        match self.stream.request_body(head, body) {
+            Edit::Keep => self.release(),
+            Edit::Reply(reply) => self.answer(&reply),
+            Edit::Replace(_) if size == 0 => self.release(),
+            Edit::Replace(body) => {
+                if let Err(status) = abi::replace_buffer(Buffer::RequestBody, &body) {
+                    log::error!("a body was not replaced: {status:?}");
+                    return self.answer(&Reply::new(
+                        500,
+                        "internal_error",
+                        "the request could not be changed",
+                    ));
+                }
+                if kind() == Kind::Envoy {
+                    head.set("content-length", &body.len().to_string());
+                }
+                self.release()
+            }
+        }
+    }
+
+    fn release(&mut self) -> Action {
+        self.request = Request::Free;
+        Action::Continue
+    }
+
+    fn answer(&mut self, reply: &Reply) -> Action {
+        self.request = Request::Answered;
+        send(reply);
+        Action::Pause
+    }
+
+    fn request_headers(&mut self, count: usize, end: bool) -> Action {
+        if count > MAX_HEADERS {
+            let message =
+                format!("the request has {count} headers; this gateway takes {MAX_HEADERS}");
+            return self.answer(&Reply::new(431, "invalid_request", message));
+        }
+        let mut head = RequestHead::default();
+        let next = self.stream.request_head(&mut head);
+        let whole = match &next {
+            Next::Pass | Next::Reply(_) => true,
+            Next::Body | Next::Call(_) => end || (kind() == Kind::Kong && !head.announces_body()),
+        };
+        self.follow(next, &mut head, 0, whole)
+    }
+
+    fn request_body(&mut self, size: usize, end: bool) -> Action {
+        match &mut self.request {
+            Request::Calling { seen, whole } => {
+                (*seen, *whole) = (size, end);
+                Action::Pause
+            }
+            Request::Reading { seen } if !end => {
+                *seen = size;
+                Action::Pause
+            }
+            Request::Reading { .. } => self.read_body(&mut RequestHead::default(), size),
+            Request::Free => Action::Continue,
+            Request::Answered => Action::Pause,
+        }
+    }
+
+    /// Trailers end a body that said no end itself.
+    fn request_trailers(&mut self) -> Action {
+        match self.request {
+            Request::Calling { seen, .. } | Request::Reading { seen } => {
+                self.request_body(seen, true)
+            }
+            Request::Free => Action::Continue,
+            Request::Answered => Action::Pause,
+        }
+    }
+
+    fn response_headers(&mut self, end: bool) {
+        if matches!(self.request, Request::Answered) {
+            return;
+        }
+        let mut head = ResponseHead::default();
+        let watch = self.stream.response_head(&mut head);
+        if watch == Watch::Nothing {
+            return;
+        }
+        let length = match kind() {
+            Kind::Envoy => None,
+            Kind::Kong => head
+                .headers()
+                .text("content-length")
+                .and_then(|it| it.parse().ok()),
+        };
+        let edit = watch == Watch::Edit;
+        if edit {
+            head.remove("content-length");
+        }
+        if end || length == Some(0) {
+            self.stream.response_chunk(Vec::new(), true);
+        } else {
+            self.response = Response::Watched {
+                edit,
+                seen: 0,
+                length,
+            };
+        }
+    }
+
+    fn response_body(&mut self, size: usize, end: bool) {
+        let Response::Watched { edit, seen, length } = &mut self.response else {
+            return;
+        };
+        let edit = *edit;
+        *seen = seen.saturating_add(u64::try_from(size).unwrap_or(u64::MAX));
+        let last = end || length.is_some_and(|length| *seen >= length);
+        if last {
+            self.response = Response::Free;
+        }
+        let chunk = match size {
+            0 => Vec::new(),
+            _ => abi::buffer(Buffer::ResponseBody, size)
+                .ok()
+                .flatten()
+                .unwrap_or_default(),
+        };
+        let Chunk::Replace(mut bytes) = self.stream.response_chunk(chunk, last) else {
+            return;
+        };
+        if !edit {
+            log::error!("a filter that only reads a response wanted to change it");
+            return;
+        }
+        if last && bytes.is_empty() && kind() == Kind::Kong {
+            // Kong loses the end of a response whose last piece became empty.
+            bytes.push(b'\n');
+        }
+        if let Err(status) = abi::replace_buffer(Buffer::ResponseBody, &bytes) {
+            log::error!("a piece of a response was not replaced: {status:?}");
+        }
+    }
+
+    /// Trailers end a response that said no end itself. What the filter would still add has no place.
+    fn response_trailers(&mut self) {
+        if matches!(self.response, Response::Watched { .. }) {
+            self.response = Response::Free;
+            self.stream.response_chunk(Vec::new(), true);
+        }
+    }
+}
+
+impl<S: Stream> Turn for Exchange<S> {
+    fn headers(&mut self, direction: Direction, count: usize, end: bool) -> Action {
+        match direction {
+            Direction::Request => self.request_headers(count, end),
+            Direction::Response => {
+                self.response_headers(end);
+                Action::Continue
+            }
+        }
+    }
+
+    fn body(&mut self, direction: Direction, size: usize, end: bool) -> Action {
+        match direction {
+            Direction::Request => self.request_body(size, end),
+            Direction::Response => {
+                self.response_body(size, end);
+                Action::Continue
+            }
+        }
+    }
+
+    fn trailers(&mut self, direction: Direction) -> Action {
+        match direction {
+            Direction::Request => self.request_trailers(),
+            Direction::Response => {
+                self.response_trailers();
+                Action::Continue
+            }
+        }
+    }
+
+    fn answered(&mut self, answer: Result<Answer, NoAnswer>) -> Action {
+        let Request::Calling { seen, whole } = self.request else {
+            return Action::Continue;
+        };
+        let mut head = RequestHead::default();
+        let next = self.stream.call_answered(&mut head, answer);
+        let action = self.follow(next, &mut head, seen, whole);
+        // Kong resumes by itself once the last call-out was answered.
+        if action == Action::Continue && kind() == Kind::Envoy {
+            abi::resume_request();
+        }
+        action
+    }
+
+    fn log(&mut self) {
+        if !self.logged {
+            self.logged = true;
+            self.stream.log();
+        }
+    }
+}
+
+/// An exchange that no plugin stands behind: its requests are refused.
+pub(crate) struct Refused;
+
+impl Turn for Refused {
+    fn headers(&mut self, direction: Direction, _: usize, _: bool) -> Action {
+        if direction == Direction::Request {
+            send(&Reply::new(
+                503,
+                "misconfigured",
+                "this gateway's configuration was refused; its log says why",
+            ));
+            return Action::Pause;
+        }
+        Action::Continue
+    }
+
+    fn body(&mut self, direction: Direction, _: usize, _: bool) -> Action {
+        self.trailers(direction)
+    }
+
+    fn trailers(&mut self, direction: Direction) -> Action {
+        match direction {
+            Direction::Request => Action::Pause,
+            Direction::Response => Action::Continue,
+        }
+    }
+
+    fn answered(&mut self, _: Result<Answer, NoAnswer>) -> Action {
+        Action::Continue
+    }
+
+    fn log(&mut self) {}
+}
+
+/// Answers the request in place of the upstream.
+fn send(reply: &Reply) {
+    let mut headers = vec![("content-type", "application/json")];
+    headers.extend(
+        reply
+            .headers
+            .iter()
+            .map(|(name, value)| (*name, value.as_str())),
+    );
+    if let Err(status) = abi::reply(reply.status.into(), &headers, reply.body().as_bytes()) {
+        log::error!(
+            "a reply {} {} was not sent: {status:?}",
+            reply.status,
+            reply.code
+        );
+    }
+}

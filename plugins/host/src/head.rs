@@ -1,0 +1,212 @@
+//! The head of a message, while it can still be changed.
+
+use crate::{
+    abi::{self, Map},
+    kind::{Kind, kind},
+};
+use domain::{
+    caller::{Caller, Identity, Trust},
+    headers::Headers,
+};
+use std::cell::OnceCell;
+
+/// The property that only filters can write: who calls. In Envoy it is filter state, in Kong a
+/// field of `kong.ctx.shared`.
+const CALLER: &str = "tollgate.caller";
+const CALLER_IN_KONG: [&str; 4] = ["kong", "ctx", "shared", "tollgate_caller"];
+/// Stands for "`auth` let this pass without a token"; no caller reads like it, for a caller has lines.
+const BYPASSED: &str = "-";
+
+/// A request's head. It exists only while the host holds the headers, so that no filter can change
+/// one that has left.
+#[derive(Debug, Default)]
+pub struct RequestHead {
+    headers: OnceCell<Headers>,
+}
+
+impl RequestHead {
+    /// All headers, pseudo-headers (`:path`) among them. Read from the host once.
+    #[must_use]
+    pub fn headers(&self) -> &Headers {
+        self.headers.get_or_init(|| read(Map::Request))
+    }
+
+    /// The path with the query, as it stands now; empty if it is not UTF-8.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.headers().text(":path").unwrap_or_default()
+    }
+
+    /// The method; empty if it is not UTF-8.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        self.headers().text(":method").unwrap_or_default()
+    }
+
+    /// Gives `name` this value. In Kong a second copy of the client's survives on the wire: refuse
+    /// duplicates of a header before you trust or rewrite it.
+    pub fn set(&mut self, name: &str, value: &str) {
+        write(Map::Request, name, value, self.headers.get_mut());
+    }
+
+    /// Takes `name` away. Kong can only empty it, and only the first copy: `false` when a value
+    /// of the client's survives.
+    pub fn remove(&mut self, name: &str) -> bool {
+        let copies = self.headers().all(name).count();
+        match kind() {
+            Kind::Envoy => erase(Map::Request, name, self.headers.get_mut()),
+            Kind::Kong if copies > 0 => self.set(name, ""),
+            Kind::Kong => {}
+        }
+        copies <= 1 || kind() == Kind::Envoy
+    }
+
+    /// Who calls.
+    #[must_use]
+    pub fn identity(&self, trust: Trust) -> Identity {
+        let known = match trust {
+            Trust::Headers => Caller::from_headers(self.headers()),
+            Trust::Auth => {
+                let property = match kind() {
+                    Kind::Envoy => abi::property(&[CALLER]),
+                    Kind::Kong => abi::property(&CALLER_IN_KONG),
+                };
+                let text = property
+                    .ok()
+                    .flatten()
+                    .and_then(|it| String::from_utf8(it).ok());
+                match text.as_deref() {
+                    Some(BYPASSED) => return Identity::Bypassed,
+                    Some(text) => Caller::decode(text),
+                    None => None,
+                }
+            }
+        };
+        known.map_or(Identity::Missing, Identity::Known)
+    }
+
+    /// Tells the later filters who calls.
+    pub fn publish(&mut self, caller: &Caller) {
+        publish(&caller.encode());
+    }
+
+    /// Tells the later filters that the request needs no caller.
+    pub fn publish_bypass(&mut self) {
+        publish(BYPASSED);
+    }
+
+    /// The provider of the endpoint that Envoy chose for this attempt: the endpoint's metadata
+    /// `tollgate.provider`. `None` in Kong, and outside an upstream filter.
+    #[must_use]
+    pub fn upstream_provider(&self) -> Option<String> {
+        let path = [
+            "xds",
+            "upstream_host_metadata",
+            "filter_metadata",
+            "tollgate",
+            "provider",
+        ];
+        match kind() {
+            Kind::Envoy => String::from_utf8(abi::property(&path).ok()??).ok(),
+            Kind::Kong => None,
+        }
+    }
+
+    /// Which attempt to reach a provider this is, from 1. Kong's retries do not run the filter again.
+    #[must_use]
+    pub fn attempt(&self) -> u64 {
+        let count = || {
+            let bytes = abi::property(&["upstream", "request_attempt_count"]).ok()??;
+            Some(u64::from_le_bytes(bytes.try_into().ok()?))
+        };
+        match kind() {
+            Kind::Envoy => count().unwrap_or(1).max(1),
+            Kind::Kong => 1,
+        }
+    }
+
+    /// Whether a body follows, as the headers tell it. (Kong does not say at the end of the headers.)
+    pub(crate) fn announces_body(&self) -> bool {
+        let headers = self.headers();
+        let empty = headers
+            .text("content-length")
+            .is_none_or(|it| it.trim() == "0");
+        !empty || headers.get("transfer-encoding").is_some()
+    }
+}
+
+/// A response's head, while the host holds it.
+#[derive(Debug, Default)]
+pub struct ResponseHead {
+    headers: OnceCell<Headers>,
+}
+
+impl ResponseHead {
+    /// All headers, `:status` among them. Read from the host once.
+    #[must_use]
+    pub fn headers(&self) -> &Headers {
+        self.headers.get_or_init(|| read(Map::Response))
+    }
+
+    /// The status; 0 when the host gives none. One header is read, not all.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        status(Map::Response)
+    }
+
+    /// Gives `name` this value, in place of any that it has.
+    pub fn set(&mut self, name: &str, value: &str) {
+        write(Map::Response, name, value, self.headers.get_mut());
+    }
+
+    /// Takes `name` away.
+    pub fn remove(&mut self, name: &str) {
+        erase(Map::Response, name, self.headers.get_mut());
+    }
+}
+
+/// The `:status` of a response or of a call-out's answer; 0 when there is none.
+pub(crate) fn status(map: Map) -> u16 {
+    let value = abi::header(map, ":status").ok().flatten();
+    let text = value.and_then(|it| String::from_utf8(it).ok());
+    text.and_then(|it| it.parse().ok()).unwrap_or(0)
+}
+
+fn read(map: Map) -> Headers {
+    abi::headers(map).unwrap_or_else(|status| {
+        log::error!("the host gave no headers: {status:?}");
+        Headers::default()
+    })
+}
+
+fn write(map: Map, name: &str, value: &str, known: Option<&mut Headers>) {
+    match abi::set_header(map, name, value.as_bytes()) {
+        Ok(()) => {
+            if let Some(headers) = known {
+                headers.set(name, value.as_bytes());
+            }
+        }
+        Err(status) => log::error!("header {name} not set: {status:?}"),
+    }
+}
+
+fn erase(map: Map, name: &str, known: Option<&mut Headers>) {
+    match abi::remove_header(map, name) {
+        Ok(()) => {
+            if let Some(headers) = known {
+                headers.remove(name);
+            }
+        }
+        Err(status) => log::error!("header {name} not removed: {status:?}"),
+    }
+}
+
+fn publish(text: &str) {
+    let done = match kind() {
+        Kind::Envoy => abi::set_property(&[CALLER], text.as_bytes()),
+        Kind::Kong => abi::set_property(&CALLER_IN_KONG, text.as_bytes()),
+    };
+    if let Err(status) = done {
+        log::error!("the caller is not known to later filters: {status:?}");
+    }
+}

@@ -1,0 +1,54 @@
+//! What a plugin may do outside an exchange.
+
+use crate::{
+    abi,
+    contexts::{self, Owner},
+    kind::{Kind, kind},
+    plugin::{Call, CallId, NoAnswer},
+    slots,
+};
+use std::{cell::Cell, time::Duration};
+
+/// The plugin's own context: background work, call-outs, shared slots.
+#[derive(Debug)]
+pub struct Root {
+    id: u32,
+    ticking: Cell<bool>,
+}
+
+impl Root {
+    pub(crate) fn new(id: u32) -> Self {
+        Self {
+            id,
+            ticking: Cell::new(false),
+        }
+    }
+
+    /// Has [`crate::Plugin::tick`] called about every `period`. The first wish counts: a second one would
+    /// trap in Kong.
+    pub fn tick_every(&self, period: Duration) {
+        if self.ticking.replace(true) {
+            return;
+        }
+        let millis = u32::try_from(period.as_millis()).unwrap_or(u32::MAX).max(1);
+        if let Err(status) = abi::tick_every(millis) {
+            log::error!("no ticks: {status:?}");
+        }
+    }
+
+    /// Asks another service.
+    ///
+    /// # Errors
+    /// [`NoAnswer::NotSent`] when the proxy does not know the service or has no endpoint of it.
+    pub fn call(&self, call: &Call) -> Result<CallId, NoAnswer> {
+        contexts::call(Owner::Root(self.id), call)
+    }
+
+    /// Creates the slots `0..count` of a table, where they do not exist: in Envoy two workers that
+    /// create a slot at once do not notice each other, so it is done here, before there are workers.
+    pub fn create_slots(&self, table: &str, count: u32) {
+        if kind() == Kind::Envoy {
+            slots::create(table, count);
+        }
+    }
+}
