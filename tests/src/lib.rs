@@ -1,1 +1,35 @@
-//! End-to-end tests.
+//! What the end-to-end tests, the benches and the demo share: a real Envoy under control ([`Gateway`]), the companion as
+//! a process ([`Companion`]), a provider that behaves as told ([`FakeProvider`]) and a client that can misbehave
+//! ([`Client`]).
+//!
+//! Everything here blocks and runs on threads: a test reads from top to bottom, and a stall shows as one. Nothing sleeps
+//! for luck ([`wait_until`] waits for a condition with a deadline), nothing listens beyond loopback, and nothing is
+//! skipped: a missing tool is an error that names the command which installs it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "test code: a broken assumption should stop the test where it broke"
+)]
+
+pub mod client;
+pub mod companion;
+pub mod envoy;
+pub mod fake;
+pub mod gateway;
+pub mod http;
+pub mod process;
+pub mod token;
+pub mod tools;
+
+pub use client::{Answer, Call, Client, Stream};
+pub use companion::{Companion, Project};
+pub use envoy::EnvoyConfig;
+pub use fake::{FakeProvider, Received};
+pub use gateway::Gateway;
+pub use process::wait_until;
+pub use token::Signer;

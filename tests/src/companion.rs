@@ -1,0 +1,208 @@
+//! The companion as a process of its own, with its own database, so that it can be killed and come back.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::client::Client;
+use crate::process::{Process, poll, scratch};
+use crate::tools;
+
+const START: Duration = Duration::from_secs(30);
+
+/// A project with an API key.
+#[derive(Debug, Clone)]
+pub struct Project {
+    /// `tenant_…`
+    pub tenant_id: String,
+    /// `proj_…`
+    pub project_id: String,
+    /// Its key, as shown once.
+    pub api_key: String,
+    /// The key's id, for revoking it.
+    pub key_id: String,
+}
+
+/// A running companion; killed when dropped.
+#[derive(Debug)]
+pub struct Companion {
+    process: Option<Process>,
+    folder: PathBuf,
+    public: u16,
+    internal: u16,
+}
+
+impl Companion {
+    /// Starts one on free ports with an empty database.
+    ///
+    /// # Panics
+    /// If it is not built or doesn't start; with what it said.
+    #[must_use]
+    pub fn start() -> Self {
+        let mut companion = Self {
+            process: None,
+            folder: scratch("companion"),
+            public: 0,
+            internal: 0,
+        };
+        // Between our look at a free port and the companion's bind another process may take it, hence more than one try.
+        for _ in 0..5 {
+            (companion.public, companion.internal) = (free_port(), free_port());
+            if companion.serve().is_ok() {
+                return companion;
+            }
+        }
+        companion.restart();
+        companion
+    }
+
+    /// Starts it again on the same ports and database.
+    ///
+    /// # Panics
+    /// If it doesn't start; with what it said.
+    pub fn restart(&mut self) {
+        self.kill();
+        self.serve().unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    /// SIGKILL, as the test of `kill -9` wants it.
+    pub fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill();
+        }
+    }
+
+    /// SIGTERM; whether it drained and ended with success.
+    pub fn terminate(&mut self) -> bool {
+        self.process
+            .take()
+            .is_some_and(|mut process| process.terminate(Duration::from_secs(15)))
+    }
+
+    /// A client of the public listener.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        Client::new(self.public)
+    }
+
+    /// A client of the internal listener.
+    #[must_use]
+    pub fn internal(&self) -> Client {
+        Client::new(self.internal)
+    }
+
+    /// The port of the public listener.
+    #[must_use]
+    pub fn public_port(&self) -> u16 {
+        self.public
+    }
+
+    /// The port of the internal listener.
+    #[must_use]
+    pub fn internal_port(&self) -> u16 {
+        self.internal
+    }
+
+    /// The secret of the internal listener.
+    #[must_use]
+    pub fn secret(&self) -> &'static str {
+        "internal-secret-of-a-test"
+    }
+
+    /// A new project with a key.
+    ///
+    /// # Panics
+    /// If the command line refuses.
+    #[must_use]
+    pub fn project(&self, tenant: &str, name: &str) -> Project {
+        let project = self.run(&["project", "create", "--tenant", tenant, "--name", name]);
+        let text = |value: &Value, key: &str| {
+            value[key]
+                .as_str()
+                .unwrap_or_else(|| panic!("no {key} in {value}"))
+                .to_owned()
+        };
+        let project_id = text(&project, "project_id");
+        let key = self.run(&["key", "create", "--project", &project_id]);
+        Project {
+            tenant_id: text(&project, "tenant_id"),
+            project_id,
+            api_key: text(&key, "api_key"),
+            key_id: text(&key, "key_id"),
+        }
+    }
+
+    /// Runs a command of the companion's command line with `--json`, on the same database.
+    ///
+    /// # Panics
+    /// If it fails; with what it said.
+    #[must_use]
+    pub fn run(&self, arguments: &[&str]) -> Value {
+        let mut command = self.command().unwrap_or_else(|error| panic!("{error}"));
+        let output = command
+            .args(arguments)
+            .arg("--json")
+            .output()
+            .expect("the companion's command line runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "tollgate {arguments:?}: {said}");
+        serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
+    }
+
+    fn serve(&mut self) -> Result<(), String> {
+        let mut command = self.command()?;
+        let log = self.folder.join("companion.log");
+        let mut process = Process::start("companion", command.arg("serve"), &log)
+            .map_err(|error| format!("companion: {error}"))?;
+        let client = self.client();
+        let ready = poll(START, || {
+            if !process.is_running() {
+                return Some(false);
+            }
+            client
+                .get("/readyz")
+                .try_send()
+                .ok()
+                .filter(|answer| answer.status == 200)
+                .map(|_| true)
+        });
+        if ready != Some(true) {
+            return Err(format!("the companion did not start:\n{}", process.tail()));
+        }
+        self.process = Some(process);
+        Ok(())
+    }
+
+    fn command(&self) -> Result<Command, String> {
+        let mut command = Command::new(tools::companion()?);
+        command
+            .env(
+                "TOLLGATE_DATABASE_URL",
+                format!("sqlite://{}", self.folder.join("tollgate.db").display()),
+            )
+            .env(
+                "TOLLGATE_SIGNING_KEY_FILE",
+                self.folder.join("signing-key.pem"),
+            )
+            .env("TOLLGATE_INTERNAL_SECRET", self.secret())
+            .env("TOLLGATE_LISTEN", format!("127.0.0.1:{}", self.public))
+            .env(
+                "TOLLGATE_INTERNAL_LISTEN",
+                format!("127.0.0.1:{}", self.internal),
+            )
+            .current_dir(&self.folder);
+        Ok(command)
+    }
+}
+
+/// A port that is free now.
+fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port on 127.0.0.1");
+    listener
+        .local_addr()
+        .expect("a bound socket has an address")
+        .port()
+}

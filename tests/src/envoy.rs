@@ -1,0 +1,265 @@
+//! Envoy's configuration as data: takes the files that operators use and changes only what a test or the demo must.
+//!
+//! The files in `envoy/` are run as they are shipped: the structure stays, and the ports, the paths of the filters and the
+//! addresses behind the clusters are what changes.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::tools;
+
+/// A whole bootstrap configuration.
+#[derive(Debug, Clone)]
+pub struct EnvoyConfig {
+    root: Value,
+}
+
+impl EnvoyConfig {
+    /// Reads a file below the repository's root, such as `envoy/envoy.yaml`.
+    ///
+    /// # Errors
+    /// It can't be read, or is no YAML.
+    pub fn load(path: &str) -> Result<Self, String> {
+        let text = fs::read_to_string(tools::root().join(path))
+            .map_err(|error| format!("{path}: {error}"))?;
+        Self::parse(&text).map_err(|error| format!("{path}: {error}"))
+    }
+
+    /// Reads YAML.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn parse(yaml: &str) -> Result<Self, String> {
+        serde_yaml_ng::from_str(yaml)
+            .map(|root| Self { root })
+            .map_err(|error| error.to_string())
+    }
+
+    /// The configuration as JSON, for changes that have no method here.
+    pub fn root(&mut self) -> &mut Value {
+        &mut self.root
+    }
+
+    /// Writes it where Envoy can read it; JSON, which is YAML.
+    ///
+    /// # Errors
+    /// The file can't be written.
+    pub fn write(&self, path: &Path) -> Result<(), String> {
+        let text = serde_json::to_string_pretty(&self.root).map_err(|error| error.to_string())?;
+        fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
+    }
+
+    /// Listens on `gateway` (every listener) and `admin`; 0 takes free ports.
+    pub fn ports(&mut self, gateway: u16, admin: u16) {
+        let address =
+            |port: u16| json!({"socket_address": {"address": "127.0.0.1", "port_value": port}});
+        self.root["admin"] = json!({"address": address(admin)});
+        for listener in array(&mut self.root["static_resources"]["listeners"]) {
+            listener["address"] = address(gateway);
+        }
+    }
+
+    /// Takes the filters from where they were built.
+    ///
+    /// # Errors
+    /// One is not built; says how to build it.
+    pub fn wasm_paths(&mut self) -> Result<(), String> {
+        let mut missing = None;
+        self.each_wasm(&mut |plugin| {
+            let code = &mut plugin["vm_config"]["code"]["local"]["filename"];
+            let name = code
+                .as_str()
+                .and_then(|path| Path::new(path).file_stem())
+                .unwrap_or_default();
+            match tools::wasm(&name.to_string_lossy()) {
+                Ok(path) => *code = json!(path),
+                Err(error) => missing = Some(error),
+            }
+        });
+        missing.map_or(Ok(()), Err)
+    }
+
+    /// The names of the filters' plugins, each once.
+    #[must_use]
+    pub fn plugins(&mut self) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        self.each_wasm(&mut |plugin| {
+            names.extend(plugin["name"].as_str().map(str::to_owned));
+        });
+        names
+    }
+
+    /// Changes the configuration of the plugin `name`, wherever it stands.
+    ///
+    /// # Panics
+    /// If there is no such plugin, or its configuration is no JSON.
+    pub fn filter(&mut self, name: &str, mut change: impl FnMut(&mut Value)) {
+        let mut found = false;
+        self.each_wasm(&mut |plugin| {
+            if plugin["name"] == name {
+                found = true;
+                let mut config = plugin_config(plugin);
+                change(&mut config);
+                plugin["configuration"] =
+                    json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": config.to_string()});
+            }
+        });
+        assert!(
+            found,
+            "no plugin {name:?} in this configuration, there are {:?}",
+            self.plugins()
+        );
+    }
+
+    /// Takes the plugin `name` out of every chain of filters.
+    ///
+    /// # Panics
+    /// If there is no such plugin.
+    pub fn without_filter(&mut self, name: &str) {
+        let before = self.plugins();
+        assert!(
+            before.contains(name),
+            "no plugin {name:?} in this configuration, there are {before:?}"
+        );
+        walk(&mut self.root, &mut |value| {
+            if let Some(filters) = value.get_mut("http_filters").and_then(Value::as_array_mut) {
+                filters.retain(|filter| filter["typed_config"]["config"]["name"] != name);
+            }
+        });
+    }
+
+    /// Points every cluster that is not the companion's at the fake provider, without TLS, each provider with a base
+    /// path of its own (`/openai/v1`) and a key of its own (`fake-key-openai`).
+    pub fn providers_at(&mut self, port: u16) {
+        self.each_cluster(|name, cluster| {
+            if !name.starts_with("companion") {
+                plain_endpoint(cluster, port);
+            }
+        });
+        self.each_wasm(&mut |plugin| {
+            let mut config = plugin_config(plugin);
+            let Some(providers) = config.get_mut("providers").and_then(Value::as_object_mut) else { return };
+            let mut changed = false;
+            for (name, provider) in providers.iter_mut().filter(|(_, provider)| provider.get("base_path").is_some()) {
+                let base = provider["base_path"].as_str().unwrap_or_default();
+                provider["base_path"] = json!(format!("/{name}{base}"));
+                provider["credential"] = json!({"value": format!("fake-key-{name}")});
+                changed = true;
+            }
+            if changed {
+                plugin["configuration"] =
+                    json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": config.to_string()});
+            }
+        });
+    }
+
+    /// Points the companion's clusters at these ports.
+    pub fn companion_at(&mut self, public: u16, internal: u16) {
+        self.each_cluster(|name, cluster| match name {
+            "companion" => plain_endpoint(cluster, public),
+            "companion-internal" => plain_endpoint(cluster, internal),
+            _ => {}
+        });
+    }
+
+    /// Leaves out every provider but these, and every chain and model that no provider is left for.
+    pub fn keep_providers(&mut self, kept: &[&str]) {
+        let mut gone = BTreeSet::new();
+        self.each_wasm(&mut |plugin| {
+            let mut config = plugin_config(plugin);
+            let Some(chains) = config.get_mut("chains").and_then(Value::as_object_mut) else { return };
+            for (name, candidates) in chains.iter_mut() {
+                array(candidates).retain(|candidate| kept.iter().any(|kept| candidate["provider"] == *kept));
+                if array(candidates).is_empty() {
+                    gone.insert(name.clone());
+                }
+            }
+            chains.retain(|name, _| !gone.contains(name));
+            if let Some(providers) = config.get_mut("providers").and_then(Value::as_object_mut) {
+                providers.retain(|name, _| kept.contains(&name.as_str()));
+            }
+            if let Some(models) = config.get_mut("models").and_then(Value::as_array_mut) {
+                models.retain(|model| !model["chain"].as_str().is_some_and(|chain| gone.contains(chain)));
+            }
+            plugin["configuration"] =
+                json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": config.to_string()});
+        });
+        array(&mut self.root["static_resources"]["clusters"]).retain_mut(|cluster| {
+            if let Some(members) =
+                cluster["cluster_type"]["typed_config"]["clusters"].as_array_mut()
+            {
+                members.retain(|member| kept.iter().any(|kept| member["name"] == *kept));
+                return !members.is_empty();
+            }
+            true
+        });
+    }
+
+    fn each_wasm(&mut self, visit: &mut dyn FnMut(&mut Value)) {
+        walk(&mut self.root, &mut |value| {
+            let kind = value
+                .get("@type")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
+            if kind.ends_with("http.wasm.v3.Wasm") {
+                visit(&mut value["config"]);
+            }
+        });
+    }
+
+    fn each_cluster(&mut self, mut visit: impl FnMut(&str, &mut Value)) {
+        for cluster in array(&mut self.root["static_resources"]["clusters"]) {
+            let name = cluster["name"].as_str().unwrap_or_default().to_owned();
+            if cluster.get("load_assignment").is_some() {
+                visit(&name, cluster);
+            }
+        }
+    }
+}
+
+/// A plugin's own configuration, from either form that Envoy hands to a filter as JSON.
+///
+/// # Panics
+/// If it is no JSON.
+#[must_use]
+pub fn plugin_config(plugin: &Value) -> Value {
+    match &plugin["configuration"]["value"] {
+        Value::String(text) => {
+            serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+        }
+        structure => structure.clone(),
+    }
+}
+
+fn plain_endpoint(cluster: &mut Value, port: u16) {
+    cluster["type"] = json!("STATIC");
+    if let Some(cluster) = cluster.as_object_mut() {
+        cluster.retain(|key, _| key != "transport_socket" && !key.starts_with("dns_"));
+    }
+    for locality in array(&mut cluster["load_assignment"]["endpoints"]) {
+        for endpoint in array(&mut locality["lb_endpoints"]) {
+            endpoint["endpoint"] = json!({"address": {"socket_address": {"address": "127.0.0.1", "port_value": port}}});
+        }
+    }
+}
+
+/// The array in `value`, made if it is missing.
+fn array(value: &mut Value) -> &mut Vec<Value> {
+    if !value.is_array() {
+        *value = json!([]);
+    }
+    value.as_array_mut().expect("just made")
+}
+
+/// Visits every value, parents first.
+fn walk(value: &mut Value, visit: &mut dyn FnMut(&mut Value)) {
+    visit(value);
+    match value {
+        Value::Array(values) => values.iter_mut().for_each(|value| walk(value, visit)),
+        Value::Object(fields) => fields.values_mut().for_each(|value| walk(value, visit)),
+        _ => {}
+    }
+}

@@ -1,0 +1,259 @@
+//! One connection of the fake provider: reads requests, answers them as told.
+
+use std::io::{self, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+use socket2::SockRef;
+
+use super::answers::{self, Asked};
+use super::behaviour::{Behaviour, Ending};
+use super::{Received, State, control, lock};
+use crate::http::{self, Body, Framing};
+
+/// Whether the connection can carry another request.
+enum Next {
+    Request,
+    Close,
+    Reset,
+}
+
+/// Serves requests until the client or the test has had enough.
+pub(super) fn serve(stream: TcpStream, number: u64, state: &State) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    lock(&state.open).insert(number, stream.try_clone()?);
+    let mut connection = Connection {
+        reader: BufReader::new(stream),
+        state,
+    };
+    loop {
+        let Some(request) = connection.read()? else {
+            return Ok(());
+        };
+        match connection.answer(&request)? {
+            Next::Request => {}
+            Next::Close => return Ok(()),
+            Next::Reset => break,
+        }
+    }
+    // The kernel resets when the last copy of the socket is closed, so ours in `open` goes first.
+    lock(&state.open).remove(&number);
+    SockRef::from(connection.reader.get_ref()).set_linger(Some(Duration::ZERO))
+}
+
+struct Connection<'a> {
+    reader: BufReader<TcpStream>,
+    state: &'a State,
+}
+
+impl Connection<'_> {
+    fn read(&mut self) -> io::Result<Option<Received>> {
+        let Some(head) = http::read_head(&mut self.reader)? else {
+            return Ok(None);
+        };
+        if http::text(&head.headers, "expect")
+            .is_some_and(|value| value.eq_ignore_ascii_case("100-continue"))
+        {
+            self.reader
+                .get_mut()
+                .write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+        }
+        let (body, end) = Body::new(Framing::of_request(&head.headers)).rest(&mut self.reader);
+        end?;
+        let mut words = head.first_line.split(' ').map(str::to_owned);
+        let (method, path) = (
+            words.next().unwrap_or_default(),
+            words.next().unwrap_or_default(),
+        );
+        Ok(Some(Received {
+            method,
+            path,
+            headers: head.headers,
+            body,
+        }))
+    }
+
+    fn answer(&mut self, request: &Received) -> io::Result<Next> {
+        if request.path.starts_with("/_control/") {
+            let (status, body) = control::answer(self.state, request);
+            return self.plain(status, &[], &body.to_string(), None);
+        }
+        self.state.remember(request.clone());
+        let number = self.state.answered.fetch_add(1, Ordering::SeqCst);
+        let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        match self.behaviour(request, &body) {
+            Ok(behaviour) => self.behave(request, &body, &behaviour, number),
+            Err(error) => self.plain(
+                400,
+                &[],
+                &serde_json::json!({"error": {"message": error, "code": "fake"}}).to_string(),
+                None,
+            ),
+        }
+    }
+
+    fn behaviour(&self, request: &Received, body: &Value) -> Result<Behaviour, String> {
+        if let Some(ruled) = self.state.ruled(&request.path) {
+            return Ok(ruled);
+        }
+        request.header("x-fake").map_or_else(
+            || Behaviour::of_model(body["model"].as_str().unwrap_or_default()),
+            |words| Behaviour::parse(&words),
+        )
+    }
+
+    fn behave(
+        &mut self,
+        request: &Received,
+        body: &Value,
+        behaviour: &Behaviour,
+        number: u64,
+    ) -> io::Result<Next> {
+        thread::sleep(behaviour.start);
+        if behaviour.hang {
+            // Until the client, or the test's end, closes the connection.
+            self.reader.get_mut().read_to_end(&mut Vec::new())?;
+            return Ok(Next::Close);
+        }
+        if behaviour.reset {
+            return Ok(Next::Reset);
+        }
+        if let Some(status) = behaviour.status {
+            let retry_after = behaviour
+                .retry_after
+                .map(|seconds| format!("retry-after: {seconds}"));
+            return self.plain(
+                status,
+                retry_after.as_slice(),
+                &answers::error(status).to_string(),
+                None,
+            );
+        }
+        if behaviour.error_body {
+            return self.plain(200, &[], &answers::error(503).to_string(), None);
+        }
+        let asked = Asked::new(body, behaviour, number);
+        let path = request.path.split('?').next().unwrap_or_default();
+        let (whole, events, done): (_, fn(&Asked) -> Vec<Value>, _) = match path {
+            path if path.ends_with("/chat/completions") => (asked.chat(), Asked::chat_events, true),
+            path if path.ends_with("/completions") => {
+                (asked.completion(), Asked::completion_events, true)
+            }
+            path if path.ends_with("/responses") => {
+                (asked.response("completed"), Asked::response_events, false)
+            }
+            path if path.ends_with("/embeddings") => {
+                return self.whole(&answers::embeddings(body), behaviour);
+            }
+            path if path.ends_with("/models") && request.method == "GET" => {
+                return self.whole(&answers::models(), behaviour);
+            }
+            _ => return self.plain(404, &[], &answers::error(404).to_string(), None),
+        };
+        if !matches!(body, Value::Object(_)) {
+            return self.plain(400, &[], &answers::error(400).to_string(), None);
+        }
+        if asked.stream {
+            self.stream(&events(&asked), done, behaviour)
+        } else {
+            self.whole(&whole, behaviour)
+        }
+    }
+
+    fn whole(&mut self, answer: &Value, behaviour: &Behaviour) -> io::Result<Next> {
+        let mut text = answer.to_string();
+        if behaviour.malformed {
+            let mut half = text.len() / 2;
+            while !text.is_char_boundary(half) {
+                half += 1;
+            }
+            text.truncate(half);
+        }
+        let cut = matches!(behaviour.after, Some((_, Ending::Cut))).then_some(text.len() / 2);
+        self.plain(200, &[], &text, cut)
+    }
+
+    /// Writes an answer with a content-length, or only its first bytes and then a reset.
+    fn plain(
+        &mut self,
+        status: u16,
+        headers: &[String],
+        body: &str,
+        cut: Option<usize>,
+    ) -> io::Result<Next> {
+        let length = format!("content-length: {}", body.len());
+        let mut bytes = self.head(status, "application/json", &[&[length], headers].concat());
+        bytes.extend_from_slice(cut.map_or(body.as_bytes(), |cut| &body.as_bytes()[..cut]));
+        self.reader.get_mut().write_all(&bytes)?;
+        Ok(if cut.is_some() {
+            Next::Reset
+        } else {
+            Next::Request
+        })
+    }
+
+    fn stream(&mut self, events: &[Value], done: bool, behaviour: &Behaviour) -> io::Result<Next> {
+        let head = self.head(
+            200,
+            "text/event-stream; charset=utf-8",
+            &["transfer-encoding: chunked".to_owned()],
+        );
+        self.reader.get_mut().write_all(&head)?;
+        for (number, event) in events.iter().enumerate() {
+            match behaviour.after {
+                Some((after, Ending::Cut)) if after == number => return Ok(Next::Reset),
+                Some((after, Ending::End)) if after == number => return self.end(),
+                Some((after, Ending::Error)) if after == number => {
+                    self.event(&answers::error(500).to_string(), None, behaviour)?;
+                    return self.end();
+                }
+                _ => {}
+            }
+            let mut text = event.to_string();
+            if behaviour.malformed && number == 1 {
+                text.truncate(20);
+            }
+            self.event(&text, event["type"].as_str(), behaviour)?;
+        }
+        if done {
+            self.event("[DONE]", None, behaviour)?;
+        }
+        self.end()
+    }
+
+    fn event(&mut self, data: &str, name: Option<&str>, behaviour: &Behaviour) -> io::Result<()> {
+        thread::sleep(behaviour.pace);
+        let newline = if behaviour.crlf { "\r\n" } else { "\n" };
+        let name = name
+            .map(|name| format!("event: {name}{newline}"))
+            .unwrap_or_default();
+        let event = format!("{name}data: {data}{newline}{newline}");
+        self.reader
+            .get_mut()
+            .write_all(format!("{:x}\r\n{event}\r\n", event.len()).as_bytes())
+    }
+
+    fn end(&mut self) -> io::Result<Next> {
+        self.reader.get_mut().write_all(b"0\r\n\r\n")?;
+        Ok(Next::Request)
+    }
+
+    /// A head with what real providers add, among them limits of the shared key that no client should see.
+    fn head(&self, status: u16, content_type: &str, headers: &[String]) -> Vec<u8> {
+        let number = self.state.answered.load(Ordering::SeqCst);
+        let mut head = format!(
+            "HTTP/1.1 {status} Told\r\ncontent-type: {content_type}\r\nx-request-id: req_fake_{number}\r\n\
+             openai-organization: fake-org\r\nopenai-processing-ms: 1\r\nx-ratelimit-limit-requests: 5000\r\n\
+             x-ratelimit-remaining-requests: 4999\r\nx-ratelimit-reset-requests: 12ms\r\n"
+        );
+        for line in headers {
+            head.push_str(line);
+            head.push_str("\r\n");
+        }
+        head.push_str("\r\n");
+        head.into_bytes()
+    }
+}

@@ -1,0 +1,79 @@
+//! The harness itself: an Envoy without filters in front of the fake provider.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
+
+use std::time::Duration;
+
+use tests::client::content;
+use tests::{EnvoyConfig, FakeProvider, Gateway};
+
+const BARE: &str = r#"
+static_resources:
+  listeners:
+  - name: gateway
+    filter_chains:
+    - filters:
+      - name: envoy.filters.network.http_connection_manager
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: bare
+          route_config:
+            virtual_hosts:
+            - name: all
+              domains: ["*"]
+              routes: [{match: {prefix: /}, route: {cluster: upstream, timeout: 0s}}]
+          http_filters:
+          - name: envoy.filters.http.router
+            typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
+  clusters:
+  - name: upstream
+    load_assignment: {cluster_name: upstream, endpoints: [{lb_endpoints: [{endpoint: {}}]}]}
+"#;
+
+fn bare(fake: &FakeProvider) -> Gateway {
+    Gateway::with(EnvoyConfig::parse(BARE).unwrap())
+        .fake(fake)
+        .start()
+}
+
+#[test]
+fn envoy_passes_a_stream_on_as_it_comes() {
+    let fake = FakeProvider::start();
+    let gateway = bare(&fake);
+    let mut stream = gateway
+        .client()
+        .chat_stream("t", "fake-slow-50ms", "a b c")
+        .stream();
+    assert_eq!(stream.status, 200);
+    let events = stream.events();
+    assert_eq!(content(&events), "You said: a b c");
+    let (first, last) = (events[0].at, events.last().unwrap().at);
+    assert!(
+        last - first >= Duration::from_millis(200),
+        "the events came in one go: {first:?} {last:?}"
+    );
+}
+
+#[test]
+fn two_gateways_stand_side_by_side_and_die_with_their_test() {
+    let fake = FakeProvider::start();
+    let (one, two) = (bare(&fake), bare(&fake));
+    assert_ne!(one.port(), two.port());
+    assert_eq!(
+        one.client().chat("t", "gpt-4o", "hi").send().content(),
+        "You said: hi"
+    );
+    let gone = one.client();
+    drop(one);
+    assert!(gone.get("/").try_send().is_err());
+    assert_eq!(two.client().chat("t", "gpt-4o", "hi").send().status, 200);
+    assert_eq!(two.stat("http.bare.downstream_rq_2xx"), 1);
+    assert_eq!(fake.requests().len(), 2);
+}
+
+#[test]
+fn an_envoy_that_refuses_its_configuration_is_quoted() {
+    let mut config = EnvoyConfig::parse(BARE).unwrap();
+    config.root()["static_resources"]["nonsense"] = serde_json::json!(1);
+    let error = Gateway::with(config).try_start().unwrap_err();
+    assert!(error.contains("nonsense"), "{error}");
+}
