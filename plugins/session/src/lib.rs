@@ -1,1 +1,19 @@
-//! session
+//! What came before? The history of the caller's session or thread goes into a chat completion,
+//! and the turn is stored afterwards.
+//!
+//! It refuses to judge, mask or shorten anything, keeps no message beyond its own exchange, and
+//! stores nothing of a request that was refused or an upstream that failed.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::arithmetic_side_effects,
+        reason = "a test that overflows fails"
+    )
+)]
+
+pub mod config;
+pub mod filter;
+pub mod policy;
+
+#[cfg(target_family = "wasm")]
+host::register!(crate::filter::Session);
