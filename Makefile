@@ -1,0 +1,65 @@
+# Tollgate. The two commands to know: make demo, make test. `make` alone lists the rest.
+# The recipes are short on purpose: what takes more than a line is a script in scripts/, each with its reason at its head.
+
+MAKEFLAGS += --no-print-directory
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-demo wasm demo up down test fmt lint deny generate bench dist clean
+
+# Cargo does the parallel work; two recipes at once would only wait for each other's locks.
+.NOTPARALLEL:
+
+demo := cargo run -q -p tests --bin demo --
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+
+setup: ## install what a fresh machine lacks, into .tools: wasm target, Envoy, SDKs, test runner
+	@scripts/setup
+	@echo "tollgate: set up; next: make demo"
+
+setup-demo:
+	@scripts/setup wasm envoy
+
+wasm: setup-demo ## build the filters into dist/
+	scripts/build-wasm
+
+demo: wasm ## start everything on loopback, stream one chat through it, show how to go on
+	cargo build -p companion --bin tollgate -p tests --bin demo
+	@$(demo) demo
+
+up: wasm ## the same, left running in the background; writes .run/demo.env
+	cargo build -p companion --bin tollgate -p tests --bin demo
+	@$(demo) up
+
+down: ## stop what `make up` started
+	@$(demo) down
+
+test: ## all checks: format, lints, unit, companion, end to end in Envoy, SDKs
+	@scripts/setup
+	@scripts/lint
+	@scripts/build-wasm
+	@scripts/test
+
+fmt: ## format the code
+	cargo fmt --all
+
+lint: ## check the format and the lints
+	@scripts/lint
+
+deny: ## licences, sources, banned crates and, from the network, known vulnerabilities of the dependencies
+	@scripts/deny
+
+generate: ## rewrite the generated files: schemas, Kong's meta files, tables in the docs
+	UPDATE=1 cargo test -q -p tests --all-features --test generated
+
+bench: wasm ## cost of the chain against bare Envoy and its native filters, as ratios
+	cargo build --profile bench-tool -p companion --bin tollgate -p tests --bin bench
+	@cargo run -q --profile bench-tool -p tests --bin bench
+
+dist: wasm ## filters, schemas and their checksums in dist/
+	@scripts/dist
+
+clean: ## remove what was built; .tools stays, as it is slow to get
+	rm -rf target dist .run
