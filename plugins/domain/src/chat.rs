@@ -21,17 +21,8 @@ use read::{Found, Span};
 use std::borrow::Cow;
 
 /// The members of a body that Tollgate reads; no other spelling of these names is accepted.
-const MEMBERS: [&str; 9] = [
-    "model",
-    "messages",
-    "input",
-    "prompt",
-    "instructions",
-    "suffix",
-    "stream",
-    "stream_options",
-    "n",
-];
+const MEMBERS: [&str; 9] =
+    ["model", "messages", "input", "prompt", "instructions", "suffix", "stream", "stream_options", "n"];
 
 /// A request body that cannot be read in only one way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,19 +35,13 @@ pub struct Malformed {
 
 impl Malformed {
     pub(crate) fn whole(message: impl Into<String>) -> Self {
-        Self {
-            member: None,
-            message: message.into(),
-        }
+        Self { member: None, message: message.into() }
     }
 
     pub(crate) fn at(member: impl Into<String>, message: impl AsRef<str>) -> Self {
         let member = member.into();
         let message = format!("`{member}` {}", message.as_ref());
-        Self {
-            member: Some(member),
-            message,
-        }
+        Self { member: Some(member), message }
     }
 }
 
@@ -116,11 +101,7 @@ impl<'a> Body<'a> {
             Some("true") => true,
             Some(_) => return Err(Malformed::at("stream", "is no boolean")),
         };
-        Ok(Self {
-            found,
-            model,
-            stream,
-        })
+        Ok(Self { found, model, stream })
     }
 
     /// The model's name, if the body has one.
@@ -152,17 +133,8 @@ impl<'a> Body<'a> {
     /// # Errors
     /// When a `role` or `content` stands twice or in another spelling, or a `role` is no string.
     pub fn messages(&self) -> Result<Vec<Message<'a>>, Malformed> {
-        let spans = self
-            .found
-            .messages
-            .as_ref()
-            .map(|it| it.elements.as_slice())
-            .unwrap_or_default();
-        spans
-            .iter()
-            .enumerate()
-            .map(|(index, span)| self.message(index, span))
-            .collect()
+        let spans = self.found.messages.as_ref().map(|it| it.elements.as_slice()).unwrap_or_default();
+        spans.iter().enumerate().map(|(index, span)| self.message(index, span)).collect()
     }
 
     fn message(&self, index: usize, span: &Span) -> Result<Message<'a>, Malformed> {
@@ -171,20 +143,13 @@ impl<'a> Body<'a> {
         let inside = |wrong: Malformed| wrong.inside(&format!("messages[{index}]"));
         read::object(raw, &["role", "content"], |name, value| {
             match name {
-                "role" => {
-                    role = read::string(value).map_err(|wrong| Malformed::at("role", wrong))?
-                }
+                "role" => role = read::string(value).map_err(|wrong| Malformed::at("role", wrong))?,
                 _ => content = Some(value),
             }
             Ok(())
         })
         .map_err(inside)?;
-        Ok(Message {
-            index,
-            role,
-            raw,
-            content,
-        })
+        Ok(Message { index, role, raw, content })
     }
 
     /// Every text that the model would read, with its place.
@@ -215,18 +180,11 @@ impl<'a> Body<'a> {
     ///
     /// # Errors
     /// As [`Body::messages`].
-    pub fn insert_after_system(
-        &self,
-        history: &[&serde_json::value::RawValue],
-    ) -> Result<Option<Edit>, Malformed> {
+    pub fn insert_after_system(&self, history: &[&serde_json::value::RawValue]) -> Result<Option<Edit>, Malformed> {
         let Some(list) = self.found.messages.as_ref().filter(|_| !history.is_empty()) else {
             return Ok(None);
         };
-        let joined = history
-            .iter()
-            .map(|it| it.get())
-            .collect::<Vec<_>>()
-            .join(",");
+        let joined = history.iter().map(|it| it.get()).collect::<Vec<_>>().join(",");
         let (mut last, mut next) = (None, None);
         for (index, span) in list.elements.iter().enumerate() {
             if !self.message(index, span)?.instructs() {

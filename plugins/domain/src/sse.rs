@@ -99,26 +99,15 @@ impl Reader {
             self.too_long = true;
             return;
         }
-        let line = if begun.is_empty() {
-            Cow::Borrowed(tail)
-        } else {
-            Cow::Owned([&begun, tail].concat())
-        };
-        match line
-            .strip_prefix(b"\xef\xbb\xbf")
-            .filter(|_| first)
-            .unwrap_or(&line)
-        {
+        let line = if begun.is_empty() { Cow::Borrowed(tail) } else { Cow::Owned([&begun, tail].concat()) };
+        match line.strip_prefix(b"\xef\xbb\xbf").filter(|_| first).unwrap_or(&line) {
             b"" => self.dispatch(each),
             line => self.field(line),
         }
     }
 
     fn dispatch(&mut self, each: &mut impl FnMut(Event<'_>)) {
-        let (kind, data) = (
-            std::mem::take(&mut self.kind),
-            std::mem::take(&mut self.data),
-        );
+        let (kind, data) = (std::mem::take(&mut self.kind), std::mem::take(&mut self.data));
         if std::mem::replace(&mut self.too_long, false) {
             each(Event::TooLong);
         } else if let Some(data) = data.strip_suffix(b"\n") {
@@ -136,11 +125,7 @@ impl Reader {
         if !matches!(name, b"data" | b"event") {
             return;
         }
-        let held = self
-            .data
-            .len()
-            .saturating_add(self.kind.len())
-            .saturating_add(value.len());
+        let held = self.data.len().saturating_add(self.kind.len()).saturating_add(value.len());
         if held > self.limit {
             self.too_long = true;
             self.data = Vec::new();
@@ -167,11 +152,7 @@ mod tests {
         let mut each = |event: Event<'_>| {
             seen.push(match event {
                 Event::Message { kind, data } => {
-                    format!(
-                        "{}|{}",
-                        String::from_utf8_lossy(kind),
-                        String::from_utf8_lossy(data)
-                    )
+                    format!("{}|{}", String::from_utf8_lossy(kind), String::from_utf8_lossy(data))
                 }
                 Event::TooLong => "too long".to_owned(),
             });
@@ -205,10 +186,7 @@ mod tests {
 
     #[test]
     fn what_is_no_data_is_passed_over() {
-        assert_eq!(
-            check(": comment\n\nid: 1\nretry: 2\n\nnonsense\ndata\n\n"),
-            ["|"]
-        );
+        assert_eq!(check(": comment\n\nid: 1\nretry: 2\n\nnonsense\ndata\n\n"), ["|"]);
         assert_eq!(check("\u{feff}data:  x\n\n\n\n"), ["| x"]);
         assert_eq!(check("event: a\n\ndata: b\n\n"), ["|b"]);
     }
@@ -222,10 +200,7 @@ mod tests {
     #[test]
     fn an_event_that_is_too_long_is_named_and_the_next_one_is_read() {
         let long = "x".repeat(100);
-        assert_eq!(
-            check(&format!("data: {long}\ndata: y\n\ndata: b\n\n")),
-            ["too long", "|b"]
-        );
+        assert_eq!(check(&format!("data: {long}\ndata: y\n\ndata: b\n\n")), ["too long", "|b"]);
         let lines = "data: 123456789\n".repeat(10);
         assert_eq!(check(&format!("{lines}\ndata: b\n\n")), ["too long", "|b"]);
     }

@@ -68,30 +68,19 @@ impl Assembly {
     /// For an answer of `application/json`, of which at most `limit` bytes are kept.
     #[must_use]
     pub fn plain(limit: usize) -> Self {
-        Self::Plain {
-            body: Vec::new(),
-            limit,
-            too_long: false,
-        }
+        Self::Plain { body: Vec::new(), limit, too_long: false }
     }
 
     /// For an answer of `text/event-stream`, of which at most `limit` bytes of text are kept.
     #[must_use]
     pub fn streamed(limit: usize) -> Self {
-        Self::Streamed {
-            reader: Reader::new(limit),
-            deltas: Box::new(Deltas::new(limit)),
-        }
+        Self::Streamed { reader: Reader::new(limit), deltas: Box::new(Deltas::new(limit)) }
     }
 
     /// Reads the next piece of the answer.
     pub fn read(&mut self, piece: &[u8]) {
         match self {
-            Self::Plain {
-                body,
-                limit,
-                too_long,
-            } => {
+            Self::Plain { body, limit, too_long } => {
                 *too_long |= body.len().saturating_add(piece.len()) > *limit;
                 if *too_long {
                     *body = Vec::new();
@@ -126,24 +115,13 @@ fn plain(body: &[u8], ended: bool) -> Answer {
     let model = completion.model.map(Cow::into_owned);
     let first = completion.choices.into_iter().find(|it| it.index == 0);
     let Some(choice) = first.filter(|it| it.message.get().starts_with('{')) else {
-        return Answer {
-            model,
-            ..Answer::default()
-        };
+        return Answer { model, ..Answer::default() };
     };
-    let finish_reason = choice
-        .finish_reason
-        .map(Cow::into_owned)
-        .filter(|it| !it.is_empty());
+    let finish_reason = choice.finish_reason.map(Cow::into_owned).filter(|it| !it.is_empty());
     // Some providers leave the reason out of a plain answer; a whole body is a whole message.
     let complete = ended && finish_reason.as_deref() != Some("error");
     let message = complete.then(|| choice.message.get().to_owned());
-    Answer {
-        message,
-        complete,
-        finish_reason,
-        model,
-    }
+    Answer { message, complete, finish_reason, model }
 }
 
 #[cfg(test)]

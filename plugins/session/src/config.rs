@@ -77,31 +77,20 @@ impl Config {
     /// # Errors
     /// Which key is wrong, what was found and what is expected.
     pub fn parse(json: &[u8]) -> Result<Self, String> {
-        let config: Self =
-            serde_json::from_slice(json).map_err(|error| format!("session: {error}"))?;
-        let Companion {
-            cluster,
-            authority,
-            timeout,
-            ..
-        } = &config.companion;
+        let config: Self = serde_json::from_slice(json).map_err(|error| format!("session: {error}"))?;
+        let Companion { cluster, authority, timeout, .. } = &config.companion;
         for (key, value) in [("cluster", cluster), ("authority", authority)] {
             if value.is_empty() || !value.bytes().all(|it| it.is_ascii_graphic()) {
-                return Err(format!(
-                    "session: companion.{key} is {value:?}; expected a name without spaces"
-                ));
+                return Err(format!("session: companion.{key} is {value:?}; expected a name without spaces"));
             }
         }
         at_most("companion.timeout", *timeout, Duration::from_secs(60))?;
         at_most("report_every", config.report_every, Duration::from_secs(1))?;
-        for (key, bytes) in [
-            ("max_request_bytes", config.max_request_bytes),
-            ("max_answer_bytes", config.max_answer_bytes),
-        ] {
+        for (key, bytes) in
+            [("max_request_bytes", config.max_request_bytes), ("max_answer_bytes", config.max_answer_bytes)]
+        {
             if bytes.get() > MOST_BYTES {
-                return Err(format!(
-                    "session: {key} is {bytes}; expected 1 to {MOST_BYTES}"
-                ));
+                return Err(format!("session: {key} is {bytes}; expected 1 to {MOST_BYTES}"));
             }
         }
         Ok(config)
@@ -114,9 +103,7 @@ const MOST_BYTES: u32 = 16 << 20;
 fn at_most(key: &str, period: Period, most: Duration) -> Result<(), String> {
     let period = period.get();
     if period < Duration::from_millis(1) || period > most {
-        return Err(format!(
-            "session: {key} is {period:?}; expected 1ms to {most:?}"
-        ));
+        return Err(format!("session: {key} is {period:?}; expected 1ms to {most:?}"));
     }
     Ok(())
 }
@@ -152,17 +139,8 @@ mod tests {
         assert_eq!(config.companion.authority, "companion");
         assert_eq!(config.companion.timeout.get(), Duration::from_millis(2500));
         assert_eq!(config.report_every.get(), Duration::from_millis(20));
-        assert_eq!(
-            (
-                config.max_request_bytes.get(),
-                config.max_answer_bytes.get()
-            ),
-            (1_048_576, 1_048_576)
-        );
-        assert_eq!(
-            (config.trust, config.on_failure, config.token_session),
-            (Trust::Auth, OnFailure::Deny, false)
-        );
+        assert_eq!((config.max_request_bytes.get(), config.max_answer_bytes.get()), (1_048_576, 1_048_576));
+        assert_eq!((config.trust, config.on_failure, config.token_session), (Trust::Auth, OnFailure::Deny, false));
     }
 
     #[test]
@@ -178,11 +156,7 @@ mod tests {
             assert!(check(rest).unwrap_err().contains(key), "{rest}");
         }
         let empty = br#"{"companion":{"cluster":"","secret":{"value":"s"}}}"#;
-        assert!(
-            Config::parse(empty)
-                .unwrap_err()
-                .contains("companion.cluster")
-        );
+        assert!(Config::parse(empty).unwrap_err().contains("companion.cluster"));
         assert!(Config::parse(b"{}").unwrap_err().contains("companion"));
         assert!(Config::parse(b"").is_err());
     }

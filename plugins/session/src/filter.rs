@@ -11,10 +11,7 @@ use domain::{
 };
 use host::metrics::Counter;
 use host::outbox::{Outbox, Target};
-use host::{
-    Answer, Call, CallId, Chunk, Edit, Next, NoAnswer, Plugin, RequestHead, ResponseHead, Root,
-    Watch,
-};
+use host::{Answer, Call, CallId, Chunk, Edit, Next, NoAnswer, Plugin, RequestHead, ResponseHead, Root, Watch};
 use serde_json::value::RawValue;
 use std::{mem, rc::Rc};
 
@@ -82,10 +79,7 @@ impl Plugin for Session {
     }
 
     fn stream(self: &Rc<Self>) -> Stream {
-        Stream {
-            plugin: Rc::clone(self),
-            state: State::Idle,
-        }
+        Stream { plugin: Rc::clone(self), state: State::Idle }
     }
 
     fn tick(&self, root: &Root) {
@@ -133,11 +127,7 @@ impl host::Stream for Stream {
             Err(reply) => return Next::Reply(reply),
         };
         let Identity::Known(caller) = head.identity(config.trust) else {
-            return if memory.is_empty() {
-                Next::Pass
-            } else {
-                Next::Reply(policy::nobody())
-            };
+            return if memory.is_empty() { Next::Pass } else { Next::Reply(policy::nobody()) };
         };
         let memory = memory.or_session(caller.session.as_deref());
         if memory.is_empty() {
@@ -156,9 +146,7 @@ impl host::Stream for Stream {
             Ok(answer) => format!("status {}", answer.status),
             Err(why) => format!("{why:?}"),
         };
-        let opened = answer
-            .ok()
-            .and_then(|it| policy::opened(caller, memory, it.status, &it.body));
+        let opened = answer.ok().and_then(|it| policy::opened(caller, memory, it.status, &it.body));
         if let Some((turn, history)) = opened {
             self.plugin.opened.add(1);
             // The answer is to be read, so it must not come compressed.
@@ -206,11 +194,7 @@ impl host::Stream for Stream {
             // A later filter may answer while an earlier state holds; `log` closes the turn then.
             other => self.state = other,
         }
-        if matches!(self.state, State::Answering(..)) {
-            Watch::Read
-        } else {
-            Watch::Nothing
-        }
+        if matches!(self.state, State::Answering(..)) { Watch::Read } else { Watch::Nothing }
     }
 
     fn response_chunk(&mut self, chunk: Vec<u8>, last: bool) -> Chunk {

@@ -3,13 +3,7 @@
 //!
 //! It refuses to judge, mask or shorten anything, keeps no message beyond its own exchange, and
 //! stores nothing of a request that was refused or an upstream that failed.
-#![cfg_attr(
-    test,
-    allow(
-        clippy::arithmetic_side_effects,
-        reason = "a test that overflows fails"
-    )
-)]
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails"))]
 
 pub mod config;
 pub mod filter;

@@ -77,10 +77,7 @@ pub fn asked(headers: &Headers) -> Result<Option<Memory>, Reply> {
         None => {}
         Some(b"off") => return Ok(None),
         Some(_) => {
-            return Err(wrong(
-                headers::MEMORY,
-                "is not `off`, the only value that it may have",
-            ));
+            return Err(wrong(headers::MEMORY, "is not `off`, the only value that it may have"));
         }
     }
     let session = id(headers, headers::SESSION)?;
@@ -104,10 +101,7 @@ fn id(headers: &Headers, name: &'static str) -> Result<Option<String>, Reply> {
     let text = std::str::from_utf8(value).ok().filter(|it| is_id(it));
     match text {
         Some(text) => Ok(Some(text.to_owned())),
-        None => Err(wrong(
-            name,
-            "is no id: 1 to 255 letters, digits, `.`, `_`, `:` or `-`",
-        )),
+        None => Err(wrong(name, "is no id: 1 to 255 letters, digits, `.`, `_`, `:` or `-`")),
     }
 }
 
@@ -157,26 +151,13 @@ impl Memory {
 
 /// Reads the companion's answer: the turn and its history. `None` when it is none.
 #[must_use]
-pub fn opened(
-    caller: Caller,
-    memory: Memory,
-    status: u16,
-    body: &[u8],
-) -> Option<(Turn, Vec<Box<RawValue>>)> {
-    let answer: Opened = serde_json::from_slice(body)
-        .ok()
-        .filter(|_| status == 200)?;
+pub fn opened(caller: Caller, memory: Memory, status: u16, body: &[u8]) -> Option<(Turn, Vec<Box<RawValue>>)> {
+    let answer: Opened = serde_json::from_slice(body).ok().filter(|_| status == 200)?;
     let objects = answer.messages.iter().all(|it| it.get().starts_with('{'));
     if answer.turn.is_empty() || !objects {
         return None;
     }
-    let turn = Turn {
-        id: answer.turn,
-        caller,
-        memory,
-        stale: answer.stale,
-        input: Vec::new(),
-    };
+    let turn = Turn { id: answer.turn, caller, memory, stale: answer.stale, input: Vec::new() };
     Some((turn, answer.messages))
 }
 
@@ -196,11 +177,7 @@ pub fn unopened(on_failure: OnFailure) -> Option<Reply> {
 /// Why a request asks for memory in vain: memory belongs to a caller, and nobody vouches for one.
 #[must_use]
 pub fn nobody() -> Reply {
-    Reply::new(
-        401,
-        "invalid_token",
-        "memory belongs to a user, and this request has no verified user",
-    )
+    Reply::new(401, "invalid_token", "memory belongs to a user, and this request has no verified user")
 }
 
 /// How the response is read, by its head; `None` when there is nothing in it to remember.
@@ -210,11 +187,7 @@ pub fn assembly(status: u16, headers: &Headers, limit: usize) -> Option<Assembly
     if !(200..300).contains(&status) || !encoding.eq_ignore_ascii_case(b"identity") {
         return None;
     }
-    let media = headers
-        .get("content-type")?
-        .split(|it| *it == b';')
-        .next()?
-        .trim_ascii();
+    let media = headers.get("content-type")?.split(|it| *it == b';').next()?.trim_ascii();
     if media.eq_ignore_ascii_case(b"text/event-stream") {
         Some(Assembly::streamed(limit))
     } else if media.eq_ignore_ascii_case(b"application/json") {
@@ -231,18 +204,11 @@ impl Turn {
     /// # Errors
     /// A 400 when the body cannot be read in only one way, a 413 when it brings more than `limit` bytes
     /// of new messages.
-    pub fn begin(
-        &mut self,
-        body: &[u8],
-        history: &[Box<RawValue>],
-        limit: usize,
-    ) -> Result<Option<Vec<u8>>, Reply> {
+    pub fn begin(&mut self, body: &[u8], history: &[Box<RawValue>], limit: usize) -> Result<Option<Vec<u8>>, Reply> {
         let body = Body::parse(body)?;
         let messages = body.messages()?;
         let new = messages.iter().filter(|it| !it.instructs());
-        let bytes = new
-            .clone()
-            .fold(0_usize, |sum, it| sum.saturating_add(it.raw.len()));
+        let bytes = new.clone().fold(0_usize, |sum, it| sum.saturating_add(it.raw.len()));
         if bytes > limit {
             return Err(Reply::new(
                 413,
@@ -253,9 +219,7 @@ impl Turn {
         }
         self.input = new.filter_map(owned).collect();
         let history: Vec<&RawValue> = history.iter().map(AsRef::as_ref).collect();
-        Ok(body
-            .insert_after_system(&history)?
-            .map(|edit| body.apply([edit])))
+        Ok(body.insert_after_system(&history)?.map(|edit| body.apply([edit])))
     }
 
     /// The headers that tell the client which memory this was.
@@ -274,12 +238,8 @@ impl Turn {
     /// turn, so that the next request on the thread does not wait for it.
     #[must_use]
     pub fn report(&self, answer: &Answer) -> Vec<u8> {
-        let output: Vec<Box<RawValue>> = answer
-            .message
-            .clone()
-            .and_then(|it| RawValue::from_string(it).ok())
-            .into_iter()
-            .collect();
+        let output: Vec<Box<RawValue>> =
+            answer.message.clone().and_then(|it| RawValue::from_string(it).ok()).into_iter().collect();
         let report = Report {
             turn: &self.id,
             of: self.memory.open(&self.caller, None),

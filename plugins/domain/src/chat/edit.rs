@@ -33,9 +33,7 @@ pub(super) fn apply(text: &str, edits: impl IntoIterator<Item = Edit>) -> Vec<u8
     let mut done = 0_usize;
     let mut edits = edits.into_iter().peekable();
     while let Some(edit) = edits.next() {
-        let replaced_again = edits
-            .peek()
-            .is_some_and(|it| it.span == edit.span && !edit.span.is_empty());
+        let replaced_again = edits.peek().is_some_and(|it| it.span == edit.span && !edit.span.is_empty());
         if replaced_again || edit.span.start < done {
             continue;
         }

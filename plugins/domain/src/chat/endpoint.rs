@@ -41,14 +41,9 @@ impl Endpoint {
     }
 
     fn exactly(path: &str) -> Option<Self> {
-        [
-            Self::ChatCompletions,
-            Self::Completions,
-            Self::Embeddings,
-            Self::Responses,
-        ]
-        .into_iter()
-        .find(|it| it.path() == path)
+        [Self::ChatCompletions, Self::Completions, Self::Embeddings, Self::Responses]
+            .into_iter()
+            .find(|it| it.path() == path)
     }
 }
 
@@ -118,17 +113,7 @@ mod tests {
 
     #[test]
     fn everything_else_is_no_model_call() {
-        for path in [
-            "",
-            "/",
-            "/v1/models",
-            "/v1/chat",
-            "/v1/responses/resp_1",
-            "%",
-            "/v1/%zz",
-            "/v1/%e4%",
-            "/é/%2",
-        ] {
+        for path in ["", "/", "/v1/models", "/v1/chat", "/v1/responses/resp_1", "%", "/v1/%zz", "/v1/%e4%", "/é/%2"] {
             assert_eq!(Endpoint::of("POST", path), None, "{path}");
         }
         assert_eq!(Endpoint::of("GET", "/v1/chat/completions"), None);

@@ -32,10 +32,7 @@ pub(super) struct List {
 
 impl<'a> Found<'a> {
     pub(super) fn span(&self, name: &str) -> Option<Span> {
-        self.members
-            .iter()
-            .find(|(it, _)| *it == name)
-            .map(|(_, span)| span.clone())
+        self.members.iter().find(|(it, _)| *it == name).map(|(_, span)| span.clone())
     }
 
     pub(super) fn member(&self, name: &str) -> Option<&'a str> {
@@ -52,15 +49,8 @@ impl Malformed {
     pub(super) fn inside(self, place: &str) -> Self {
         match self.member {
             Some(member) => {
-                let message = self.message.replacen(
-                    &format!("`{member}`"),
-                    &format!("`{place}.{member}`"),
-                    1,
-                );
-                Self {
-                    member: Some(format!("{place}.{member}")),
-                    message,
-                }
+                let message = self.message.replacen(&format!("`{member}`"), &format!("`{place}.{member}`"), 1);
+                Self { member: Some(format!("{place}.{member}")), message }
             }
             None => Self::at(place, self.message),
         }
@@ -71,8 +61,7 @@ impl Malformed {
 pub(super) fn span_of(text: &str, part: &str) -> Span {
     let start = part.as_ptr().addr().checked_sub(text.as_ptr().addr());
     let span = start.and_then(|start| Some(start..start.checked_add(part.len())?));
-    span.filter(|it| text.get(it.clone()).is_some())
-        .unwrap_or_default()
+    span.filter(|it| text.get(it.clone()).is_some()).unwrap_or_default()
 }
 
 /// Reads the members of a body.
@@ -83,23 +72,12 @@ pub(super) fn top_level(bytes: &[u8]) -> Result<Found<'_>, Malformed> {
         return Err(Malformed::whole("the body is no JSON object"));
     }
     let open = span_of(text, start).start.saturating_add(1);
-    let mut found = Found {
-        text,
-        open,
-        empty: true,
-        messages: None,
-        members: Vec::new(),
-    };
+    let mut found = Found { text, open, empty: true, messages: None, members: Vec::new() };
     let mut wrong = None;
     let mut json = serde_json::Deserializer::from_str(text);
-    json.deserialize_map(TopLevel {
-        found: &mut found,
-        wrong: &mut wrong,
-    })
-    .and_then(|()| json.end())
-    .map_err(|error| {
-        wrong.unwrap_or_else(|| Malformed::whole(format!("the body {}", fault(&error))))
-    })?;
+    json.deserialize_map(TopLevel { found: &mut found, wrong: &mut wrong })
+        .and_then(|()| json.end())
+        .map_err(|error| wrong.unwrap_or_else(|| Malformed::whole(format!("the body {}", fault(&error)))))?;
     Ok(found)
 }
 
@@ -110,11 +88,7 @@ pub(super) fn object<'a>(
     mut each: impl FnMut(&'static str, &'a str) -> Result<(), Malformed>,
 ) -> Result<(), Malformed> {
     let mut wrong = None;
-    let members = Members {
-        names,
-        each: &mut each,
-        wrong: &mut wrong,
-    };
+    let members = Members { names, each: &mut each, wrong: &mut wrong };
     serde_json::Deserializer::from_str(raw)
         .deserialize_map(members)
         .map_err(|error| wrong.unwrap_or_else(|| Malformed::whole(fault(&error))))
@@ -128,14 +102,9 @@ pub(super) fn array(raw: &str) -> Option<Vec<&str>> {
 
 /// The text that the JSON string `raw` stands for.
 pub(super) fn string(raw: &str) -> Result<Cow<'_, str>, &'static str> {
-    let inner = raw
-        .strip_prefix('"')
-        .and_then(|it| it.strip_suffix('"'))
-        .ok_or("is no string")?;
+    let inner = raw.strip_prefix('"').and_then(|it| it.strip_suffix('"')).ok_or("is no string")?;
     if inner.contains('\\') {
-        serde_json::from_str(raw)
-            .map(Cow::Owned)
-            .map_err(|_| "holds half of a surrogate pair")
+        serde_json::from_str(raw).map(Cow::Owned).map_err(|_| "holds half of a surrogate pair")
     } else {
         Ok(Cow::Borrowed(inner))
     }
@@ -151,10 +120,7 @@ fn meant(key: &Key<'_>, names: &[&'static str]) -> Result<Option<&'static str>, 
     };
     match key.0 {
         Cow::Borrowed(exact) if exact == *name => Ok(Some(name)),
-        _ => Err(Malformed::at(
-            *name,
-            "is spelled in another way; write it in lower case and without escapes",
-        )),
+        _ => Err(Malformed::at(*name, "is spelled in another way; write it in lower case and without escapes")),
     }
 }
 
@@ -171,11 +137,7 @@ fn folds_to(text: &str, name: &str) -> bool {
 
 /// What is wrong with the JSON, without quoting any of it.
 fn fault(error: &serde_json::Error) -> String {
-    format!(
-        "is no valid JSON at line {}, column {}",
-        error.line(),
-        error.column()
-    )
+    format!("is no valid JSON at line {}, column {}", error.line(), error.column())
 }
 
 /// A member's name; borrowed exactly when it was written without escapes.
@@ -227,8 +189,7 @@ impl<'de> Visitor<'de> for TopLevel<'_, 'de> {
                 map.next_value::<&RawValue>()?;
                 continue;
             };
-            let seen =
-                found.span(name).is_some() || (name == "messages" && found.messages.is_some());
+            let seen = found.span(name).is_some() || (name == "messages" && found.messages.is_some());
             if seen {
                 return Err(fail(Malformed::at(name, "stands there twice")));
             }
@@ -253,9 +214,7 @@ fn list<'de, A: MapAccess<'de>>(
 ) -> Result<List, A::Error> {
     let wrong = || Malformed::at("messages", "is no array of objects");
     // Behind the name come its quote, a colon and the value, with white space anywhere between.
-    let rest = text
-        .get(span_of(text, &key.0).end.saturating_add(1)..)
-        .unwrap_or_default();
+    let rest = text.get(span_of(text, &key.0).end.saturating_add(1)..).unwrap_or_default();
     let value = rest.trim_start_matches([' ', '\t', '\r', '\n', ':']);
     if !value.starts_with('[') {
         return Err(fail(wrong()));
@@ -264,14 +223,8 @@ fn list<'de, A: MapAccess<'de>>(
     if elements.iter().any(|it| !it.get().starts_with('{')) {
         return Err(fail(wrong()));
     }
-    let elements = elements
-        .into_iter()
-        .map(|it| span_of(text, it.get()))
-        .collect();
-    Ok(List {
-        open: span_of(text, value).start.saturating_add(1),
-        elements,
-    })
+    let elements = elements.into_iter().map(|it| span_of(text, it.get())).collect();
+    Ok(List { open: span_of(text, value).start.saturating_add(1), elements })
 }
 
 struct Members<'m, F> {

@@ -10,11 +10,7 @@ fn check(body: &str) -> Body<'_> {
 }
 
 fn refused(body: &str) -> (u16, Option<String>) {
-    let reply = Reply::from(
-        Body::parse(body.as_bytes())
-            .and_then(|it| it.texts())
-            .unwrap_err(),
-    );
+    let reply = Reply::from(Body::parse(body.as_bytes()).and_then(|it| it.texts()).unwrap_err());
     assert_eq!(reply.code, "invalid_request");
     (reply.status, reply.param)
 }
@@ -34,10 +30,7 @@ fn the_members_that_tollgate_reads_are_found() {
     assert_eq!(body.model(), Some("gpt"));
     assert!(body.stream());
     let messages = body.messages().unwrap();
-    assert_eq!(
-        messages.iter().map(|it| &*it.role).collect::<Vec<_>>(),
-        ["system", "user"]
-    );
+    assert_eq!(messages.iter().map(|it| &*it.role).collect::<Vec<_>>(), ["system", "user"]);
     assert_eq!(messages[0].raw, r#"{"role":"system","content":"be nice"}"#);
     assert!(messages[0].instructs() && !messages[1].instructs());
     assert!(!check(r#"{"stream":null}"#).stream());
@@ -71,27 +64,12 @@ fn a_body_that_two_parsers_could_read_differently_is_refused() {
         (r#"{"messages" : null}"#, Some("messages")),
         (r#"{"messages":[1]}"#, Some("messages")),
         (r#"{"stream":"yes"}"#, Some("stream")),
-        (
-            r#"{"messages":[{},{"content":"a","content":"b"}]}"#,
-            Some("messages[1].content"),
-        ),
-        (
-            r#"{"messages":[{"Content":"a"}]}"#,
-            Some("messages[0].content"),
-        ),
+        (r#"{"messages":[{},{"content":"a","content":"b"}]}"#, Some("messages[1].content")),
+        (r#"{"messages":[{"Content":"a"}]}"#, Some("messages[0].content")),
         (r#"{"messages":[{"role":1}]}"#, Some("messages[0].role")),
-        (
-            r#"{"messages":[{"content":[{"TEXT":"a"}]}]}"#,
-            Some("messages[0].content[0].text"),
-        ),
-        (
-            r#"{"messages":[{"content":"\udc00"}]}"#,
-            Some("messages[0].content"),
-        ),
-        (
-            r#"{"input":[{"content":[],"content":"b"}]}"#,
-            Some("input[0].content"),
-        ),
+        (r#"{"messages":[{"content":[{"TEXT":"a"}]}]}"#, Some("messages[0].content[0].text")),
+        (r#"{"messages":[{"content":"\udc00"}]}"#, Some("messages[0].content")),
+        (r#"{"input":[{"content":[],"content":"b"}]}"#, Some("input[0].content")),
     ] {
         assert_eq!(refused(body), (400, param.map(str::to_owned)), "{body}");
     }
@@ -100,29 +78,15 @@ fn a_body_that_two_parsers_could_read_differently_is_refused() {
 
 #[test]
 fn the_reason_names_the_member_and_quotes_nothing() {
-    let check = |body: &str| {
-        Body::parse(body.as_bytes())
-            .and_then(|it| it.texts())
-            .unwrap_err()
-            .message
-    };
-    assert_eq!(
-        check(r#"{"messages":[{"role":"user","role":"x"}]}"#),
-        "`messages[0].role` stands there twice"
-    );
-    assert_eq!(
-        check(r#"{"a":"secret"#),
-        "the body is no valid JSON at line 1, column 12"
-    );
+    let check = |body: &str| Body::parse(body.as_bytes()).and_then(|it| it.texts()).unwrap_err().message;
+    assert_eq!(check(r#"{"messages":[{"role":"user","role":"x"}]}"#), "`messages[0].role` stands there twice");
+    assert_eq!(check(r#"{"a":"secret"#), "the body is no valid JSON at line 1, column 12");
 }
 
 #[test]
 fn a_model_is_replaced_where_it_stands_or_becomes_the_first_member() {
     let check = |body: &str| edited(body, |it| Some(it.set_model("a\"b")));
-    assert_eq!(
-        check(r#"{"x":1.0, "model" : "gpt-\u0034" }"#),
-        r#"{"x":1.0, "model" : "a\"b" }"#
-    );
+    assert_eq!(check(r#"{"x":1.0, "model" : "gpt-\u0034" }"#), r#"{"x":1.0, "model" : "a\"b" }"#);
     assert_eq!(check(r#"{ "x":1}"#), r#"{"model":"a\"b", "x":1}"#);
     assert_eq!(check(" { } "), r#" {"model":"a\"b" } "#);
 }
@@ -133,22 +97,12 @@ fn history_goes_behind_the_leading_instructions() {
     let check = |messages: &str| {
         let body = format!("{{\"messages\":{messages}}}");
         let new = edited(&body, |it| it.insert_after_system(&[&one, &two]).unwrap());
-        new.strip_prefix("{\"messages\":")
-            .and_then(|it| it.strip_suffix('}'))
-            .unwrap()
-            .to_owned()
+        new.strip_prefix("{\"messages\":").and_then(|it| it.strip_suffix('}')).unwrap().to_owned()
     };
-    let (s, d, u) = (
-        r#"{"role":"system"}"#,
-        r#"{"role":"developer"}"#,
-        r#"{"role":"user"}"#,
-    );
+    let (s, d, u) = (r#"{"role":"system"}"#, r#"{"role":"developer"}"#, r#"{"role":"user"}"#);
     assert_eq!(check("[ ]"), r#"[{"a": 1},2 ]"#);
     assert_eq!(check(&format!("[ {u}]")), format!("[ {{\"a\": 1}},2,{u}]"));
-    assert_eq!(
-        check(&format!("[{s},\n{d} , {u},{s}]")),
-        format!("[{s},\n{d} , {{\"a\": 1}},2,{u},{s}]")
-    );
+    assert_eq!(check(&format!("[{s},\n{d} , {u},{s}]")), format!("[{s},\n{d} , {{\"a\": 1}},2,{u},{s}]"));
     assert_eq!(check(&format!("[{s} ]")), format!("[{s},{{\"a\": 1}},2 ]"));
     assert_eq!(check_none("{}"), None);
 }
@@ -161,18 +115,9 @@ fn check_none(body: &str) -> Option<Edit> {
 fn every_text_is_shown_with_its_place() {
     let check = |body: &str| -> Vec<String> {
         let texts = check(body).texts().unwrap();
-        texts
-            .iter()
-            .map(|it| format!("{} {} {}", it.place, it.role, it.text))
-            .collect()
+        texts.iter().map(|it| format!("{} {} {}", it.place, it.role, it.text)).collect()
     };
-    assert_eq!(
-        check(CHAT),
-        [
-            "messages[0].content system be nice",
-            "messages[1].content[0].text user hi"
-        ]
-    );
+    assert_eq!(check(CHAT), ["messages[0].content system be nice", "messages[1].content[0].text user hi"]);
     assert_eq!(
         check(r#"{"prompt":["a","b"],"suffix":"c"}"#),
         ["prompt[0] user a", "prompt[1] user b", "suffix user c"]
@@ -183,37 +128,20 @@ fn every_text_is_shown_with_its_place() {
         check(
             r#"{"instructions":"i","input":[{"role":"assistant","content":[{"type":"output_text","text":"t"}]},{"output":"o"},"s"]}"#
         ),
-        [
-            "instructions system i",
-            "input[0].content[0].text assistant t",
-            "input[1].output user o",
-            "input[2] user s"
-        ]
+        ["instructions system i", "input[0].content[0].text assistant t", "input[1].output user o", "input[2] user s"]
     );
     assert_eq!(
         check(r#"{"messages":[{"role":"assistant","content":[{"refusal":"no"},"x"]}]}"#),
-        [
-            "messages[0].content[0].refusal assistant no",
-            "messages[0].content[1] assistant x"
-        ]
+        ["messages[0].content[0].refusal assistant no", "messages[0].content[1] assistant x"]
     );
 }
 
 #[test]
 fn a_text_is_replaced_and_all_else_stays() {
     let body = check(CHAT);
-    let edits: Vec<Edit> = body
-        .texts()
-        .unwrap()
-        .iter()
-        .map(|it| it.replace("*\n"))
-        .collect();
+    let edits: Vec<Edit> = body.texts().unwrap().iter().map(|it| it.replace("*\n")).collect();
     let new = String::from_utf8(body.apply(edits)).unwrap();
-    assert_eq!(
-        new,
-        CHAT.replace(r#""be nice""#, r#""*\n""#)
-            .replace(r#""h\u0069""#, r#""*\n""#)
-    );
+    assert_eq!(new, CHAT.replace(r#""be nice""#, r#""*\n""#).replace(r#""h\u0069""#, r#""*\n""#));
 }
 
 #[test]
@@ -228,12 +156,7 @@ fn exercise(bytes: &[u8]) {
     let Ok(body) = Body::parse(bytes) else { return };
     assert_eq!(body.apply([]), bytes);
     let mut edits = vec![body.set_model("m\u{0}\"")];
-    edits.extend(
-        body.texts()
-            .unwrap_or_default()
-            .iter()
-            .map(|it| it.replace("\u{2028}\\")),
-    );
+    edits.extend(body.texts().unwrap_or_default().iter().map(|it| it.replace("\u{2028}\\")));
     edits.extend(body.insert_after_system(&[&raw("{}")]).ok().flatten());
     let new = body.apply(edits);
     serde_json::from_slice::<serde::de::IgnoredAny>(&new).unwrap();

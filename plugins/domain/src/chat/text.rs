@@ -35,20 +35,11 @@ struct Collect<'a> {
 }
 
 /// The members that hold texts outside `messages`, and the role that they speak in.
-const PLAIN: [(&str, &str); 4] = [
-    ("instructions", "system"),
-    ("input", "user"),
-    ("prompt", "user"),
-    ("suffix", "user"),
-];
+const PLAIN: [(&str, &str); 4] =
+    [("instructions", "system"), ("input", "user"), ("prompt", "user"), ("suffix", "user")];
 
 pub(super) fn of<'a>(body: &Body<'a>) -> Result<Vec<Text<'a>>, Malformed> {
-    let mut collect = Collect {
-        whole: body.found.text,
-        message: None,
-        role: Cow::Borrowed(""),
-        texts: Vec::new(),
-    };
+    let mut collect = Collect { whole: body.found.text, message: None, role: Cow::Borrowed(""), texts: Vec::new() };
     for message in body.messages()? {
         collect.message = Some(message.index);
         collect.role = message.role;
@@ -100,10 +91,7 @@ impl<'a> Collect<'a> {
             Ok(())
         })
         .map_err(|wrong| wrong.inside(place))?;
-        for (name, value) in texts
-            .into_iter()
-            .filter(|(_, value)| value.starts_with('"'))
-        {
+        for (name, value) in texts.into_iter().filter(|(_, value)| value.starts_with('"')) {
             self.string(&format!("{place}.{name}"), value)?;
         }
         Ok(())
@@ -118,18 +106,14 @@ impl<'a> Collect<'a> {
             return Ok(());
         }
         let mut contents = Vec::new();
-        read::object(
-            raw,
-            &["role", "content", "text", "output"],
-            |name, value| {
-                if name == "role" {
-                    self.role = read::string(value).map_err(|wrong| Malformed::at(name, wrong))?;
-                } else {
-                    contents.push((name, value));
-                }
-                Ok(())
-            },
-        )
+        read::object(raw, &["role", "content", "text", "output"], |name, value| {
+            if name == "role" {
+                self.role = read::string(value).map_err(|wrong| Malformed::at(name, wrong))?;
+            } else {
+                contents.push((name, value));
+            }
+            Ok(())
+        })
         .map_err(|wrong| wrong.inside(place))?;
         for (name, value) in contents {
             self.content(&format!("{place}.{name}"), value)?;

@@ -152,9 +152,7 @@ impl Deltas {
         }
         match event {
             Event::TooLong => self.broken = true,
-            Event::Message { data, .. } if data.trim_ascii_start().starts_with(b"[DONE]") => {
-                self.done = true
-            }
+            Event::Message { data, .. } if data.trim_ascii_start().starts_with(b"[DONE]") => self.done = true,
             Event::Message { kind, data } => match serde_json::from_slice::<Chunk<'_>>(data) {
                 Ok(chunk) => {
                     self.broken |= *kind == b"error";
@@ -170,12 +168,7 @@ impl Deltas {
         let over = self.done || ended;
         let refused = self.finish_reason.as_deref() == Some("error");
         let complete = over && !self.broken && !refused && self.finish_reason.is_some();
-        Answer {
-            message: self.message(complete),
-            complete,
-            finish_reason: self.finish_reason,
-            model: self.model,
-        }
+        Answer { message: self.message(complete), complete, finish_reason: self.finish_reason, model: self.model }
     }
 
     /// Half a tool call would make every provider refuse the thread from then on, so the calls of an
@@ -189,23 +182,12 @@ impl Deltas {
         }
         let content = self.content.as_deref();
         let refusal = self.refusal.as_deref().filter(|it| !it.is_empty());
-        let nothing =
-            content.is_none_or(str::is_empty) && refusal.is_none() && tool_calls.is_empty();
+        let nothing = content.is_none_or(str::is_empty) && refusal.is_none() && tool_calls.is_empty();
         if nothing && !complete {
             return None;
         }
-        let content = if nothing {
-            Some("")
-        } else {
-            content.filter(|it| !it.is_empty())
-        };
-        serde_json::to_string(&Message {
-            role: "assistant",
-            content,
-            refusal,
-            tool_calls,
-        })
-        .ok()
+        let content = if nothing { Some("") } else { content.filter(|it| !it.is_empty()) };
+        serde_json::to_string(&Message { role: "assistant", content, refusal, tool_calls }).ok()
     }
 
     fn chunk(&mut self, chunk: Chunk<'_>) {
@@ -213,12 +195,7 @@ impl Deltas {
         if let (None, Some(model)) = (&self.model, chunk.model) {
             self.model = Some(model.into_owned());
         }
-        for choice in chunk
-            .choices
-            .unwrap_or_default()
-            .into_iter()
-            .filter(|it| it.index == 0)
-        {
+        for choice in chunk.choices.unwrap_or_default().into_iter().filter(|it| it.index == 0) {
             if let Some(reason) = choice.finish_reason.filter(|it| !it.is_empty()) {
                 self.finish_reason = Some(reason.into_owned());
             }
@@ -256,19 +233,13 @@ impl Deltas {
         let Some(at) = self.place(delta.index, &id) else {
             return;
         };
-        let kind = if delta.custom.is_some() {
-            Kind::Custom
-        } else {
-            Kind::Function
-        };
+        let kind = if delta.custom.is_some() { Kind::Custom } else { Kind::Function };
         let part = delta.function.or(delta.custom);
         let (name, input) = part.map(|it| (it.name, it.arguments)).unwrap_or_default();
         let id = self.spend(&id).to_owned();
         let name = self.spend(&name.unwrap_or_default()).to_owned();
         let input = self.spend(&input.unwrap_or_default()).to_owned();
-        let extra = delta
-            .extra_content
-            .filter(|it| self.spend(it.get()).len() == it.get().len());
+        let extra = delta.extra_content.filter(|it| self.spend(it.get()).len() == it.get().len());
         let Some(call) = self.calls.get_mut(at) else {
             return;
         };
@@ -306,10 +277,7 @@ impl Deltas {
         self.left = self.left.saturating_sub(CALL_COST);
         let place = self.calls.len();
         let index = index.unwrap_or_else(|| u64::try_from(place).unwrap_or(u64::MAX));
-        self.calls.push(ToolCall {
-            index,
-            ..ToolCall::default()
-        });
+        self.calls.push(ToolCall { index, ..ToolCall::default() });
         Some(place)
     }
 
@@ -327,24 +295,11 @@ struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl ToolCall {
     fn whole(&self) -> WholeCall<'_> {
-        let Self {
-            id, name, input, ..
-        } = self;
+        let Self { id, name, input, .. } = self;
         let (r#type, called) = match self.kind {
-            Kind::Function => (
-                "function",
-                Called::Function {
-                    name,
-                    arguments: input,
-                },
-            ),
+            Kind::Function => ("function", Called::Function { name, arguments: input }),
             Kind::Custom => ("custom", Called::Custom { name, input }),
         };
-        WholeCall {
-            id,
-            r#type,
-            called,
-            extra_content: self.extra.as_deref(),
-        }
+        WholeCall { id, r#type, called, extra_content: self.extra.as_deref() }
     }
 }

@@ -44,34 +44,17 @@ fn a_plain_answer_keeps_its_messages_own_bytes() {
     );
     let answer = plain(&body, true);
     assert_eq!(answer.message.as_deref(), Some(message));
-    assert_eq!(
-        (answer.complete, answer.finish_reason.as_deref()),
-        (true, Some("stop"))
-    );
+    assert_eq!((answer.complete, answer.finish_reason.as_deref()), (true, Some("stop")));
     assert_eq!(answer.model.as_deref(), Some("m"));
 }
 
 #[test]
 fn a_plain_answer_that_broke_off_or_is_no_completion_has_no_message() {
     let cut = r#"{"choices":[{"message":{"content":"hi"#;
-    let long = format!(
-        r#"{{"choices":[{{"message":{{"content":"{}"}}}}]}}"#,
-        "x".repeat(LIMIT)
-    );
-    for body in [
-        cut,
-        &long,
-        "",
-        "[]",
-        r#"{"error":{"message":"no"}}"#,
-        r#"{"choices":[{"message":1}]}"#,
-    ] {
+    let long = format!(r#"{{"choices":[{{"message":{{"content":"{}"}}}}]}}"#, "x".repeat(LIMIT));
+    for body in [cut, &long, "", "[]", r#"{"error":{"message":"no"}}"#, r#"{"choices":[{"message":1}]}"#] {
         let answer = plain(body, body != cut);
-        assert_eq!(
-            (answer.message, answer.complete),
-            (None, false),
-            "{body:.40}"
-        );
+        assert_eq!((answer.message, answer.complete), (None, false), "{body:.40}");
     }
 }
 
@@ -82,14 +65,8 @@ fn a_stream_becomes_one_message() {
     let end = chunk("{}", r#""stop""#);
     let usage = r#"{"choices":[],"usage":{"total_tokens":1}}"#;
     let answer = check(&stream(&[&role, &hi, &you, &end, usage, "[DONE]"]), true);
-    assert_eq!(
-        answer.message.as_deref(),
-        Some(r#"{"role":"assistant","content":"hi you é"}"#)
-    );
-    assert_eq!(
-        (answer.complete, answer.finish_reason.as_deref()),
-        (true, Some("stop"))
-    );
+    assert_eq!(answer.message.as_deref(), Some(r#"{"role":"assistant","content":"hi you é"}"#));
+    assert_eq!((answer.complete, answer.finish_reason.as_deref()), (true, Some("stop")));
     assert_eq!(answer.model.as_deref(), Some("m"));
 }
 
@@ -112,11 +89,7 @@ fn a_stream_is_complete_when_it_said_why_it_ended_and_came_to_its_end() {
     ] {
         let answer = check(&stream(&events), ended);
         assert_eq!(answer.complete, complete, "{events:?}");
-        assert_eq!(
-            answer.message.as_deref(),
-            Some(r#"{"role":"assistant","content":"hi"}"#),
-            "{events:?}"
-        );
+        assert_eq!(answer.message.as_deref(), Some(r#"{"role":"assistant","content":"hi"}"#), "{events:?}");
     }
 }
 
@@ -126,10 +99,7 @@ fn tool_calls_are_put_together_by_index_and_left_out_when_the_answer_is_cut_shor
         r#"{"tool_calls":[{"index":1,"id":"b","type":"function","function":{"name":"g","arguments":""}},{"index":0,"id":"a","function":{"name":"f","arguments":"{\"x"}}]}"#,
         "null",
     );
-    let second = chunk(
-        r#"{"tool_calls":[{"index":0,"function":{"arguments":"\":1}"}}]}"#,
-        "null",
-    );
+    let second = chunk(r#"{"tool_calls":[{"index":0,"function":{"arguments":"\":1}"}}]}"#, "null");
     let end = chunk("{}", r#""tool_calls""#);
     let answer = check(&stream(&[&first, &second, &end, "[DONE]"]), true);
     assert_eq!(
@@ -140,10 +110,7 @@ fn tool_calls_are_put_together_by_index_and_left_out_when_the_answer_is_cut_shor
     );
     assert_eq!(check(&stream(&[&first]), false).message, None);
     let said = check(&stream(&[&content("wait"), &first]), false);
-    assert_eq!(
-        said.message.as_deref(),
-        Some(r#"{"role":"assistant","content":"wait"}"#)
-    );
+    assert_eq!(said.message.as_deref(), Some(r#"{"role":"assistant","content":"wait"}"#));
 }
 
 #[test]
@@ -164,10 +131,7 @@ fn what_providers_do_differently_is_understood() {
         r#"{"role":"assistant","content":null,"tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{}"},"extra_content":{"s":1.0}},{"id":"b","type":"custom","custom":{"name":"g","input":"x"}}]}"#
     );
     assert_eq!(
-        check(&[
-            r#"{"content":[{"type":"thinking"},{"type":"text","text":"a"}]}"#,
-            r#"{"content":null}"#
-        ]),
+        check(&[r#"{"content":[{"type":"thinking"},{"type":"text","text":"a"}]}"#, r#"{"content":null}"#]),
         r#"{"role":"assistant","content":"a"}"#
     );
     assert_eq!(
