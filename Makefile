@@ -26,11 +26,11 @@ wasm: setup-demo ## build the filters into dist/
 	scripts/build-wasm
 
 demo: wasm ## start everything on loopback, stream one chat through it, show how to go on
-	cargo build -p companion --bin tollgate -p tests --bin demo
+	cargo build -p companion --bin tollgate -p tests --bin demo --bin fake-provider
 	@$(demo) demo
 
 up: wasm ## the same, left running in the background; writes .run/demo.env
-	cargo build -p companion --bin tollgate -p tests --bin demo
+	cargo build -p companion --bin tollgate -p tests --bin demo --bin fake-provider
 	@$(demo) up
 
 down: ## stop what `make up` started
