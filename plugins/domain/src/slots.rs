@@ -1,1 +1,271 @@
-//! slots (being written)
+//! The state of any number of callers in a fixed number of slots.
+//!
+//! A proxy's shared memory never forgets a key (Envoy) or forgets one silently (Kong), so callers
+//! cannot be keys there: a caller's hash picks one of a fixed number of slots, and a slot holds the
+//! state of up to [`ENTRIES`] callers. A caller whose allowance is whole again needs no entry and
+//! loses it. Only when all entries of a slot are still needed is one evicted: the one that is whole
+//! soonest. **What eviction costs**: the evicted caller starts again with a whole allowance, so each
+//! eviction grants one caller at most one burst more; nobody gets less than is due. A table whose
+//! slots are half full loses fewer than one caller in a thousand; one that is many times too small
+//! limits hardly anybody, so it is sized by the callers who are active within one window.
+//!
+//! A slot is bytes that others could have written. Reading is total: what is no slot is an empty one.
+
+use crate::quota::FullAt;
+use crate::time::Micros;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::num::NonZeroU32;
+
+/// How many callers a slot can hold.
+pub const ENTRIES: usize = 16;
+
+/// The first byte of a slot in this layout; another one is an empty slot. Then come the entries:
+/// hash, microseconds and fraction, little-endian.
+const LAYOUT: u8 = 1;
+const ENTRY: usize = 20;
+
+/// Keys the hash. Whoever knows it can make up names that share a victim's entry, and so spend the
+/// victim's allowance; so it must be secret, and the same wherever the table is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Seed([u8; 16]);
+
+impl Seed {
+    /// The seed in these bytes, if they are one.
+    #[must_use]
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+
+    /// The seed as bytes.
+    #[must_use]
+    pub fn bytes(&self) -> [u8; 16] {
+        self.0
+    }
+}
+
+impl std::fmt::Debug for Seed {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("***")
+    }
+}
+
+/// Where a caller's state is: in which slot, under which hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// From 0 to below the table's number of slots.
+    pub slot: u32,
+    hash: u64,
+}
+
+impl Place {
+    /// The place of what `name` names, part by part, in a table of `slots`. Two names share a hash by
+    /// a chance of 2⁻⁶⁴ only.
+    ///
+    /// The hash is the standard library's SipHash, whose inner state the secret seed sets before the
+    /// name is read. A `str` hashes with an end mark that no UTF-8 holds: `["ab", "c"]` is not `["a", "bc"]`.
+    #[must_use]
+    pub fn of(name: &[&str], seed: &Seed, slots: NonZeroU32) -> Self {
+        let mut hasher = DefaultHasher::new();
+        hasher.write(&seed.0);
+        for part in name {
+            part.hash(&mut hasher);
+        }
+        let hash = hasher.finish();
+        // The hash as a fraction of 2⁶⁴, times `slots`: below `slots`, so that it always fits.
+        let slot = u128::from(hash).saturating_mul(u128::from(slots.get())) >> 64;
+        Self { slot: u32::try_from(slot).unwrap_or_default(), hash }
+    }
+}
+
+/// Changes the state at `place` in a slot's bytes. `change` gets the state (the default for a caller
+/// who is not there) and says what to keep; with `None` the slot stays byte for byte what it was, so
+/// that it need not be written.
+pub fn update<T>(
+    slot: &[u8],
+    place: Place,
+    now: Micros,
+    change: impl FnOnce(FullAt) -> (Option<FullAt>, T),
+) -> (Vec<u8>, T) {
+    let mut entries: Vec<(u64, FullAt)> = entries(slot).collect();
+    let known = entries.iter().find(|(hash, _)| *hash == place.hash);
+    let (keep, out) = change(known.map(|(_, state)| *state).unwrap_or_default());
+    let Some(state) = keep else {
+        return (slot.to_vec(), out);
+    };
+    entries.retain(|(hash, it)| *hash != place.hash && it.at >= now);
+    while entries.len() >= ENTRIES {
+        let soonest = entries.iter().enumerate().min_by_key(|(_, (_, it))| *it);
+        match soonest.map(|(nth, _)| nth) {
+            Some(nth) => entries.swap_remove(nth),
+            None => break,
+        };
+    }
+    entries.push((place.hash, state));
+    (bytes(&entries), out)
+}
+
+/// The entries of a slot; none if it is no slot.
+fn entries(slot: &[u8]) -> impl Iterator<Item = (u64, FullAt)> {
+    let chunks = match slot.split_first() {
+        Some((&LAYOUT, rest)) if rest.len() <= ENTRIES.saturating_mul(ENTRY) => rest.as_chunks().0,
+        _ => &[],
+    };
+    chunks.iter().map(entry)
+}
+
+fn entry(chunk: &[u8; ENTRY]) -> (u64, FullAt) {
+    let [h0, h1, h2, h3, h4, h5, h6, h7, a0, a1, a2, a3, a4, a5, a6, a7, part @ ..] = *chunk;
+    let at = Micros(u64::from_le_bytes([a0, a1, a2, a3, a4, a5, a6, a7]));
+    let hash = u64::from_le_bytes([h0, h1, h2, h3, h4, h5, h6, h7]);
+    (hash, FullAt { at, part: u32::from_le_bytes(part) })
+}
+
+fn bytes(entries: &[(u64, FullAt)]) -> Vec<u8> {
+    let mut slot = Vec::with_capacity(ENTRY.saturating_mul(entries.len()).saturating_add(1));
+    slot.push(LAYOUT);
+    for (hash, state) in entries {
+        slot.extend_from_slice(&hash.to_le_bytes());
+        slot.extend_from_slice(&state.at.0.to_le_bytes());
+        slot.extend_from_slice(&state.part.to_le_bytes());
+    }
+    slot
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::quota::Quota;
+    use proptest::prelude::*;
+    use std::collections::HashMap;
+
+    const SEED: Seed = Seed([7; 16]);
+
+    fn slots(count: u32) -> NonZeroU32 {
+        count.try_into().unwrap()
+    }
+
+    fn place(user: &str) -> Place {
+        Place::of(&["requests", "p1", user], &SEED, slots(1))
+    }
+
+    fn full_at(at: u64) -> FullAt {
+        FullAt { at: Micros(at), part: 3 }
+    }
+
+    fn read(slot: &[u8], user: &str) -> FullAt {
+        update(slot, place(user), Micros(0), |state| (None, state)).1
+    }
+
+    fn write(slot: &[u8], user: &str, now: u64, state: FullAt) -> Vec<u8> {
+        update(slot, place(user), Micros(now), |_| (Some(state), ())).0
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let slot = write(&write(&[], "ada", 0, full_at(5)), "eve", 0, full_at(6));
+        assert_eq!((read(&slot, "ada"), read(&slot, "eve")), (full_at(5), full_at(6)));
+        assert_eq!(read(&slot, "bob"), FullAt::default());
+        assert_eq!(slot.len(), 1 + 2 * ENTRY);
+    }
+
+    #[test]
+    fn who_is_whole_again_needs_no_entry() {
+        let slot = write(&write(&[], "ada", 0, full_at(5)), "eve", 6, full_at(9));
+        assert_eq!(read(&slot, "ada"), FullAt::default());
+        assert_eq!(slot.len(), 1 + ENTRY);
+    }
+
+    #[test]
+    fn a_full_slot_evicts_whoever_is_whole_soonest_and_no_one_else() {
+        let users: Vec<String> = (0..=ENTRIES).map(|nth| format!("user{nth}")).collect();
+        let mut slot = Vec::new();
+        for (nth, user) in (100..).zip(&users) {
+            // `user3` is whole soonest.
+            slot = write(&slot, user, 0, full_at(if nth == 103 { 50 } else { nth }));
+        }
+        assert_eq!(slot.len(), 1 + ENTRIES * ENTRY);
+        for (nth, user) in (100..).zip(&users) {
+            let want = if nth == 103 { FullAt::default() } else { full_at(nth) };
+            assert_eq!(read(&slot, user), want, "{user}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_leaves_the_slot_byte_for_byte() {
+        for slot in [&b""[..], b"\0", b"garbage", &write(&[], "ada", 0, full_at(5))] {
+            assert_eq!(update(slot, place("eve"), Micros(9), |_| (None, ())).0, slot);
+        }
+    }
+
+    #[test]
+    fn an_eviction_grants_at_most_one_burst_more_and_nobody_gets_less() {
+        // One slot, twice as many callers as it holds, each asking at every turn: the worst case.
+        let (quota, turns) = (Quota::new(slots(5), slots(60)), 40);
+        let users: Vec<String> = (0..2 * ENTRIES).map(|nth| format!("user{nth}")).collect();
+        let (mut slot, mut counts) = (Vec::new(), HashMap::<&str, (u32, u32)>::new());
+        for turn in 0..turns {
+            for user in &users {
+                let spend = |state| match quota.spend(state, Micros(turn)) {
+                    Ok((next, _)) => (Some(next), (1, u32::from(turn > 0 && state == FullAt::default()))),
+                    Err(_) => (None, (0, 0)),
+                };
+                let (next, (granted, evicted)) = update(&slot, place(user), Micros(turn), spend);
+                slot = next;
+                let count = counts.entry(user.as_str()).or_default();
+                *count = (count.0 + granted, count.1 + evicted);
+            }
+        }
+        for (user, (granted, evicted)) in counts {
+            assert!(granted >= 5, "{user}: {granted}");
+            assert!(granted <= 5 * (1 + evicted), "{user}: {granted} with {evicted} evictions");
+        }
+    }
+
+    #[test]
+    fn half_full_slots_lose_next_to_nobody() {
+        let count = slots(1024);
+        let mut table = vec![Vec::new(); 1024];
+        let users: Vec<String> = (0..1024 * ENTRIES / 2).map(|nth| format!("user{nth}")).collect();
+        let at = |user: &str| Place::of(&["requests", "p1", user], &SEED, count);
+        for user in &users {
+            let slot = &mut table[at(user).slot as usize];
+            *slot = update(slot, at(user), Micros(0), |_| (Some(full_at(9)), ())).0;
+        }
+        let there = |user: &&String| {
+            let slot = &table[at(user).slot as usize];
+            update(slot, at(user), Micros(0), |state| (None, state)).1 == full_at(9)
+        };
+        let lost = users.len() - users.iter().filter(there).count();
+        assert!(lost * 1000 < users.len(), "{lost} of {} lost", users.len());
+    }
+
+    #[test]
+    fn names_are_joined_without_ambiguity_and_keyed() {
+        let hash = |name: &[&str], seed: u8| Place::of(name, &Seed([seed; 16]), slots(8)).hash;
+        let names: [&[&str]; 6] =
+            [&["a", "b", "c"], &["ab", "c"], &["a", "bc"], &["abc"], &["a", "b", "c", ""], &["a\u{ff}b", "c"]];
+        let mut hashes: Vec<u64> = names.iter().flat_map(|it| [hash(it, 1), hash(it, 2)]).collect();
+        hashes.sort_unstable();
+        hashes.dedup();
+        assert_eq!(hashes.len(), 12);
+    }
+
+    #[test]
+    fn a_seed_does_not_print() {
+        assert_eq!(format!("{SEED:?}"), "***");
+        assert_eq!(Seed::read(&SEED.bytes()), Some(SEED));
+        assert_eq!(Seed::read(b"\0"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_slot(
+            slot in prop::collection::vec(any::<u8>(), 0..400), layout in any::<bool>(), now in any::<u64>(),
+        ) {
+            let slot = if layout { [&[LAYOUT], slot.as_slice()].concat() } else { slot };
+            let next = write(&slot, "ada", now, full_at(7));
+            prop_assert_eq!(read(&next, "ada"), full_at(7));
+            prop_assert!(next.len() <= 1 + ENTRIES * ENTRY && next.len() % ENTRY == 1);
+        }
+    }
+}
