@@ -1,1 +1,14 @@
-//! model (being written)
+//! Which model a client means, and which candidates can serve it.
+//!
+//! A name is read in whatever form clients use (`gpt-4o`, `openai/gpt-4o`, `mistralai/…`) and gets
+//! one canonical form, `provider/model`, by tables. A [`Catalog`] leads from the canonical name to
+//! a chain of candidates; it is checked once, when it is built, so that resolving a name can only
+//! end in an answer or in [`NotFound`]. Nothing here guesses: a name that no rule covers is not found.
+
+mod catalog;
+mod chain;
+mod name;
+
+pub use catalog::{Alias, Catalog, NotFound, Resolved, Rule};
+pub use chain::{Candidate, Chains, ProviderName};
+pub use name::{Canonical, LONGEST_NAME, ModelName, printable};
