@@ -31,6 +31,7 @@ mod head;
 mod kind;
 mod logger;
 pub mod metrics;
+pub mod note;
 pub mod outbox;
 mod plugin;
 mod root;
