@@ -30,10 +30,16 @@ const ENTRY: usize = 20;
 pub struct Seed([u8; 16]);
 
 impl Seed {
+    /// A seed of these bytes, which must be random.
+    #[must_use]
+    pub const fn new(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
     /// The seed in these bytes, if they are one.
     #[must_use]
     pub fn read(bytes: &[u8]) -> Option<Self> {
-        bytes.try_into().ok().map(Self)
+        bytes.try_into().ok().map(Self::new)
     }
 
     /// The seed as bytes.
