@@ -187,7 +187,12 @@ impl host::Stream for Stream {
                 let limit = bytes(self.plugin.config.max_answer_bytes);
                 match policy::assembly(head.status(), head.headers(), limit) {
                     Some(assembly) => self.state = State::Answering(turn, assembly),
-                    None => self.plugin.close(&turn),
+                    None => {
+                        if (200..300).contains(&head.status()) {
+                            log::warn!("a turn is not stored: the answer is compressed, or neither JSON nor a stream");
+                        }
+                        self.plugin.close(&turn);
+                    }
                 }
             }
             State::Skipped => head.set(headers::MEMORY, "skipped"),
