@@ -119,6 +119,8 @@ impl Builder {
             ])
             // Several gateways run side by side and none of them is ever restarted hot.
             .arg("--disable-hot-restart")
+            // A test reads the access log soon after its request.
+            .args(["--file-flush-interval-msec", "100"])
             .current_dir(tools::root())
             .envs(&self.environment);
         let mut process = Process::start("envoy", &mut command, &log)

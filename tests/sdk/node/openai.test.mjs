@@ -1,0 +1,110 @@
+// The stock OpenAI SDK for Node, which knows nothing of Tollgate. The Rust test `sdk` starts the gateway.
+
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { test } from "node:test";
+import OpenAI from "openai";
+
+const { GATEWAY_URL: gateway, API_KEY: apiKey } = process.env;
+if (!gateway || !apiKey) throw new Error("GATEWAY_URL and API_KEY are not set; run `cargo nextest run -p tests --test sdk`");
+
+const ask = (text) => [{ role: "user", content: text }];
+
+/** Mints a token, by default for a user whom no other test has. */
+async function mint(user = `user-${randomUUID()}`, more = {}) {
+  const answer = await fetch(`${gateway}/v1/auth/mint`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${apiKey}`, "content-type": "application/json" },
+    body: JSON.stringify({ user_id: user, ...more }),
+  });
+  assert.equal(answer.status, 200);
+  return (await answer.json()).access_token;
+}
+
+const client = (key) => new OpenAI({ baseURL: `${gateway}/v1`, apiKey: key, maxRetries: 0 });
+
+test("a plain chat", async () => {
+  const answer = await client(await mint()).chat.completions.create({ model: "openai/gpt-4o", messages: ask("the tide is high") });
+  assert.match(answer.choices[0].message.content, /the tide is high/);
+  assert.ok(answer._request_id);
+});
+
+test("a streamed chat", async () => {
+  const stream = await client(await mint()).chat.completions.create({ model: "gpt-4o", messages: ask("one two three"), stream: true });
+  let text = "";
+  let reason = null;
+  for await (const chunk of stream) {
+    text += chunk.choices[0]?.delta.content ?? "";
+    reason = chunk.choices[0]?.finish_reason ?? reason;
+  }
+  assert.match(text, /one two three/);
+  assert.equal(reason, "stop");
+});
+
+test("tools, streamed, through the SDK's own assembler", async () => {
+  const tools = [{ type: "function", function: { name: "get_weather", parameters: { type: "object", properties: { city: { type: "string" } } } } }];
+  const runner = client(await mint()).chat.completions.stream({ model: "openai/fake-tools", messages: ask("weather in Oslo?"), tools });
+  const final = await runner.finalChatCompletion();
+  assert.equal(final.choices[0].message.tool_calls[0].function.name, "get_weather");
+});
+
+test("embeddings come as the SDK asked for them", async () => {
+  const answer = await client(await mint()).embeddings.create({ model: "text-embedding-3-small", input: ["a", "b"] });
+  assert.equal(answer.data.length, 2);
+  assert.equal(typeof answer.data[0].embedding[0], "number");
+});
+
+test("a callable key is asked for each request", async () => {
+  let asked = 0;
+  const key = async () => {
+    asked += 1;
+    return mint();
+  };
+  await client(key).chat.completions.create({ model: "gpt-4o", messages: ask("hi") });
+  assert.ok(asked >= 1);
+});
+
+test("errors have the SDK's own types and codes", async () => {
+  const token = await mint();
+  await assert.rejects(client(token).chat.completions.create({ model: "no-such-model", messages: ask("hi") }), (error) => {
+    assert.ok(error instanceof OpenAI.NotFoundError);
+    assert.equal(error.code, "model_not_found");
+    assert.ok(error.requestID);
+    return true;
+  });
+  await assert.rejects(client(apiKey).chat.completions.create({ model: "gpt-4o", messages: ask("hi") }), (error) => {
+    assert.ok(error instanceof OpenAI.AuthenticationError);
+    assert.equal(error.code, "api_key_not_allowed");
+    return true;
+  });
+});
+
+test("a limit is a rate limit error", async () => {
+  const limited = client(await mint(undefined, { tier: "free" }));
+  await assert.rejects(
+    async () => {
+      for (let i = 0; i < 30; i++) await limited.chat.completions.create({ model: "gpt-4o", messages: ask("hi") });
+    },
+    (error) => {
+      assert.ok(error instanceof OpenAI.RateLimitError);
+      assert.equal(error.code, "rate_limit_exceeded");
+      return true;
+    },
+  );
+});
+
+test("a stream that breaks off is an error, not an end", async () => {
+  const stream = await client(await mint()).chat.completions.create({ model: "openai/fake-cut-3", messages: ask("hi"), stream: true });
+  await assert.rejects(async () => {
+    for await (const _ of stream);
+  });
+});
+
+test("a thread remembers", async () => {
+  const remembering = client(await mint());
+  for (const text of ["my name is Ada", "what is my name?"]) {
+    await remembering.chat.completions.create({ model: "gpt-4o", messages: ask(text) }, { headers: { "x-thread-id": "node-openai" } });
+  }
+  const messages = await remembering.get("/threads/node-openai/messages");
+  assert.deepEqual(messages.map((it) => it.role), ["user", "assistant", "user", "assistant"]);
+});
