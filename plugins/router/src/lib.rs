@@ -1,1 +1,13 @@
-//! router
+//! Which model, where? Reads the model's name from the request, in whatever form clients write it,
+//! and names the chain of candidates that serves it.
+//!
+//! It refuses a model that no rule covers, and guesses none. It changes one member of the body and
+//! leaves every other byte alone; it holds no credential and calls nobody.
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails"))]
+
+pub mod config;
+pub mod filter;
+pub mod policy;
+
+#[cfg(target_family = "wasm")]
+host::register!(crate::filter::Router);

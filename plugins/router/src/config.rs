@@ -1,0 +1,95 @@
+//! What the operator writes.
+
+use domain::{
+    model::{Alias, Catalog, Chains, ModelName, Rule},
+    secret::{Secret, SecretRef},
+};
+use serde::Deserialize;
+
+/// Names, and the chains that they lead to.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Config {
+    /// The model of a request that names none, an empty one, or `default`; an alias will do. Without it such a
+    /// request is answered 400.
+    #[serde(default)]
+    pub(crate) default_model: Option<ModelName>,
+    /// Further names of models. An alias leads to a model, never to another alias, and the response says so in
+    /// `x-tollgate-model-override`.
+    #[serde(default)]
+    pub(crate) aliases: Vec<Alias>,
+    /// Which chain serves which model; the first rule that covers the name counts. A model that no rule covers is
+    /// answered 404.
+    pub(crate) models: Vec<Rule>,
+    /// The chains: candidates in the order in which they are tried. In Envoy a chain's name is the name of its cluster.
+    pub(crate) chains: Chains,
+    /// Kong only: sent as `x-tollgate-hop`, which the second hop's routes demand, so that no request reaches them
+    /// without having passed this filter. 16 to 256 visible ASCII characters.
+    #[serde(default)]
+    pub(crate) hop_secret: Option<SecretRef>,
+}
+
+impl Config {
+    /// Reads and checks a configuration.
+    ///
+    /// # Errors
+    /// Which key is wrong, what was found and what is expected.
+    pub fn parse(json: &[u8]) -> Result<Self, String> {
+        let config: Self = serde_json::from_slice(json).map_err(|wrong| format!("router: {wrong}"))?;
+        config.catalog()?;
+        Ok(config)
+    }
+
+    pub(crate) fn catalog(&self) -> Result<Catalog, String> {
+        Catalog::build(self.default_model.clone(), &self.aliases, &self.models, self.chains.clone())
+            .map_err(|wrong| format!("router: {wrong}"))
+    }
+
+    /// The hop's secret, if there is to be one.
+    pub(crate) fn hop(&self, env: impl FnOnce(&str) -> Option<String>) -> Result<Option<Secret>, String> {
+        let Some(reference) = &self.hop_secret else {
+            return Ok(None);
+        };
+        let secret = reference.resolve(env).ok_or("router: hop_secret is not set: expected a secret")?;
+        let text = secret.reveal();
+        if !(16..=256).contains(&text.len()) || !text.bytes().all(|it| it.is_ascii_graphic()) {
+            return Err("router: hop_secret must be 16 to 256 visible ASCII characters".into());
+        }
+        Ok(Some(secret))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"{"models":[{"name":"openai/*","chain":"a"}],"chains":{"a":[{"provider":"openai"}]}"#;
+
+    fn check(rest: &str) -> Result<(), String> {
+        let config = Config::parse(format!("{GOOD}{rest}}}").as_bytes())?;
+        config.hop(|name| (name == "SET").then(|| "0123456789abcdef".into())).map(|_| ())
+    }
+
+    #[test]
+    fn a_mistake_is_named() {
+        for (rest, expected) in [
+            (r#","alias":[]"#, "unknown field `alias`"),
+            (r#","default_model":"claude-3-opus""#, "default_model `claude-3-opus` is covered by no rule"),
+            (r#","default_model":7"#, "expected a string"),
+            (r#","hop_secret":{"value":"short"}"#, "hop_secret must be 16 to 256"),
+            (r#","hop_secret":{"env":"UNSET"}"#, "hop_secret is not set"),
+            (r#","hop_secret":{"value":"0123456789abcde\n"}"#, "hop_secret must be"),
+        ] {
+            let refused = check(rest).unwrap_err();
+            assert!(refused.contains(expected), "{rest}: {refused}");
+        }
+        assert!(Config::parse(b"").is_err() && Config::parse(b"{}").unwrap_err().contains("models"));
+    }
+
+    #[test]
+    fn the_least_configuration_is_a_rule_and_its_chain() {
+        assert_eq!(check(""), Ok(()));
+        assert_eq!(check(r#","hop_secret":{"env":"SET"}"#), Ok(()));
+    }
+}
