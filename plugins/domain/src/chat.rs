@@ -73,6 +73,8 @@ pub struct Message<'a> {
     /// Its own bytes.
     pub raw: &'a str,
     content: Option<&'a str>,
+    refusal: Option<&'a str>,
+    tool_calls: Option<&'a str>,
 }
 
 impl Message<'_> {
@@ -131,7 +133,8 @@ impl<'a> Body<'a> {
     /// The messages, each read as far as its role and content.
     ///
     /// # Errors
-    /// When a `role` or `content` stands twice or in another spelling, or a `role` is no string.
+    /// When a member that Tollgate reads stands twice in a message or in another spelling, or a `role`
+    /// is no string.
     pub fn messages(&self) -> Result<Vec<Message<'a>>, Malformed> {
         let spans = self.found.messages.as_ref().map(|it| it.elements.as_slice()).unwrap_or_default();
         spans.iter().enumerate().map(|(index, span)| self.message(index, span)).collect()
@@ -139,24 +142,27 @@ impl<'a> Body<'a> {
 
     fn message(&self, index: usize, span: &Span) -> Result<Message<'a>, Malformed> {
         let raw = self.found.slice(span);
-        let (mut role, mut content) = (Cow::Borrowed(""), None);
-        let inside = |wrong: Malformed| wrong.inside(&format!("messages[{index}]"));
-        read::object(raw, &["role", "content"], |name, value| {
+        let mut message =
+            Message { index, role: Cow::Borrowed(""), raw, content: None, refusal: None, tool_calls: None };
+        let names = ["role", "content", "refusal", "tool_calls"];
+        read::object(raw, &names, |name, value| {
             match name {
-                "role" => role = read::string(value).map_err(|wrong| Malformed::at("role", wrong))?,
-                _ => content = Some(value),
+                "role" => message.role = read::string(value).map_err(|wrong| Malformed::at("role", wrong))?,
+                "content" => message.content = Some(value),
+                "refusal" => message.refusal = Some(value),
+                _ => message.tool_calls = Some(value),
             }
             Ok(())
         })
-        .map_err(inside)?;
-        Ok(Message { index, role, raw, content })
+        .map_err(|wrong| wrong.inside(&format!("messages[{index}]")))?;
+        Ok(message)
     }
 
     /// Every text that the model would read, with its place.
     ///
-    /// That is: string contents and text and refusal parts of `messages`; `instructions`, `input`,
-    /// `prompt`, `suffix`, also as arrays of strings or of items with contents of their own.
-    /// Not read: tool definitions and the arguments of tool calls.
+    /// That is: string contents, text and refusal parts of `messages`, the arguments of their tool
+    /// calls; `instructions`, `input`, `prompt`, `suffix`, also as arrays of strings or of items with
+    /// contents of their own. Not read: tool definitions, names, addresses of images.
     ///
     /// # Errors
     /// When a text cannot be read in only one way, for example a `content` that stands twice.

@@ -137,6 +137,33 @@ fn every_text_is_shown_with_its_place() {
 }
 
 #[test]
+fn what_a_tool_call_hands_over_is_a_text_too() {
+    let body = r#"{"messages":[{"role":"assistant","refusal":"no","tool_calls":[{"function":{"name":"f","arguments":"{\"a\":1}"}},{"custom":{"input":"x"}},1]}],"input":[{"type":"function_call","arguments":"y"}]}"#;
+    let body = check(body);
+    let texts = body.texts().unwrap();
+    let texts: Vec<_> = texts.iter().map(|it| (it.place.as_str(), &*it.text)).collect();
+    assert_eq!(
+        texts,
+        [
+            ("messages[0].refusal", "no"),
+            ("messages[0].tool_calls[0].function.arguments", "{\"a\":1}"),
+            ("messages[0].tool_calls[1].custom.input", "x"),
+            ("input[0].arguments", "y"),
+        ]
+    );
+    let twice = r#"{"messages":[{"tool_calls":[{"function":{"arguments":"a","arguments":"b"}}]}]}"#;
+    assert_eq!(refused(twice).1.as_deref(), Some("messages[0].tool_calls[0].function.arguments"));
+}
+
+#[test]
+fn depth_is_no_danger() {
+    let deep = "[".repeat(200_000) + &"]".repeat(200_000);
+    let body = format!(r#"{{"x":{deep},"messages":[{{"content":{deep},"tool_calls":{deep}}}],"input":{deep}}}"#);
+    exercise(body.as_bytes());
+    exercise(&body.as_bytes()[..300_000]);
+}
+
+#[test]
 fn a_text_is_replaced_and_all_else_stays() {
     let body = check(CHAT);
     let edits: Vec<Edit> = body.texts().unwrap().iter().map(|it| it.replace("*\n")).collect();

@@ -43,8 +43,14 @@ pub(super) fn of<'a>(body: &Body<'a>) -> Result<Vec<Text<'a>>, Malformed> {
     for message in body.messages()? {
         collect.message = Some(message.index);
         collect.role = message.role;
-        if let Some(content) = message.content {
-            collect.content(&format!("messages[{}].content", message.index), content)?;
+        let place = format!("messages[{}]", message.index);
+        for (name, raw) in [("content", message.content), ("refusal", message.refusal)] {
+            if let Some(raw) = raw {
+                collect.content(&format!("{place}.{name}"), raw)?;
+            }
+        }
+        for (index, call) in message.tool_calls.and_then(read::array).unwrap_or_default().into_iter().enumerate() {
+            collect.call(&format!("{place}.tool_calls[{index}]"), call)?;
         }
     }
     collect.message = None;
@@ -76,23 +82,27 @@ impl<'a> Collect<'a> {
             let place = format!("{place}[{index}]");
             if part.starts_with('"') {
                 self.string(&place, part)?;
-            } else if part.starts_with('{') {
-                self.part(&place, part)?;
+            } else {
+                self.strings(&place, part, &["text", "refusal"])?;
             }
         }
         Ok(())
     }
 
-    /// A part of a content: its `text` or `refusal`.
-    fn part(&mut self, place: &str, raw: &'a str) -> Result<(), Malformed> {
-        let mut texts = Vec::new();
-        read::object(raw, &["text", "refusal"], |name, value| {
-            texts.push((name, value));
-            Ok(())
-        })
-        .map_err(|wrong| wrong.inside(place))?;
-        for (name, value) in texts.into_iter().filter(|(_, value)| value.starts_with('"')) {
-            self.string(&format!("{place}.{name}"), value)?;
+    /// A tool call: what it hands to a function or to a custom tool.
+    fn call(&mut self, place: &str, raw: &'a str) -> Result<(), Malformed> {
+        for (name, called) in members(place, raw, &["function", "custom"])? {
+            self.strings(&format!("{place}.{name}"), called, &["arguments", "input"])?;
+        }
+        Ok(())
+    }
+
+    /// Those members of the object `raw` that are strings; nothing, if it is no object.
+    fn strings(&mut self, place: &str, raw: &'a str, names: &[&'static str]) -> Result<(), Malformed> {
+        for (name, value) in members(place, raw, names)? {
+            if value.starts_with('"') {
+                self.string(&format!("{place}.{name}"), value)?;
+            }
         }
         Ok(())
     }
@@ -106,15 +116,15 @@ impl<'a> Collect<'a> {
             return Ok(());
         }
         let mut contents = Vec::new();
-        read::object(raw, &["role", "content", "text", "output"], |name, value| {
-            if name == "role" {
-                self.role = read::string(value).map_err(|wrong| Malformed::at(name, wrong))?;
-            } else {
-                contents.push((name, value));
+        for (name, value) in members(place, raw, &["role", "content", "text", "output", "arguments"])? {
+            match name {
+                "role" => {
+                    let role = read::string(value).map_err(|wrong| Malformed::at(name, wrong).inside(place))?;
+                    self.role = role;
+                }
+                _ => contents.push((name, value)),
             }
-            Ok(())
-        })
-        .map_err(|wrong| wrong.inside(place))?;
+        }
         for (name, value) in contents {
             self.content(&format!("{place}.{name}"), value)?;
         }
@@ -132,4 +142,17 @@ impl<'a> Collect<'a> {
         });
         Ok(())
     }
+}
+
+/// Those of `names` that the object `raw` has, in order; nothing, if it is no object.
+fn members<'a>(place: &str, raw: &'a str, names: &[&'static str]) -> Result<Vec<(&'static str, &'a str)>, Malformed> {
+    let mut found = Vec::new();
+    if raw.starts_with('{') {
+        read::object(raw, names, |name, value| {
+            found.push((name, value));
+            Ok(())
+        })
+        .map_err(|wrong| wrong.inside(place))?;
+    }
+    Ok(found)
 }
