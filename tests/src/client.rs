@@ -23,21 +23,13 @@ impl Client {
     /// Of a port of 127.0.0.1.
     #[must_use]
     pub fn new(port: u16) -> Self {
-        Self {
-            address: SocketAddr::from(([127, 0, 0, 1], port)),
-        }
+        Self { address: SocketAddr::from(([127, 0, 0, 1], port)) }
     }
 
     /// A call of any method and path; both may hold any bytes.
     pub fn call(&self, method: &str, path: impl AsRef<[u8]>) -> Call {
         let path = path.as_ref().to_vec();
-        Call {
-            address: self.address,
-            method: method.to_owned(),
-            path,
-            headers: Vec::new(),
-            body: None,
-        }
+        Call { address: self.address, method: method.to_owned(), path, headers: Vec::new(), body: None }
     }
 
     /// A GET.
@@ -52,8 +44,7 @@ impl Client {
 
     /// A chat with one message of the user.
     pub fn chat(&self, token: &str, model: &str, text: &str) -> Call {
-        self.post("/v1/chat/completions", &chat(model, text))
-            .bearer(token)
+        self.post("/v1/chat/completions", &chat(model, text)).bearer(token)
     }
 
     /// The same, streamed; finish with [`Call::stream`].
@@ -71,10 +62,7 @@ impl Client {
     pub fn mint(&self, api_key: &str, body: &Value) -> String {
         let answer = self.post("/v1/auth/mint", body).bearer(api_key).send();
         assert_eq!(answer.status, 200, "mint: {}", answer.text());
-        answer.json()["access_token"]
-            .as_str()
-            .expect("access_token")
-            .to_owned()
+        answer.json()["access_token"].as_str().expect("access_token").to_owned()
     }
 
     /// Sends these bytes and reads one answer.
@@ -106,8 +94,7 @@ pub struct Call {
 impl Call {
     /// Adds a header line; the bytes go out as they are, duplicates too.
     pub fn header(mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
-        self.headers
-            .push((name.as_ref().to_vec(), value.as_ref().to_vec()));
+        self.headers.push((name.as_ref().to_vec(), value.as_ref().to_vec()));
         self
     }
 
@@ -123,8 +110,7 @@ impl Call {
 
     /// A JSON body.
     pub fn json(self, body: &Value) -> Self {
-        self.header("content-type", "application/json")
-            .body(body.to_string())
+        self.header("content-type", "application/json").body(body.to_string())
     }
 
     /// A body; its content-length is added.
@@ -137,22 +123,14 @@ impl Call {
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
         let mut bytes = [self.method.as_bytes(), b" ", &self.path, b" HTTP/1.1\r\n"].concat();
-        let named = |name: &str| {
-            self.headers
-                .iter()
-                .any(|(key, _)| key.eq_ignore_ascii_case(name.as_bytes()))
-        };
+        let named = |name: &str| self.headers.iter().any(|(key, _)| key.eq_ignore_ascii_case(name.as_bytes()));
         if !named("host") {
             bytes.extend_from_slice(b"host: gateway.test\r\n");
         }
         for (name, value) in &self.headers {
             bytes.extend_from_slice(&[name, b": ".as_slice(), value, b"\r\n"].concat());
         }
-        if let Some(body) = self
-            .body
-            .as_ref()
-            .filter(|_| !named("content-length") && !named("transfer-encoding"))
-        {
+        if let Some(body) = self.body.as_ref().filter(|_| !named("content-length") && !named("transfer-encoding")) {
             bytes.extend_from_slice(format!("content-length: {}\r\n", body.len()).as_bytes());
         }
         bytes.extend_from_slice(b"\r\n");
@@ -166,8 +144,7 @@ impl Call {
     /// If there was none.
     #[must_use]
     pub fn send(&self) -> Answer {
-        self.try_send()
-            .unwrap_or_else(|error| panic!("no answer from {}: {error}", self.address))
+        self.try_send().unwrap_or_else(|error| panic!("no answer from {}: {error}", self.address))
     }
 
     /// The whole answer.
@@ -184,8 +161,7 @@ impl Call {
     /// If there was none.
     #[must_use]
     pub fn stream(&self) -> Stream {
-        self.try_stream()
-            .unwrap_or_else(|error| panic!("no answer from {}: {error}", self.address))
+        self.try_stream().unwrap_or_else(|error| panic!("no answer from {}: {error}", self.address))
     }
 
     /// The answer as it comes.
@@ -229,8 +205,7 @@ impl Answer {
     /// If it is none.
     #[must_use]
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body)
-            .unwrap_or_else(|error| panic!("{error}: {} {}", self.status, self.text()))
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {} {}", self.status, self.text()))
     }
 
     /// The text of a plain chat answer.
@@ -240,10 +215,7 @@ impl Answer {
     #[must_use]
     pub fn content(&self) -> String {
         let json = self.json();
-        json["choices"][0]["message"]["content"]
-            .as_str()
-            .unwrap_or_else(|| panic!("no chat answer: {json}"))
-            .to_owned()
+        json["choices"][0]["message"]["content"].as_str().unwrap_or_else(|| panic!("no chat answer: {json}")).to_owned()
     }
 
     /// `status code`, such as `429 rate_limit_exceeded`, after checking that the error has its four keys and nothing else.
@@ -253,28 +225,13 @@ impl Answer {
     #[must_use]
     pub fn error(&self) -> String {
         let json = self.json();
-        let error = json["error"]
-            .as_object()
-            .unwrap_or_else(|| panic!("no error object: {} {json}", self.status));
+        let error = json["error"].as_object().unwrap_or_else(|| panic!("no error object: {} {json}", self.status));
         let mut keys: Vec<&str> = error.keys().map(String::as_str).collect();
         keys.sort_unstable();
         assert_eq!(keys, ["code", "message", "param", "type"], "{json}");
-        assert!(
-            error["message"].is_string() && error["type"].is_string(),
-            "{json}"
-        );
-        assert_eq!(
-            self.header("content-type").as_deref(),
-            Some("application/json"),
-            "{json}"
-        );
-        format!(
-            "{} {}",
-            self.status,
-            error["code"]
-                .as_str()
-                .unwrap_or_else(|| panic!("code is no string: {json}"))
-        )
+        assert!(error["message"].is_string() && error["type"].is_string(), "{json}");
+        assert_eq!(self.header("content-type").as_deref(), Some("application/json"), "{json}");
+        format!("{} {}", self.status, error["code"].as_str().unwrap_or_else(|| panic!("code is no string: {json}")))
     }
 }
 
@@ -299,10 +256,7 @@ impl Event {
     /// The piece of text in a chat chunk.
     #[must_use]
     pub fn content(&self) -> String {
-        self.json()["choices"][0]["delta"]["content"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned()
+        self.json()["choices"][0]["delta"]["content"].as_str().unwrap_or_default().to_owned()
     }
 }
 
@@ -337,9 +291,7 @@ impl Stream {
             let head = match http::read_head(&mut reader) {
                 Ok(Some(head)) => head,
                 Ok(None) => {
-                    return Err(written
-                        .err()
-                        .unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into()));
+                    return Err(written.err().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into()));
                 }
                 Err(error) => return Err(error),
             };
@@ -347,24 +299,10 @@ impl Stream {
                 break head;
             }
         };
-        let status = head
-            .first_line
-            .split(' ')
-            .nth(1)
-            .and_then(|status| status.parse().ok())
-            .unwrap_or(0);
+        let status = head.first_line.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
         let body = Body::new(Framing::of_answer(status, &head.headers));
         let (headers, head_at) = (head.headers, sent.elapsed());
-        Ok(Self {
-            status,
-            headers,
-            head_at,
-            broken: false,
-            reader,
-            body,
-            sent,
-            pending: Vec::new(),
-        })
+        Ok(Self { status, headers, head_at, broken: false, reader, body, sent, pending: Vec::new() })
     }
 
     /// The first value of a header, as text.
@@ -405,12 +343,7 @@ impl Stream {
         let (rest, end) = self.body.rest(&mut self.reader);
         self.pending.extend_from_slice(&rest);
         let broken = self.broken || end.is_err();
-        Answer {
-            status: self.status,
-            headers: self.headers,
-            body: self.pending,
-            broken,
-        }
+        Answer { status: self.status, headers: self.headers, body: self.pending, broken }
     }
 }
 
@@ -422,16 +355,8 @@ pub fn content(events: &[Event]) -> String {
 
 /// The length of an event, and of the event with its blank line.
 fn blank_line(bytes: &[u8]) -> Option<(usize, usize)> {
-    let find = |end: &[u8]| {
-        bytes
-            .windows(end.len())
-            .position(|window| window == end)
-            .map(|at| (at, at + end.len()))
-    };
-    [find(b"\n\n"), find(b"\r\n\r\n")]
-        .into_iter()
-        .flatten()
-        .min()
+    let find = |end: &[u8]| bytes.windows(end.len()).position(|window| window == end).map(|at| (at, at + end.len()));
+    [find(b"\n\n"), find(b"\r\n\r\n")].into_iter().flatten().min()
 }
 
 /// `None`: only comments.
@@ -445,9 +370,5 @@ fn parse(event: &[u8], at: Duration) -> Option<Event> {
         let values: Vec<&str> = values.collect();
         (!values.is_empty()).then(|| values.join("\n"))
     };
-    Some(Event {
-        at,
-        name: field("event:"),
-        data: field("data:")?,
-    })
+    Some(Event { at, name: field("event:"), data: field("data:")? })
 }

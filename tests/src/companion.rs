@@ -42,12 +42,7 @@ impl Companion {
     /// If it is not built or doesn't start; with what it said.
     #[must_use]
     pub fn start() -> Self {
-        let mut companion = Self {
-            process: None,
-            folder: scratch("companion"),
-            public: 0,
-            internal: 0,
-        };
+        let mut companion = Self { process: None, folder: scratch("companion"), public: 0, internal: 0 };
         // Between our look at a free port and the companion's bind another process may take it, hence more than one try.
         for _ in 0..5 {
             (companion.public, companion.internal) = (free_port(), free_port());
@@ -77,9 +72,7 @@ impl Companion {
 
     /// SIGTERM; whether it drained and ended with success.
     pub fn terminate(&mut self) -> bool {
-        self.process
-            .take()
-            .is_some_and(|mut process| process.terminate(Duration::from_secs(15)))
+        self.process.take().is_some_and(|mut process| process.terminate(Duration::from_secs(15)))
     }
 
     /// A client of the public listener.
@@ -119,12 +112,8 @@ impl Companion {
     #[must_use]
     pub fn project(&self, tenant: &str, name: &str) -> Project {
         let project = self.run(&["project", "create", "--tenant", tenant, "--name", name]);
-        let text = |value: &Value, key: &str| {
-            value[key]
-                .as_str()
-                .unwrap_or_else(|| panic!("no {key} in {value}"))
-                .to_owned()
-        };
+        let text =
+            |value: &Value, key: &str| value[key].as_str().unwrap_or_else(|| panic!("no {key} in {value}")).to_owned();
         let project_id = text(&project, "project_id");
         let key = self.run(&["key", "create", "--project", &project_id]);
         Project {
@@ -142,11 +131,7 @@ impl Companion {
     #[must_use]
     pub fn run(&self, arguments: &[&str]) -> Value {
         let mut command = self.command().unwrap_or_else(|error| panic!("{error}"));
-        let output = command
-            .args(arguments)
-            .arg("--json")
-            .output()
-            .expect("the companion's command line runs");
+        let output = command.args(arguments).arg("--json").output().expect("the companion's command line runs");
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "tollgate {arguments:?}: {said}");
         serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
@@ -155,19 +140,14 @@ impl Companion {
     fn serve(&mut self) -> Result<(), String> {
         let mut command = self.command()?;
         let log = self.folder.join("companion.log");
-        let mut process = Process::start("companion", command.arg("serve"), &log)
-            .map_err(|error| format!("companion: {error}"))?;
+        let mut process =
+            Process::start("companion", command.arg("serve"), &log).map_err(|error| format!("companion: {error}"))?;
         let client = self.client();
         let ready = poll(START, || {
             if !process.is_running() {
                 return Some(false);
             }
-            client
-                .get("/readyz")
-                .try_send()
-                .ok()
-                .filter(|answer| answer.status == 200)
-                .map(|_| true)
+            client.get("/readyz").try_send().ok().filter(|answer| answer.status == 200).map(|_| true)
         });
         if ready != Some(true) {
             return Err(format!("the companion did not start:\n{}", process.tail()));
@@ -179,20 +159,11 @@ impl Companion {
     fn command(&self) -> Result<Command, String> {
         let mut command = Command::new(tools::companion()?);
         command
-            .env(
-                "TOLLGATE_DATABASE_URL",
-                format!("sqlite://{}", self.folder.join("tollgate.db").display()),
-            )
-            .env(
-                "TOLLGATE_SIGNING_KEY_FILE",
-                self.folder.join("signing-key.pem"),
-            )
+            .env("TOLLGATE_DATABASE_URL", format!("sqlite://{}", self.folder.join("tollgate.db").display()))
+            .env("TOLLGATE_SIGNING_KEY_FILE", self.folder.join("signing-key.pem"))
             .env("TOLLGATE_INTERNAL_SECRET", self.secret())
             .env("TOLLGATE_LISTEN", format!("127.0.0.1:{}", self.public))
-            .env(
-                "TOLLGATE_INTERNAL_LISTEN",
-                format!("127.0.0.1:{}", self.internal),
-            )
+            .env("TOLLGATE_INTERNAL_LISTEN", format!("127.0.0.1:{}", self.internal))
             .current_dir(&self.folder);
         Ok(command)
     }
@@ -201,8 +172,5 @@ impl Companion {
 /// A port that is free now.
 fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port on 127.0.0.1");
-    listener
-        .local_addr()
-        .expect("a bound socket has an address")
-        .port()
+    listener.local_addr().expect("a bound socket has an address").port()
 }

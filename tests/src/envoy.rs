@@ -23,8 +23,7 @@ impl EnvoyConfig {
     /// # Errors
     /// It can't be read, or is no YAML.
     pub fn load(path: &str) -> Result<Self, String> {
-        let text = fs::read_to_string(tools::root().join(path))
-            .map_err(|error| format!("{path}: {error}"))?;
+        let text = fs::read_to_string(tools::root().join(path)).map_err(|error| format!("{path}: {error}"))?;
         Self::parse(&text).map_err(|error| format!("{path}: {error}"))
     }
 
@@ -33,9 +32,7 @@ impl EnvoyConfig {
     /// # Errors
     /// It is none.
     pub fn parse(yaml: &str) -> Result<Self, String> {
-        serde_yaml_ng::from_str(yaml)
-            .map(|root| Self { root })
-            .map_err(|error| error.to_string())
+        serde_yaml_ng::from_str(yaml).map(|root| Self { root }).map_err(|error| error.to_string())
     }
 
     /// The configuration as JSON, for changes that have no method here.
@@ -54,8 +51,7 @@ impl EnvoyConfig {
 
     /// Listens on `gateway` (every listener) and `admin`; 0 takes free ports.
     pub fn ports(&mut self, gateway: u16, admin: u16) {
-        let address =
-            |port: u16| json!({"socket_address": {"address": "127.0.0.1", "port_value": port}});
+        let address = |port: u16| json!({"socket_address": {"address": "127.0.0.1", "port_value": port}});
         self.root["admin"] = json!({"address": address(admin)});
         for listener in array(&mut self.root["static_resources"]["listeners"]) {
             listener["address"] = address(gateway);
@@ -70,10 +66,7 @@ impl EnvoyConfig {
         let mut missing = None;
         self.each_wasm(&mut |plugin| {
             let code = &mut plugin["vm_config"]["code"]["local"]["filename"];
-            let name = code
-                .as_str()
-                .and_then(|path| Path::new(path).file_stem())
-                .unwrap_or_default();
+            let name = code.as_str().and_then(|path| Path::new(path).file_stem()).unwrap_or_default();
             match tools::wasm(&name.to_string_lossy()) {
                 Ok(path) => *code = json!(path),
                 Err(error) => missing = Some(error),
@@ -107,11 +100,7 @@ impl EnvoyConfig {
                     json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": config.to_string()});
             }
         });
-        assert!(
-            found,
-            "no plugin {name:?} in this configuration, there are {:?}",
-            self.plugins()
-        );
+        assert!(found, "no plugin {name:?} in this configuration, there are {:?}", self.plugins());
     }
 
     /// Takes the plugin `name` out of every chain of filters.
@@ -120,10 +109,7 @@ impl EnvoyConfig {
     /// If there is no such plugin.
     pub fn without_filter(&mut self, name: &str) {
         let before = self.plugins();
-        assert!(
-            before.contains(name),
-            "no plugin {name:?} in this configuration, there are {before:?}"
-        );
+        assert!(before.contains(name), "no plugin {name:?} in this configuration, there are {before:?}");
         walk(&mut self.root, &mut |value| {
             if let Some(filters) = value.get_mut("http_filters").and_then(Value::as_array_mut) {
                 filters.retain(|filter| filter["typed_config"]["config"]["name"] != name);
@@ -188,10 +174,12 @@ impl EnvoyConfig {
                 json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": config.to_string()});
         });
         array(&mut self.root["static_resources"]["clusters"]).retain_mut(|cluster| {
-            if let Some(members) =
-                cluster["cluster_type"]["typed_config"]["clusters"].as_array_mut()
-            {
+            if let Some(members) = cluster["cluster_type"]["typed_config"]["clusters"].as_array_mut() {
                 members.retain(|member| kept.iter().any(|kept| member["name"] == *kept));
+                // The routes retry once, and a retry needs a member to go to.
+                if let [alone] = members.as_slice() {
+                    members.push(alone.clone());
+                }
                 return !members.is_empty();
             }
             true
@@ -200,10 +188,7 @@ impl EnvoyConfig {
 
     fn each_wasm(&mut self, visit: &mut dyn FnMut(&mut Value)) {
         walk(&mut self.root, &mut |value| {
-            let kind = value
-                .get("@type")
-                .and_then(Value::as_str)
-                .unwrap_or_default();
+            let kind = value.get("@type").and_then(Value::as_str).unwrap_or_default();
             if kind.ends_with("http.wasm.v3.Wasm") {
                 visit(&mut value["config"]);
             }
@@ -227,9 +212,7 @@ impl EnvoyConfig {
 #[must_use]
 pub fn plugin_config(plugin: &Value) -> Value {
     match &plugin["configuration"]["value"] {
-        Value::String(text) => {
-            serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
-        }
+        Value::String(text) => serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}")),
         structure => structure.clone(),
     }
 }

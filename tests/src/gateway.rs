@@ -40,8 +40,7 @@ impl Builder {
 
     /// Puts this companion behind its clusters, and hands its internal secret to the filters.
     pub fn companion(mut self, companion: &Companion) -> Self {
-        self.config
-            .companion_at(companion.public_port(), companion.internal_port());
+        self.config.companion_at(companion.public_port(), companion.internal_port());
         self.env("TOLLGATE_INTERNAL_SECRET", companion.secret())
     }
 
@@ -111,27 +110,16 @@ impl Builder {
             .arg(folder.join("envoy.json"))
             .arg("--admin-address-path")
             .arg(&admin_file)
-            .args([
-                "--concurrency",
-                &self.workers.to_string(),
-                "--log-level",
-                &self.log_level,
-            ])
+            .args(["--concurrency", &self.workers.to_string(), "--log-level", &self.log_level])
             // Several gateways run side by side and none of them is ever restarted hot.
             .arg("--disable-hot-restart")
             // A test reads the access log soon after its request.
             .args(["--file-flush-interval-msec", "100"])
             .current_dir(tools::root())
             .envs(&self.environment);
-        let mut process = Process::start("envoy", &mut command, &log)
-            .map_err(|error| format!("envoy: {error}"))?;
+        let mut process = Process::start("envoy", &mut command, &log).map_err(|error| format!("envoy: {error}"))?;
         let (port, admin) = ready(&mut process, &admin_file)?;
-        Ok(Gateway {
-            process,
-            port,
-            admin,
-            folder,
-        })
+        Ok(Gateway { process, port, admin, folder })
     }
 }
 
@@ -146,26 +134,15 @@ fn ready(process: &mut Process, admin_file: &PathBuf) -> Result<(u16, u16), Stri
         let address = fs::read_to_string(admin_file).ok()?;
         let admin: u16 = address.rsplit(':').next()?.trim().parse().ok()?;
         let client = Client::new(admin);
-        client
-            .get("/ready")
-            .try_send()
-            .ok()
-            .filter(|answer| answer.status == 200)?;
+        client.get("/ready").try_send().ok().filter(|answer| answer.status == 200)?;
         let listeners: Value =
-            serde_json::from_slice(&client.get("/listeners?format=json").try_send().ok()?.body)
-                .ok()?;
-        let port =
-            listeners["listener_statuses"][0]["local_address"]["socket_address"]["port_value"]
-                .as_u64()?;
+            serde_json::from_slice(&client.get("/listeners?format=json").try_send().ok()?.body).ok()?;
+        let port = listeners["listener_statuses"][0]["local_address"]["socket_address"]["port_value"].as_u64()?;
         Some((u16::try_from(port).ok()?, admin))
     });
     match found {
         Some(ports) if !died => Ok(ports),
-        _ => Err(format!(
-            "Envoy {}:\n{}",
-            if died { "ended" } else { "is not ready" },
-            process.tail()
-        )),
+        _ => Err(format!("Envoy {}:\n{}", if died { "ended" } else { "is not ready" }, process.tail())),
     }
 }
 
@@ -191,16 +168,9 @@ impl Gateway {
     pub fn with(mut config: EnvoyConfig) -> Builder {
         config.companion_at(NOBODY, NOBODY);
         // A filter may insist on having a secret even in a test that never uses it.
-        let environment = BTreeMap::from([(
-            "TOLLGATE_INTERNAL_SECRET".to_owned(),
-            "0123456789abcdef-unused".to_owned(),
-        )]);
-        Builder {
-            config,
-            environment,
-            workers: 2,
-            log_level: "warning".to_owned(),
-        }
+        let environment =
+            BTreeMap::from([("TOLLGATE_INTERNAL_SECRET".to_owned(), "0123456789abcdef-unused".to_owned())]);
+        Builder { config, environment, workers: 2, log_level: "warning".to_owned() }
     }
 
     /// A client of the first listener.
@@ -245,15 +215,8 @@ impl Gateway {
     /// If the admin endpoint does not answer.
     #[must_use]
     pub fn stat(&self, name: &str) -> u64 {
-        let text = self
-            .admin()
-            .get(&format!("/stats?filter={name}"))
-            .send()
-            .text();
-        let line = text
-            .lines()
-            .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
-        line.and_then(|value| value.trim().parse().ok())
-            .unwrap_or(0)
+        let text = self.admin().get(&format!("/stats?filter={name}")).send().text();
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+        line.and_then(|value| value.trim().parse().ok()).unwrap_or(0)
     }
 }

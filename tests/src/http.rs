@@ -21,10 +21,7 @@ pub struct Head {
 /// The first value of a header, whatever its case.
 #[must_use]
 pub fn first<'a>(headers: &'a [(String, Vec<u8>)], name: &str) -> Option<&'a [u8]> {
-    headers
-        .iter()
-        .find(|(key, _)| key.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value.as_slice())
+    headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_slice())
 }
 
 /// The first value of a header as text; bytes that are no UTF-8 are replaced.
@@ -41,11 +38,7 @@ pub fn read_head(reader: &mut BufReader<TcpStream>) -> io::Result<Option<Head>> 
     let mut raw = Vec::new();
     loop {
         if reader.read_until(b'\n', &mut raw)? == 0 {
-            return if raw.is_empty() {
-                Ok(None)
-            } else {
-                Err(broken("the connection ended inside a head"))
-            };
+            return if raw.is_empty() { Ok(None) } else { Err(broken("the connection ended inside a head")) };
         }
         if raw.ends_with(b"\r\n\r\n") || raw == b"\r\n" {
             return parse_head(&raw).map(Some);
@@ -54,23 +47,14 @@ pub fn read_head(reader: &mut BufReader<TcpStream>) -> io::Result<Option<Head>> 
 }
 
 fn parse_head(raw: &[u8]) -> io::Result<Head> {
-    let line_end = raw
-        .iter()
-        .position(|byte| *byte == b'\r')
-        .unwrap_or(raw.len());
+    let line_end = raw.iter().position(|byte| *byte == b'\r').unwrap_or(raw.len());
     let mut slots = vec![httparse::EMPTY_HEADER; 512];
     let (_, found) = match httparse::parse_headers(&raw[line_end + 2..], &mut slots) {
         Ok(httparse::Status::Complete(found)) => found,
         other => return Err(broken(&format!("no HTTP head: {other:?}"))),
     };
-    let headers = found
-        .iter()
-        .map(|header| (header.name.to_owned(), header.value.to_vec()))
-        .collect();
-    Ok(Head {
-        first_line: String::from_utf8_lossy(&raw[..line_end]).into_owned(),
-        headers,
-    })
+    let headers = found.iter().map(|header| (header.name.to_owned(), header.value.to_vec())).collect();
+    Ok(Head { first_line: String::from_utf8_lossy(&raw[..line_end]).into_owned(), headers })
 }
 
 /// How the end of a body is known.
@@ -103,16 +87,10 @@ impl Framing {
     }
 
     fn declared(headers: &[(String, Vec<u8>)]) -> Option<Self> {
-        if text(headers, "transfer-encoding")
-            .is_some_and(|value| value.to_ascii_lowercase().contains("chunked"))
-        {
+        if text(headers, "transfer-encoding").is_some_and(|value| value.to_ascii_lowercase().contains("chunked")) {
             return Some(Self::Chunked);
         }
-        text(headers, "content-length")?
-            .trim()
-            .parse()
-            .ok()
-            .map(Self::Length)
+        text(headers, "content-length")?.trim().parse().ok().map(Self::Length)
     }
 }
 
@@ -173,9 +151,7 @@ impl Body {
 
 fn some_bytes(reader: &mut BufReader<TcpStream>, at_most: u64) -> io::Result<Vec<u8>> {
     let buffered = reader.fill_buf()?;
-    let taken = buffered
-        .len()
-        .min(usize::try_from(at_most).unwrap_or(usize::MAX));
+    let taken = buffered.len().min(usize::try_from(at_most).unwrap_or(usize::MAX));
     let piece = buffered[..taken].to_vec();
     reader.consume(taken);
     Ok(piece)
@@ -184,8 +160,7 @@ fn some_bytes(reader: &mut BufReader<TcpStream>, at_most: u64) -> io::Result<Vec
 fn chunk(reader: &mut BufReader<TcpStream>) -> io::Result<Option<Vec<u8>>> {
     let line = chunk_line(reader)?;
     let digits = line.split(';').next().unwrap_or_default().trim();
-    let size = usize::from_str_radix(digits, 16)
-        .map_err(|_| broken(&format!("no chunk size: {line:?}")))?;
+    let size = usize::from_str_radix(digits, 16).map_err(|_| broken(&format!("no chunk size: {line:?}")))?;
     if size == 0 {
         while !chunk_line(reader)?.is_empty() {}
         return Ok(None);

@@ -5,16 +5,6 @@
 //! Everything here blocks and runs on threads: a test reads from top to bottom, and a stall shows as one. Nothing sleeps
 //! for luck ([`wait_until`] waits for a condition with a deadline), nothing listens beyond loopback, and nothing is
 //! skipped: a missing tool is an error that names the command which installs it.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "test code: a broken assumption should stop the test where it broke"
-)]
 
 pub mod client;
 pub mod companion;

@@ -37,9 +37,7 @@ pub fn poll<T>(limit: Duration, mut condition: impl FnMut() -> Option<T>) -> Opt
 pub fn scratch(name: &str) -> PathBuf {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let number = COUNT.fetch_add(1, Ordering::SeqCst);
-    let folder = crate::tools::root()
-        .join("target/e2e")
-        .join(format!("{name}-{}-{number}", std::process::id()));
+    let folder = crate::tools::root().join("target/e2e").join(format!("{name}-{}-{number}", std::process::id()));
     // A leftover of an older process with our number.
     drop(fs::remove_dir_all(&folder));
     fs::create_dir_all(&folder).expect("a folder under target/");
@@ -52,6 +50,7 @@ pub struct Process {
     name: String,
     child: Child,
     log: PathBuf,
+    left_running: bool,
 }
 
 impl Process {
@@ -61,22 +60,19 @@ impl Process {
     /// It could not be started.
     pub fn start(name: &str, command: &mut Command, log: &Path) -> io::Result<Self> {
         let output = File::options().create(true).append(true).open(log)?;
-        let child = command
-            .stdin(Stdio::null())
-            .stdout(output.try_clone()?)
-            .stderr(output)
-            .spawn()?;
-        Ok(Self {
-            name: name.to_owned(),
-            child,
-            log: log.to_owned(),
-        })
+        let child = command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output).spawn()?;
+        Ok(Self { name: name.to_owned(), child, log: log.to_owned(), left_running: false })
     }
 
     /// Its process id.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Lets it live on when this program ends.
+    pub fn leave_running(mut self) {
+        self.left_running = true;
     }
 
     /// Everything it has printed so far.
@@ -111,13 +107,11 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        if self.left_running {
+            return;
+        }
         if thread::panicking() {
-            eprintln!(
-                "---- {} ({}) ----\n{}----",
-                self.name,
-                self.log.display(),
-                self.tail()
-            );
+            eprintln!("---- {} ({}) ----\n{}----", self.name, self.log.display(), self.tail());
         }
         self.kill();
     }
@@ -128,10 +122,7 @@ impl Drop for Process {
 pub fn tail(log: &Path) -> String {
     let text = String::from_utf8_lossy(&fs::read(log).unwrap_or_default()).into_owned();
     let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(60)..]
-        .iter()
-        .map(|line| format!("{line}\n"))
-        .collect()
+    lines[lines.len().saturating_sub(60)..].iter().map(|line| format!("{line}\n")).collect()
 }
 
 /// SIGTERM to a process that we started.

@@ -26,18 +26,16 @@ impl Signer {
     /// A new key.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            key: Ed25519KeyPair::generate().with_key_id("test"),
-        }
+        Self { key: Ed25519KeyPair::generate().with_key_id("test") }
     }
 
     /// Its public half as a JWKS document.
     #[must_use]
     pub fn jwks(&self) -> String {
         use base64::Engine;
-        let x = base64::engine::general_purpose::URL_SAFE_NO_PAD
-            .encode(self.key.public_key().to_bytes());
-        json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": "test", "x": x}]}).to_string()
+        let x = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(self.key.public_key().to_bytes());
+        json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": "test", "x": x}]})
+            .to_string()
     }
 
     /// What the `auth` filter needs in order to accept its tokens, and only them.
@@ -69,13 +67,8 @@ impl Signer {
         for (name, value) in claims.as_object().expect("claims are an object") {
             all[name] = value.clone();
         }
-        let all: serde_json::Map<String, Value> = all
-            .as_object()
-            .expect("an object")
-            .clone()
-            .into_iter()
-            .filter(|(_, value)| !value.is_null())
-            .collect();
+        let all: serde_json::Map<String, Value> =
+            all.as_object().expect("an object").clone().into_iter().filter(|(_, value)| !value.is_null()).collect();
         let claims = Claims::with_custom_claims(all, Duration::from_hours(1))
             .with_issuer(Self::ISSUER)
             .with_audience(Self::ISSUER)
@@ -86,13 +79,7 @@ impl Signer {
 
 /// Seconds since 1970, for claims such as `exp`.
 #[must_use]
-#[allow(
-    clippy::disallowed_methods,
-    reason = "a test makes tokens for the present"
-)]
+#[allow(clippy::disallowed_methods, reason = "a test makes tokens for the present")]
 pub fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .expect("after 1970")
-        .as_secs()
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").as_secs()
 }

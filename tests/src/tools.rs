@@ -7,10 +7,7 @@ use std::path::{Path, PathBuf};
 /// The repository's root.
 #[must_use]
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("the crate lies in the repository")
-        .to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the repository").to_owned()
 }
 
 /// The Envoy program: `ENVOY_BIN`, or what `make setup` installed.
@@ -22,10 +19,7 @@ pub fn envoy() -> Result<PathBuf, String> {
         return existing(path, "ENVOY_BIN names no file");
     }
     let path = root().join(".tools/bin/envoy");
-    existing(
-        path,
-        "Envoy is not installed: run `make setup`, or set ENVOY_BIN to an Envoy 1.40",
-    )
+    existing(path, "Envoy is not installed: run `make setup`, or set ENVOY_BIN to an Envoy 1.40")
 }
 
 /// The folder of the built filters: `TOLLGATE_DIST`, or `dist/`.
@@ -39,10 +33,7 @@ pub fn dist() -> PathBuf {
 /// # Errors
 /// It is not built.
 pub fn wasm(name: &str) -> Result<PathBuf, String> {
-    existing(
-        dist().join(format!("{name}.wasm")),
-        "the filter is not built: run `make wasm`",
-    )
+    existing(dist().join(format!("{name}.wasm")), "the filter is not built: run `make wasm`")
 }
 
 /// The companion's program: `TOLLGATE_BIN`, or the one that cargo built beside this program.
@@ -53,15 +44,9 @@ pub fn companion() -> Result<PathBuf, String> {
     let built = || {
         let this = env::current_exe().ok()?;
         // A test lies in target/<profile>/deps, the demo in target/<profile>.
-        this.ancestors()
-            .skip(1)
-            .take(2)
-            .map(|folder| folder.join("tollgate"))
-            .find(|path| path.is_file())
+        this.ancestors().skip(1).take(2).map(|folder| folder.join("tollgate")).find(|path| path.is_file())
     };
-    let path = env::var_os("TOLLGATE_BIN")
-        .map(PathBuf::from)
-        .or_else(built);
+    let path = env::var_os("TOLLGATE_BIN").map(PathBuf::from).or_else(built);
     existing(
         path.unwrap_or_else(|| root().join("target/debug/tollgate")),
         "the companion is not built: run `cargo build -p companion`",
@@ -69,9 +54,5 @@ pub fn companion() -> Result<PathBuf, String> {
 }
 
 fn existing(path: PathBuf, otherwise: &str) -> Result<PathBuf, String> {
-    if path.is_file() {
-        Ok(path)
-    } else {
-        Err(format!("{}: {otherwise}", path.display()))
-    }
+    if path.is_file() { Ok(path) } else { Err(format!("{}: {otherwise}", path.display())) }
 }

@@ -1,5 +1,4 @@
 //! The harness itself: an Envoy without filters in front of the fake provider.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
 
 use std::time::Duration;
 
@@ -30,27 +29,19 @@ static_resources:
 "#;
 
 fn bare(fake: &FakeProvider) -> Gateway {
-    Gateway::with(EnvoyConfig::parse(BARE).unwrap())
-        .fake(fake)
-        .start()
+    Gateway::with(EnvoyConfig::parse(BARE).unwrap()).fake(fake).start()
 }
 
 #[test]
 fn envoy_passes_a_stream_on_as_it_comes() {
     let fake = FakeProvider::start();
     let gateway = bare(&fake);
-    let mut stream = gateway
-        .client()
-        .chat_stream("t", "fake-slow-50ms", "a b c")
-        .stream();
+    let mut stream = gateway.client().chat_stream("t", "fake-slow-50ms", "a b c").stream();
     assert_eq!(stream.status, 200);
     let events = stream.events();
     assert_eq!(content(&events), "You said: a b c");
     let (first, last) = (events[0].at, events.last().unwrap().at);
-    assert!(
-        last - first >= Duration::from_millis(200),
-        "the events came in one go: {first:?} {last:?}"
-    );
+    assert!(last - first >= Duration::from_millis(200), "the events came in one go: {first:?} {last:?}");
 }
 
 #[test]
@@ -58,10 +49,7 @@ fn two_gateways_stand_side_by_side_and_die_with_their_test() {
     let fake = FakeProvider::start();
     let (one, two) = (bare(&fake), bare(&fake));
     assert_ne!(one.port(), two.port());
-    assert_eq!(
-        one.client().chat("t", "gpt-4o", "hi").send().content(),
-        "You said: hi"
-    );
+    assert_eq!(one.client().chat("t", "gpt-4o", "hi").send().content(), "You said: hi");
     let gone = one.client();
     drop(one);
     assert!(gone.get("/").try_send().is_err());

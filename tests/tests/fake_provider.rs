@@ -1,10 +1,4 @@
 //! The fake provider does what its table says.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "test code"
-)]
 
 use std::time::Duration;
 
@@ -33,10 +27,7 @@ fn streamed(fake: &FakeProvider, model: &str, more: &Value) -> (Vec<Event>, bool
     }
     let mut stream = client(fake).post(CHAT, &body).stream();
     assert_eq!(stream.status, 200);
-    assert_eq!(
-        stream.header("content-type").as_deref(),
-        Some("text/event-stream; charset=utf-8")
-    );
+    assert_eq!(stream.header("content-type").as_deref(), Some("text/event-stream; charset=utf-8"));
     let events = stream.events();
     (events, stream.broken)
 }
@@ -45,10 +36,7 @@ fn streamed(fake: &FakeProvider, model: &str, more: &Value) -> (Vec<Event>, bool
 fn a_plain_chat_echoes_the_last_user_message_with_usage() {
     let fake = FakeProvider::start();
     let answer = ask(&fake, "gpt-4o");
-    assert_eq!(
-        (answer.status, answer.content().as_str()),
-        (200, "You said: hi there")
-    );
+    assert_eq!((answer.status, answer.content().as_str()), (200, "You said: hi there"));
     assert_eq!(answer.json()["usage"]["total_tokens"], 6);
     assert_eq!(answer.json()["model"], "gpt-4o");
 }
@@ -60,36 +48,19 @@ fn a_stream_starts_with_the_role_and_ends_with_done_and_has_no_usage_unasked() {
     assert!(!broken);
     assert_eq!(content(&events), "You said: hi there");
     assert_eq!(events[0].json()["choices"][0]["delta"]["role"], "assistant");
-    assert_eq!(
-        events[events.len() - 2].json()["choices"][0]["finish_reason"],
-        "stop"
-    );
+    assert_eq!(events[events.len() - 2].json()["choices"][0]["finish_reason"], "stop");
     assert_eq!(events[events.len() - 1].data, "[DONE]");
-    assert!(
-        events
-            .iter()
-            .all(|event| event.json().get("usage").is_none())
-    );
+    assert!(events.iter().all(|event| event.json().get("usage").is_none()));
 }
 
 #[test]
 fn usage_comes_last_when_asked_for_and_is_null_before() {
     let fake = FakeProvider::start();
-    for (model, more) in [
-        ("gpt-4o", json!({"stream_options": {"include_usage": true}})),
-        ("fake-usage", json!({})),
-    ] {
+    for (model, more) in [("gpt-4o", json!({"stream_options": {"include_usage": true}})), ("fake-usage", json!({}))] {
         let (events, _) = streamed(&fake, model, &more);
         let usage = events[events.len() - 2].json();
-        assert_eq!(
-            (&usage["choices"], &usage["usage"]["completion_tokens"]),
-            (&json!([]), &json!(4))
-        );
-        assert!(
-            events[..events.len() - 2]
-                .iter()
-                .all(|event| event.json()["usage"].is_null())
-        );
+        assert_eq!((&usage["choices"], &usage["usage"]["completion_tokens"]), (&json!([]), &json!(4)));
+        assert!(events[..events.len() - 2].iter().all(|event| event.json()["usage"].is_null()));
         assert!(events[0].json().as_object().unwrap().contains_key("usage"));
     }
 }
@@ -102,18 +73,14 @@ fn tools_are_called_plain_and_in_pieces_told_apart_by_index() {
     body["tools"] = tools["tools"].clone();
     let choice = client(&fake).post(CHAT, &body).send().json()["choices"][0].clone();
     assert_eq!(choice["finish_reason"], "tool_calls");
-    assert_eq!(
-        choice["message"]["tool_calls"][1]["function"],
-        json!({"name": "b", "arguments": "{\"heard\":\"hi\"}"})
-    );
+    assert_eq!(choice["message"]["tool_calls"][1]["function"], json!({"name": "b", "arguments": "{\"heard\":\"hi\"}"}));
 
     let (events, _) = streamed(&fake, "fake-tools", &tools);
     let mut arguments = [String::new(), String::new()];
     for event in &events {
         let call = event.json()["choices"][0]["delta"]["tool_calls"][0].clone();
         if let Some(index) = call["index"].as_u64() {
-            arguments[usize::try_from(index).unwrap()] +=
-                call["function"]["arguments"].as_str().unwrap();
+            arguments[usize::try_from(index).unwrap()] += call["function"]["arguments"].as_str().unwrap();
         }
     }
     assert_eq!(arguments, ["{\"heard\":\"hi there\"}"; 2]);
@@ -124,35 +91,19 @@ fn embeddings_are_base64_or_floats_as_asked_and_models_are_listed() {
     let fake = FakeProvider::start();
     let embed = |format: &str| {
         let body = json!({"model": "e", "input": ["abc", "d"], "encoding_format": format});
-        client(&fake)
-            .post("/mistral/v1/embeddings", &body)
-            .send()
-            .json()["data"][0]["embedding"]
-            .clone()
+        client(&fake).post("/mistral/v1/embeddings", &body).send().json()["data"][0]["embedding"].clone()
     };
     assert_eq!(embed("float"), json!([3.0, 0.0, 0.5, -0.25]));
-    assert_eq!(
-        STANDARD.decode(embed("base64").as_str().unwrap()).unwrap()[..4],
-        3f32.to_le_bytes()
-    );
-    assert_eq!(
-        client(&fake).get("/v1/models").send().json()["data"][0]["object"],
-        "model"
-    );
-    assert_eq!(
-        client(&fake).get("/v1/nothing").send().error(),
-        "404 fake_refusal"
-    );
+    assert_eq!(STANDARD.decode(embed("base64").as_str().unwrap()).unwrap()[..4], 3f32.to_le_bytes());
+    assert_eq!(client(&fake).get("/v1/models").send().json()["data"][0]["object"], "model");
+    assert_eq!(client(&fake).get("/v1/nothing").send().error(), "404 fake_refusal");
 }
 
 #[test]
 fn completions_and_responses_answer_plain_and_streamed() {
     let fake = FakeProvider::start();
     let post = |path: &str, body: Value| client(&fake).post(path, &body).send().json();
-    assert_eq!(
-        post("/v1/completions", json!({"model": "m", "prompt": "hi"}))["choices"][0]["text"],
-        "You said: hi"
-    );
+    assert_eq!(post("/v1/completions", json!({"model": "m", "prompt": "hi"}))["choices"][0]["text"], "You said: hi");
     let whole = post("/v1/responses", json!({"model": "m", "input": "hi"}));
     assert_eq!(whole["output"][0]["content"][0]["text"], "You said: hi");
     let body = json!({"model": "m", "input": "hi", "stream": true});
@@ -167,38 +118,15 @@ fn errors_come_by_model_by_header_and_by_rule_and_the_rule_wears_off() {
     let fake = FakeProvider::start();
     assert_eq!(ask(&fake, "openai/fake-503").error(), "503 fake_failure");
     let limited = ask(&fake, "fake-429-after-7");
-    assert_eq!(
-        (limited.status, limited.header("retry-after").as_deref()),
-        (429, Some("7"))
-    );
-    let by_header = client(&fake)
-        .post(CHAT, &chat("gpt-4o", "hi"))
-        .header("x-fake", "500")
-        .send();
+    assert_eq!((limited.status, limited.header("retry-after").as_deref()), (429, Some("7")));
+    let by_header = client(&fake).post(CHAT, &chat("gpt-4o", "hi")).header("x-fake", "500").send();
     assert_eq!(by_header.status, 500);
 
     let rule = json!({"path_prefix": "/openai", "behaviour": "503", "times": 1});
-    assert_eq!(
-        client(&fake)
-            .post("/_control/behaviour", &rule)
-            .send()
-            .status,
-        200
-    );
-    let openai = |path: &str| {
-        client(&fake)
-            .post(path, &chat("gpt-4o", "hi"))
-            .send()
-            .status
-    };
+    assert_eq!(client(&fake).post("/_control/behaviour", &rule).send().status, 200);
+    let openai = |path: &str| client(&fake).post(path, &chat("gpt-4o", "hi")).send().status;
     assert_eq!(openai("/anthropic/v1/chat/completions"), 200);
-    assert_eq!(
-        [
-            openai("/openai/v1/chat/completions"),
-            openai("/openai/v1/chat/completions")
-        ],
-        [503, 200]
-    );
+    assert_eq!([openai("/openai/v1/chat/completions"), openai("/openai/v1/chat/completions")], [503, 200]);
     assert_eq!(ask(&fake, "fake-what").status, 400);
 }
 
@@ -220,64 +148,34 @@ fn it_can_be_slow_huge_malformed_silent_or_gone() {
     let fake = FakeProvider::start();
     let (events, _) = streamed(&fake, "fake-start-50ms+slow-20ms", &json!({}));
     assert!(events[0].at >= Duration::from_millis(70), "{events:?}");
-    assert!(
-        events
-            .windows(2)
-            .all(|pair| pair[1].at - pair[0].at >= Duration::from_millis(10)),
-        "{events:?}"
-    );
+    assert!(events.windows(2).all(|pair| pair[1].at - pair[0].at >= Duration::from_millis(10)), "{events:?}");
     assert!(ask(&fake, "fake-huge").body.len() > 1_000_000);
     assert!(serde_json::from_slice::<Value>(&ask(&fake, "fake-malformed").body).is_err());
     assert_eq!(ask(&fake, "fake-error-body").error(), "200 fake_failure");
-    assert!(
-        client(&fake)
-            .post(CHAT, &chat("fake-reset", "hi"))
-            .try_send()
-            .is_err()
-    );
+    assert!(client(&fake).post(CHAT, &chat("fake-reset", "hi")).try_send().is_err());
     let (events, _) = streamed(&fake, "fake-crlf+words-3", &json!({}));
     assert_eq!(content(&events), "w0 w1 w2");
     let port = fake.port();
-    let waiting = std::thread::spawn(move || {
-        Client::new(port)
-            .post(CHAT, &chat("fake-hang", "hi"))
-            .try_send()
-    });
+    let waiting = std::thread::spawn(move || Client::new(port).post(CHAT, &chat("fake-hang", "hi")).try_send());
     let _ = fake.wait_for(1);
     drop(fake);
-    assert!(
-        waiting.join().unwrap().is_err(),
-        "a hanging answer ends with the provider"
-    );
+    assert!(waiting.join().unwrap().is_err(), "a hanging answer ends with the provider");
 }
 
 #[test]
 fn it_remembers_every_byte_in_order_with_duplicates() {
     let fake = FakeProvider::start();
-    let request =
-        b"POST /v1/chat/completions?a=1 HTTP/1.1\r\nHost: x\r\nX-B: 1\r\nx-a: \xff2\r\nX-b: 3\r\n\
+    let request = b"POST /v1/chat/completions?a=1 HTTP/1.1\r\nHost: x\r\nX-B: 1\r\nx-a: \xff2\r\nX-b: 3\r\n\
         Transfer-Encoding: chunked\r\n\r\n3\r\n{\"m\r\n5;x=y\r\nodel\"\r\n5\r\n: 1 }\r\n0\r\n\r\n";
     assert_eq!(client(&fake).raw(request).unwrap().status, 200);
     let seen = fake.only_request();
-    assert_eq!(
-        (seen.path.as_str(), seen.body.as_slice()),
-        ("/v1/chat/completions?a=1", b"{\"model\": 1 }".as_slice())
-    );
+    assert_eq!((seen.path.as_str(), seen.body.as_slice()), ("/v1/chat/completions?a=1", b"{\"model\": 1 }".as_slice()));
     let names: Vec<&str> = seen.headers.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["Host", "X-B", "x-a", "X-b", "Transfer-Encoding"]);
     assert_eq!(seen.headers[2].1, b"\xff2");
 
     let shown = client(&fake).get("/_control/requests").send().json();
-    assert_eq!(
-        shown["requests"][0]["body_base64"],
-        STANDARD.encode(&seen.body)
-    );
-    assert_eq!(
-        client(&fake)
-            .call("DELETE", "/_control/requests")
-            .send()
-            .status,
-        200
-    );
+    assert_eq!(shown["requests"][0]["body_base64"], STANDARD.encode(&seen.body));
+    assert_eq!(client(&fake).call("DELETE", "/_control/requests").send().status, 200);
     assert!(fake.requests().is_empty());
 }

@@ -56,20 +56,10 @@ impl Asked {
     /// A whole chat completion.
     pub(super) fn chat(&self) -> Value {
         let (message, reason) = match &self.answer {
-            Said::Text(text) => (
-                json!({"role": "assistant", "content": text, "refusal": null}),
-                "stop",
-            ),
+            Said::Text(text) => (json!({"role": "assistant", "content": text, "refusal": null}), "stop"),
             Said::Tools(calls) => {
-                let calls: Vec<Value> = calls
-                    .iter()
-                    .enumerate()
-                    .map(|(index, call)| tool_call(index, call))
-                    .collect();
-                (
-                    json!({"role": "assistant", "content": null, "refusal": null, "tool_calls": calls}),
-                    "tool_calls",
-                )
+                let calls: Vec<Value> = calls.iter().enumerate().map(|(index, call)| tool_call(index, call)).collect();
+                (json!({"role": "assistant", "content": null, "refusal": null, "tool_calls": calls}), "tool_calls")
             }
         };
         json!({"id": format!("chatcmpl-{}", self.id), "object": "chat.completion", "created": CREATED, "model": self.model,
@@ -79,10 +69,7 @@ impl Asked {
 
     /// The events of a streamed chat completion, without `[DONE]`.
     pub(super) fn chat_events(&self) -> Vec<Value> {
-        let mut deltas = vec![(
-            json!({"role": "assistant", "content": "", "refusal": null}),
-            None,
-        )];
+        let mut deltas = vec![(json!({"role": "assistant", "content": "", "refusal": null}), None)];
         let reason = match &self.answer {
             Said::Text(text) => {
                 deltas.extend(pieces(text).map(|piece| (json!({"content": piece}), None)));
@@ -91,20 +78,13 @@ impl Asked {
             Said::Tools(calls) => {
                 deltas[0].0["content"] = Value::Null;
                 for (index, call) in calls.iter().enumerate() {
-                    deltas.extend(
-                        tool_deltas(index, call)
-                            .into_iter()
-                            .map(|delta| (delta, None)),
-                    );
+                    deltas.extend(tool_deltas(index, call).into_iter().map(|delta| (delta, None)));
                 }
                 "tool_calls"
             }
         };
         deltas.push((json!({}), Some(reason)));
-        let mut events: Vec<Value> = deltas
-            .into_iter()
-            .map(|(delta, reason)| self.chunk(&delta, reason))
-            .collect();
+        let mut events: Vec<Value> = deltas.into_iter().map(|(delta, reason)| self.chunk(&delta, reason)).collect();
         if self.include_usage {
             let mut last = self.chunk(&Value::Null, None);
             last["choices"] = json!([]);
@@ -165,8 +145,7 @@ impl Asked {
     /// The events of a streamed answer of the Responses API; each names its type.
     pub(super) fn response_events(&self) -> Vec<Value> {
         let text = self.text();
-        let mut events =
-            vec![json!({"type": "response.created", "response": self.response("in_progress")})];
+        let mut events = vec![json!({"type": "response.created", "response": self.response("in_progress")})];
         events.extend(pieces(&text).map(|piece| {
             json!({"type": "response.output_text.delta", "item_id": "msg_fake", "output_index": 0,
                 "content_index": 0, "delta": piece})
@@ -181,41 +160,20 @@ impl Asked {
     fn text(&self) -> String {
         match &self.answer {
             Said::Text(text) => text.clone(),
-            Said::Tools(calls) => calls
-                .iter()
-                .map(|(name, _)| name.as_str())
-                .collect::<Vec<_>>()
-                .join(" "),
+            Said::Tools(calls) => calls.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(" "),
         }
     }
 }
 
 fn answer(body: &Value, behaviour: &Behaviour) -> Said {
-    let tools = body["tools"]
-        .as_array()
-        .filter(|tools| behaviour.tools && !tools.is_empty());
+    let tools = body["tools"].as_array().filter(|tools| behaviour.tools && !tools.is_empty());
     if let Some(tools) = tools {
         let heard = last_heard(body).1;
-        let name = |tool: &Value| {
-            tool["function"]["name"]
-                .as_str()
-                .unwrap_or("unnamed")
-                .to_owned()
-        };
-        return Said::Tools(
-            tools
-                .iter()
-                .map(|tool| (name(tool), json!({"heard": heard}).to_string()))
-                .collect(),
-        );
+        let name = |tool: &Value| tool["function"]["name"].as_str().unwrap_or("unnamed").to_owned();
+        return Said::Tools(tools.iter().map(|tool| (name(tool), json!({"heard": heard}).to_string())).collect());
     }
     match (behaviour.words, last_heard(body)) {
-        (Some(count), _) => Said::Text(
-            (0..count)
-                .map(|word| format!("w{word}"))
-                .collect::<Vec<_>>()
-                .join(" "),
-        ),
+        (Some(count), _) => Said::Text((0..count).map(|word| format!("w{word}")).collect::<Vec<_>>().join(" ")),
         (None, (true, text)) => Said::Text(format!("The tool said: {text}")),
         (None, (false, text)) => Said::Text(format!("You said: {text}")),
     }
@@ -223,40 +181,21 @@ fn answer(body: &Value, behaviour: &Behaviour) -> Said {
 
 /// The last thing that the user, or a tool (`true`), said.
 fn last_heard(body: &Value) -> (bool, String) {
-    let turns = body["messages"]
-        .as_array()
-        .or_else(|| body["input"].as_array());
+    let turns = body["messages"].as_array().or_else(|| body["input"].as_array());
     if let Some(turns) = turns {
-        let heard = turns
-            .iter()
-            .rev()
-            .find(|turn| matches!(turn["role"].as_str(), Some("user" | "tool")));
-        return heard.map_or_else(Default::default, |turn| {
-            (turn["role"] == "tool", content(&turn["content"]))
-        });
+        let heard = turns.iter().rev().find(|turn| matches!(turn["role"].as_str(), Some("user" | "tool")));
+        return heard.map_or_else(Default::default, |turn| (turn["role"] == "tool", content(&turn["content"])));
     }
-    let alone = if body["input"].is_string() {
-        &body["input"]
-    } else {
-        &body["prompt"]
-    };
+    let alone = if body["input"].is_string() { &body["input"] } else { &body["prompt"] };
     (false, content(alone))
 }
 
 /// Everything that was said in the request, for counting.
 fn said_to(body: &Value) -> String {
-    let turns = body["messages"]
-        .as_array()
-        .or_else(|| body["input"].as_array());
+    let turns = body["messages"].as_array().or_else(|| body["input"].as_array());
     turns.map_or_else(
         || last_heard(body).1,
-        |turns| {
-            turns
-                .iter()
-                .map(|turn| content(&turn["content"]))
-                .collect::<Vec<_>>()
-                .join(" ")
-        },
+        |turns| turns.iter().map(|turn| content(&turn["content"])).collect::<Vec<_>>().join(" "),
     )
 }
 
@@ -290,8 +229,7 @@ fn tool_deltas(index: usize, (name, arguments): &(String, String)) -> Vec<Value>
     while !arguments.is_char_boundary(half) {
         half += 1;
     }
-    let piece =
-        |text: &str| json!({"tool_calls": [{"index": index, "function": {"arguments": text}}]});
+    let piece = |text: &str| json!({"tool_calls": [{"index": index, "function": {"arguments": text}}]});
     vec![
         json!({"tool_calls": [{"index": index, "id": format!("call_{index}"), "type": "function",
             "function": {"name": name, "arguments": ""}}]}),
@@ -306,11 +244,7 @@ pub(super) fn embeddings(body: &Value) -> Value {
         Value::Array(many) => many.clone(),
         one => vec![one.clone()],
     };
-    let data: Vec<Value> = inputs
-        .iter()
-        .enumerate()
-        .map(|(index, input)| embedding(index, input, body))
-        .collect();
+    let data: Vec<Value> = inputs.iter().enumerate().map(|(index, input)| embedding(index, input, body)).collect();
     let count: usize = inputs.iter().map(|input| tokens(&content(input))).sum();
     json!({"object": "list", "data": data, "model": body["model"], "usage": {"prompt_tokens": count, "total_tokens": count}})
 }
@@ -319,10 +253,7 @@ fn embedding(index: usize, input: &Value, body: &Value) -> Value {
     let length = content(input).len() as f32;
     let numbers = [length, index as f32, 0.5, -0.25];
     let vector = if body["encoding_format"] == "base64" {
-        let bytes: Vec<u8> = numbers
-            .iter()
-            .flat_map(|number| number.to_le_bytes())
-            .collect();
+        let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
         json!(STANDARD.encode(bytes))
     } else {
         json!(numbers)
@@ -332,15 +263,8 @@ fn embedding(index: usize, input: &Value, body: &Value) -> Value {
 
 /// The list of models.
 pub(super) fn models() -> Value {
-    let model =
-        |id: &str| json!({"id": id, "object": "model", "created": CREATED, "owned_by": "fake"});
-    let ids = [
-        "gpt-4o",
-        "gpt-4o-mini",
-        "claude-sonnet-4-5",
-        "gemini-2.5-flash",
-        "mistral-small-latest",
-    ];
+    let model = |id: &str| json!({"id": id, "object": "model", "created": CREATED, "owned_by": "fake"});
+    let ids = ["gpt-4o", "gpt-4o-mini", "claude-sonnet-4-5", "gemini-2.5-flash", "mistral-small-latest"];
     json!({"object": "list", "data": ids.map(model)})
 }
 

@@ -76,9 +76,7 @@ impl Behaviour {
     pub fn parse(words: &str) -> Result<Self, String> {
         let mut behaviour = Self::default();
         for word in words.split('+').filter(|word| !word.is_empty()) {
-            behaviour
-                .add(word)
-                .ok_or_else(|| format!("no behaviour of the fake provider: {word:?}"))?;
+            behaviour.add(word).ok_or_else(|| format!("no behaviour of the fake provider: {word:?}"))?;
         }
         Ok(behaviour)
     }
@@ -89,8 +87,7 @@ impl Behaviour {
     /// As [`Behaviour::parse`].
     pub fn of_model(model: &str) -> Result<Self, String> {
         let name = model.rsplit('/').next().unwrap_or(model);
-        name.strip_prefix("fake-")
-            .map_or_else(|| Ok(Self::default()), Self::parse)
+        name.strip_prefix("fake-").map_or_else(|| Ok(Self::default()), Self::parse)
     }
 
     fn add(&mut self, word: &str) -> Option<()> {
@@ -111,12 +108,7 @@ impl Behaviour {
             ("usage", "") => self.usage = true,
             ("crlf", "") => self.crlf = true,
             (status, after) => {
-                self.status = Some(
-                    status
-                        .parse()
-                        .ok()
-                        .filter(|status| (400..600).contains(status))?,
-                );
+                self.status = Some(status.parse().ok().filter(|status| (400..600).contains(status))?);
                 if !after.is_empty() {
                     self.retry_after = Some(after.strip_prefix("after-")?.parse().ok()?);
                 }
@@ -127,10 +119,7 @@ impl Behaviour {
 }
 
 fn milliseconds(text: &str) -> Option<Duration> {
-    text.strip_suffix("ms")?
-        .parse()
-        .ok()
-        .map(Duration::from_millis)
+    text.strip_suffix("ms")?.parse().ok().map(Duration::from_millis)
 }
 
 #[cfg(test)]
@@ -148,22 +137,13 @@ mod tests {
     #[test]
     fn a_status_may_say_when_to_come_back() {
         let behaviour = Behaviour::parse("429-after-7").unwrap();
-        assert_eq!(
-            (behaviour.status, behaviour.retry_after),
-            (Some(429), Some(7))
-        );
+        assert_eq!((behaviour.status, behaviour.retry_after), (Some(429), Some(7)));
     }
 
     #[test]
     fn a_model_says_it_with_a_prefix_and_other_models_are_good() {
-        assert_eq!(
-            Behaviour::of_model("openai/fake-503").unwrap().status,
-            Some(503)
-        );
-        assert_eq!(
-            Behaviour::of_model("openai/gpt-4o").unwrap(),
-            Behaviour::default()
-        );
+        assert_eq!(Behaviour::of_model("openai/fake-503").unwrap().status, Some(503));
+        assert_eq!(Behaviour::of_model("openai/gpt-4o").unwrap(), Behaviour::default());
     }
 
     #[test]

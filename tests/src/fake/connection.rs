@@ -25,10 +25,7 @@ enum Next {
 pub(super) fn serve(stream: TcpStream, number: u64, state: &State) -> io::Result<()> {
     stream.set_nodelay(true)?;
     lock(&state.open).insert(number, stream.try_clone()?);
-    let mut connection = Connection {
-        reader: BufReader::new(stream),
-        state,
-    };
+    let mut connection = Connection { reader: BufReader::new(stream), state };
     loop {
         let Some(request) = connection.read()? else {
             return Ok(());
@@ -54,26 +51,14 @@ impl Connection<'_> {
         let Some(head) = http::read_head(&mut self.reader)? else {
             return Ok(None);
         };
-        if http::text(&head.headers, "expect")
-            .is_some_and(|value| value.eq_ignore_ascii_case("100-continue"))
-        {
-            self.reader
-                .get_mut()
-                .write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+        if http::text(&head.headers, "expect").is_some_and(|value| value.eq_ignore_ascii_case("100-continue")) {
+            self.reader.get_mut().write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
         }
         let (body, end) = Body::new(Framing::of_request(&head.headers)).rest(&mut self.reader);
         end?;
         let mut words = head.first_line.split(' ').map(str::to_owned);
-        let (method, path) = (
-            words.next().unwrap_or_default(),
-            words.next().unwrap_or_default(),
-        );
-        Ok(Some(Received {
-            method,
-            path,
-            headers: head.headers,
-            body,
-        }))
+        let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        Ok(Some(Received { method, path, headers: head.headers, body }))
     }
 
     fn answer(&mut self, request: &Received) -> io::Result<Next> {
@@ -105,13 +90,7 @@ impl Connection<'_> {
         )
     }
 
-    fn behave(
-        &mut self,
-        request: &Received,
-        body: &Value,
-        behaviour: &Behaviour,
-        number: u64,
-    ) -> io::Result<Next> {
+    fn behave(&mut self, request: &Received, body: &Value, behaviour: &Behaviour, number: u64) -> io::Result<Next> {
         thread::sleep(behaviour.start);
         if behaviour.hang {
             // Until the client, or the test's end, closes the connection.
@@ -122,15 +101,8 @@ impl Connection<'_> {
             return Ok(Next::Reset);
         }
         if let Some(status) = behaviour.status {
-            let retry_after = behaviour
-                .retry_after
-                .map(|seconds| format!("retry-after: {seconds}"));
-            return self.plain(
-                status,
-                retry_after.as_slice(),
-                &answers::error(status).to_string(),
-                None,
-            );
+            let retry_after = behaviour.retry_after.map(|seconds| format!("retry-after: {seconds}"));
+            return self.plain(status, retry_after.as_slice(), &answers::error(status).to_string(), None);
         }
         if behaviour.error_body {
             return self.plain(200, &[], &answers::error(503).to_string(), None);
@@ -139,12 +111,8 @@ impl Connection<'_> {
         let path = request.path.split('?').next().unwrap_or_default();
         let (whole, events, done): (_, fn(&Asked) -> Vec<Value>, _) = match path {
             path if path.ends_with("/chat/completions") => (asked.chat(), Asked::chat_events, true),
-            path if path.ends_with("/completions") => {
-                (asked.completion(), Asked::completion_events, true)
-            }
-            path if path.ends_with("/responses") => {
-                (asked.response("completed"), Asked::response_events, false)
-            }
+            path if path.ends_with("/completions") => (asked.completion(), Asked::completion_events, true),
+            path if path.ends_with("/responses") => (asked.response("completed"), Asked::response_events, false),
             path if path.ends_with("/embeddings") => {
                 return self.whole(&answers::embeddings(body), behaviour);
             }
@@ -156,11 +124,7 @@ impl Connection<'_> {
         if !matches!(body, Value::Object(_)) {
             return self.plain(400, &[], &answers::error(400).to_string(), None);
         }
-        if asked.stream {
-            self.stream(&events(&asked), done, behaviour)
-        } else {
-            self.whole(&whole, behaviour)
-        }
+        if asked.stream { self.stream(&events(&asked), done, behaviour) } else { self.whole(&whole, behaviour) }
     }
 
     fn whole(&mut self, answer: &Value, behaviour: &Behaviour) -> io::Result<Next> {
@@ -177,30 +141,16 @@ impl Connection<'_> {
     }
 
     /// Writes an answer with a content-length, or only its first bytes and then a reset.
-    fn plain(
-        &mut self,
-        status: u16,
-        headers: &[String],
-        body: &str,
-        cut: Option<usize>,
-    ) -> io::Result<Next> {
+    fn plain(&mut self, status: u16, headers: &[String], body: &str, cut: Option<usize>) -> io::Result<Next> {
         let length = format!("content-length: {}", body.len());
         let mut bytes = self.head(status, "application/json", &[&[length], headers].concat());
         bytes.extend_from_slice(cut.map_or(body.as_bytes(), |cut| &body.as_bytes()[..cut]));
         self.reader.get_mut().write_all(&bytes)?;
-        Ok(if cut.is_some() {
-            Next::Reset
-        } else {
-            Next::Request
-        })
+        Ok(if cut.is_some() { Next::Reset } else { Next::Request })
     }
 
     fn stream(&mut self, events: &[Value], done: bool, behaviour: &Behaviour) -> io::Result<Next> {
-        let head = self.head(
-            200,
-            "text/event-stream; charset=utf-8",
-            &["transfer-encoding: chunked".to_owned()],
-        );
+        let head = self.head(200, "text/event-stream; charset=utf-8", &["transfer-encoding: chunked".to_owned()]);
         self.reader.get_mut().write_all(&head)?;
         for (number, event) in events.iter().enumerate() {
             match behaviour.after {
@@ -227,13 +177,9 @@ impl Connection<'_> {
     fn event(&mut self, data: &str, name: Option<&str>, behaviour: &Behaviour) -> io::Result<()> {
         thread::sleep(behaviour.pace);
         let newline = if behaviour.crlf { "\r\n" } else { "\n" };
-        let name = name
-            .map(|name| format!("event: {name}{newline}"))
-            .unwrap_or_default();
+        let name = name.map(|name| format!("event: {name}{newline}")).unwrap_or_default();
         let event = format!("{name}data: {data}{newline}{newline}");
-        self.reader
-            .get_mut()
-            .write_all(format!("{:x}\r\n{event}\r\n", event.len()).as_bytes())
+        self.reader.get_mut().write_all(format!("{:x}\r\n{event}\r\n", event.len()).as_bytes())
     }
 
     fn end(&mut self) -> io::Result<Next> {

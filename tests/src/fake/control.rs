@@ -13,10 +13,9 @@ use super::{Received, State};
 /// The status and the body of the answer.
 pub(super) fn answer(state: &State, request: &Received) -> (u16, Value) {
     match (request.method.as_str(), request.path.as_str()) {
-        ("GET", "/_control/requests") => (
-            200,
-            json!({"requests": state.requests().iter().map(shown).collect::<Vec<_>>()}),
-        ),
+        ("GET", "/_control/requests") => {
+            (200, json!({"requests": state.requests().iter().map(shown).collect::<Vec<_>>()}))
+        }
         ("DELETE", "/_control/requests") => {
             state.clear();
             (200, json!({}))
@@ -29,37 +28,23 @@ pub(super) fn answer(state: &State, request: &Received) -> (u16, Value) {
             state.behave_well();
             (200, json!({}))
         }
-        (method, path) => (
-            404,
-            json!({"error": format!("no control: {method} {path}")}),
-        ),
+        (method, path) => (404, json!({"error": format!("no control: {method} {path}")})),
     }
 }
 
 fn rule(state: &State, body: &[u8]) -> Result<(), String> {
     let rule: Value = serde_json::from_slice(body).map_err(|error| error.to_string())?;
-    let text = |key: &str| {
-        rule[key]
-            .as_str()
-            .ok_or_else(|| format!("{key}: expected a string, found {}", rule[key]))
-    };
+    let text = |key: &str| rule[key].as_str().ok_or_else(|| format!("{key}: expected a string, found {}", rule[key]));
     let times = match &rule["times"] {
         Value::Null => None,
-        times => Some(
-            times
-                .as_u64()
-                .ok_or_else(|| format!("times: expected a number, found {times}"))?,
-        ),
+        times => Some(times.as_u64().ok_or_else(|| format!("times: expected a number, found {times}"))?),
     };
     state.behave(text("path_prefix")?, text("behaviour")?, times)
 }
 
 fn shown(request: &Received) -> Value {
-    let headers: Vec<Value> = request
-        .headers
-        .iter()
-        .map(|(name, value)| json!([name, String::from_utf8_lossy(value)]))
-        .collect();
+    let headers: Vec<Value> =
+        request.headers.iter().map(|(name, value)| json!([name, String::from_utf8_lossy(value)])).collect();
     json!({"method": request.method, "path": request.path, "headers": headers,
         "body_base64": STANDARD.encode(&request.body), "body": serde_json::from_slice::<Value>(&request.body).ok()})
 }

@@ -102,11 +102,7 @@ impl State {
 
     fn behave(&self, prefix: &str, behaviour: &str, times: Option<u64>) -> Result<(), String> {
         let behaviour = Behaviour::parse(behaviour)?;
-        lock(&self.rules).push(Rule {
-            prefix: prefix.to_owned(),
-            behaviour,
-            left: times,
-        });
+        lock(&self.rules).push(Rule { prefix: prefix.to_owned(), behaviour, left: times });
         Ok(())
     }
 
@@ -117,9 +113,7 @@ impl State {
     /// The rule for a path, one use of it spent.
     fn ruled(&self, path: &str) -> Option<Behaviour> {
         let mut rules = lock(&self.rules);
-        let rule = rules
-            .iter_mut()
-            .find(|rule| path.starts_with(&rule.prefix) && rule.left != Some(0))?;
+        let rule = rules.iter_mut().find(|rule| path.starts_with(&rule.prefix) && rule.left != Some(0))?;
         rule.left = rule.left.map(|left| left - 1);
         Some(rule.behaviour.clone())
     }
@@ -180,11 +174,7 @@ impl FakeProvider {
     #[must_use]
     pub fn only_request(&self) -> Received {
         let mut requests = self.requests();
-        assert_eq!(
-            requests.len(),
-            1,
-            "the provider should have seen one request, it saw {requests:?}"
-        );
+        assert_eq!(requests.len(), 1, "the provider should have seen one request, it saw {requests:?}");
         requests.remove(0)
     }
 
@@ -194,14 +184,10 @@ impl FakeProvider {
     /// If they don't come within ten seconds.
     #[must_use]
     pub fn wait_for(&self, count: usize) -> Vec<Received> {
-        wait_until(
-            Duration::from_secs(10),
-            &format!("{count} requests at the provider"),
-            || {
-                let requests = self.requests();
-                (requests.len() >= count).then_some(requests)
-            },
-        )
+        wait_until(Duration::from_secs(10), &format!("{count} requests at the provider"), || {
+            let requests = self.requests();
+            (requests.len() >= count).then_some(requests)
+        })
     }
 
     /// Forgets what was received.
@@ -215,9 +201,7 @@ impl FakeProvider {
     /// # Panics
     /// If `behaviour` is none.
     pub fn behave(&self, prefix: &str, behaviour: &str, times: Option<u64>) {
-        self.state
-            .behave(prefix, behaviour, times)
-            .expect("a behaviour");
+        self.state.behave(prefix, behaviour, times).expect("a behaviour");
     }
 
     /// Removes all rules of [`FakeProvider::behave`].
