@@ -1,0 +1,71 @@
+//! Which configurations are refused, and how.
+
+use super::*;
+
+fn check(provider: &str, rest: &str) -> Result<String, String> {
+    let json = format!(r#"{{"providers":{{"openai":{{{provider}}}}}{rest}}}"#);
+    let config = Config::parse(json.as_bytes())?;
+    let targets = config.targets(|name| (name == "KEY").then(|| "sk-1".to_owned()))?;
+    Ok(match &targets["openai"].credential {
+        Credential::None => "none".into(),
+        Credential::Missing => "missing".into(),
+        Credential::Header { name, value } => format!("{name}: {}", value.reveal()),
+    })
+}
+
+#[test]
+fn a_credential_goes_into_the_header_that_the_provider_wants() {
+    for (provider, expected) in [
+        ("", "none"),
+        (r#""credential":{"env":"KEY"}"#, "authorization: Bearer sk-1"),
+        (
+            r#""credential":{"value":"k"},"auth":{"header":"authorization","scheme":"Bearer"}"#,
+            "authorization: Bearer k",
+        ),
+        (r#""credential":{"value":"k"},"auth":{"header":"X-Api-Key"}"#, "x-api-key: k"),
+        (r#""credential":{"env":"OTHER"}"#, "missing"),
+        (r#""credential":{"value":""}"#, "missing"),
+    ] {
+        assert_eq!(check(provider, "").as_deref(), Ok(expected), "{provider}");
+    }
+}
+
+#[test]
+fn a_mistake_is_named() {
+    let chain = r#","chains":{"c":[{"provider":"other"}]}"#;
+    let forward = |name: &str| format!(r#","forward_headers":["{name}"]"#);
+    let returned = |name: &str| format!(r#","return_headers":["{name}"]"#);
+    for (provider, rest, expected) in [
+        (r#""bas_path":"/v1""#, "", "unknown field `bas_path`"),
+        (r#""base_path":"""#, "", "providers.openai.base_path is \"\""),
+        (r#""base_path":"v1""#, "", "expected a path"),
+        (r#""base_path":"/v1?a=b""#, "", "expected a path without a query"),
+        (r#""base_path":"/v1/""#, "", "expected no `/` at its end"),
+        (r#""base_path":"/x/chat""#, "", "`/x/chat/completions` reads like another operation's path"),
+        (r#""host":"""#, "", "providers.openai.host is \"\""),
+        (r#""host":"https://a/b""#, "", "expected a host's name"),
+        (r#""auth":{"header":"x-api-key"}"#, "", "auth stands without a credential"),
+        (r#""credential":{"env":""}"#, "", "credential.env is empty"),
+        (r#""credential":{"value":"a\nb"}"#, "", "credential holds a character"),
+        (
+            r#""credential":{"value":"a"},"auth":{"header":"content-length"}"#,
+            "",
+            "`content-length` carries something else",
+        ),
+        (r#""credential":{"value":"a"},"auth":{"header":":path"}"#, "", "is no header's name"),
+        (r#""credential":{"value":"a"},"auth":{"header":"api-key","scheme":""}"#, "", "auth.scheme is \"\""),
+        ("", chain, "chains.c names the provider `other`, which is not in `providers`"),
+        ("", r#","provider":"other""#, "provider is `other`, which is not in `providers`"),
+        ("", &forward("Authorization"), "`Authorization` says who calls"),
+        ("", &forward("x_tenant_id"), "`x_tenant_id` says who calls"),
+        ("", &forward("x-tollgate-chain"), "`x-tollgate-chain` says who calls"),
+        ("", &forward("content-type"), "`content-type` is forwarded or replaced in any case"),
+        ("", &forward(""), "\"\" is no header's name"),
+        ("", &returned("set-cookie"), "`set-cookie` is never a provider's to say"),
+    ] {
+        let refused = check(provider, rest).unwrap_err();
+        assert!(refused.contains(expected), "{provider}{rest}: {refused}");
+    }
+    assert!(Config::parse(br#"{"providers":{}}"#).unwrap_err().contains("providers is empty"));
+    assert!(Config::parse(br#"{"providers":{"a b":{}}}"#).unwrap_err().contains("no provider's name"));
+}

@@ -1,0 +1,129 @@
+//! The callbacks: read, decide, carry out.
+
+use crate::{
+    config::Config,
+    policy::{self, Change, Credential, Routed, Send, Target},
+};
+use domain::{model::Chains, reply::Reply};
+use host::{Edit, Next, Plugin, RequestHead, ResponseHead, Root, Stream, Watch, metrics::Counter};
+use std::{collections::BTreeMap, rc::Rc};
+
+/// The providers, configured.
+pub struct Providers {
+    targets: BTreeMap<String, Target>,
+    chains: Chains,
+    only: Option<String>,
+    forward: Vec<String>,
+    returned: Vec<String>,
+    not_configured: Counter,
+}
+
+impl Plugin for Providers {
+    type Stream = Attempt;
+
+    fn configure(config: &[u8], _: &Root) -> Result<Self, String> {
+        let config = Config::parse(config)?;
+        let targets = config.targets(host::env)?;
+        for target in targets.values().filter(|it| matches!(it.credential, Credential::Missing)) {
+            log::warn!("the credential of the provider {} is not set; it will not be called", target.name);
+        }
+        Ok(Self {
+            targets,
+            chains: config.chains,
+            only: config.provider.map(|it| it.as_str().to_owned()),
+            forward: config.forward_headers,
+            returned: config.return_headers,
+            not_configured: Counter::define("tollgate_provider_not_configured"),
+        })
+    }
+
+    fn stream(self: &Rc<Self>) -> Attempt {
+        Attempt { providers: Rc::clone(self), stage: Stage::Begun }
+    }
+}
+
+/// How far an attempt is.
+enum Stage {
+    /// Nothing is known of it, or it was refused.
+    Begun,
+    /// It goes to this provider, with this body.
+    Sent { provider: String, body: Send },
+}
+
+/// One attempt to reach a provider.
+pub struct Attempt {
+    providers: Rc<Providers>,
+    stage: Stage,
+}
+
+impl Attempt {
+    fn prepare(&mut self, head: &mut RequestHead) -> Result<Next, Reply> {
+        let providers = Rc::clone(&self.providers);
+        let name = providers.only.clone().or_else(|| head.upstream_provider()).ok_or_else(policy::nobody)?;
+        let target = providers.targets.get(&name).ok_or_else(policy::nobody)?;
+        let operation = policy::served(head.method(), head.path()).ok_or_else(|| policy::not_served(head.method()))?;
+        // A list of models has no body, and names no model that a chain could be about.
+        let routed = match operation {
+            "/models" => Routed::Never,
+            _ => policy::routed(head.headers(), || host::note::read("route")),
+        };
+        let (body, model) = policy::send(&providers.chains, &routed, &name)?;
+        if matches!(target.credential, Credential::Missing) {
+            providers.not_configured.add(1);
+            return Err(policy::not_configured(&name, model.as_deref()));
+        }
+        let headers = head.headers().clone();
+        let changes = policy::request(&headers, target, operation, &providers.forward);
+        if providers.only.is_some()
+            && let Some(name) = policy::twice(&headers, &changes)
+        {
+            return Err(Reply::invalid(format!("the header `{name}` stands there more than once")));
+        }
+        for change in changes {
+            match change {
+                Change::Remove(name) => {
+                    head.remove(name);
+                }
+                Change::Set(name, value) => head.set(name, &value),
+            }
+        }
+        let next = if body == Send::AsItIs { Next::Pass } else { Next::Body };
+        self.stage = Stage::Sent { provider: name, body };
+        Ok(next)
+    }
+}
+
+impl Stream for Attempt {
+    fn request_head(&mut self, head: &mut RequestHead) -> Next {
+        self.prepare(head).unwrap_or_else(Next::Reply)
+    }
+
+    fn request_body(&mut self, _: &mut RequestHead, body: Vec<u8>) -> Edit {
+        let Stage::Sent { body: Send::Naming { model, stale }, .. } = &self.stage else {
+            return Edit::Keep;
+        };
+        match policy::naming(&body, model, *stale) {
+            Ok(Some(body)) => Edit::Replace(body),
+            Ok(None) => Edit::Keep,
+            Err(reply) => Edit::Reply(reply),
+        }
+    }
+
+    fn response_head(&mut self, head: &mut ResponseHead) -> Watch {
+        let Stage::Sent { provider, body } = &self.stage else {
+            return Watch::Nothing;
+        };
+        let replaced = match body {
+            Send::AsItIs => None,
+            Send::Naming { model, .. } => Some(model.as_str()),
+        };
+        let headers = head.headers().clone();
+        for change in policy::response(&headers, provider, replaced, &self.providers.returned) {
+            match change {
+                Change::Remove(name) => head.remove(name),
+                Change::Set(name, value) => head.set(name, &value),
+            }
+        }
+        Watch::Nothing
+    }
+}

@@ -1,0 +1,329 @@
+//! The decisions: which operation, which model id, which headers.
+//!
+//! Both directions have a list of what may pass, so that a header which nobody thought of stays here.
+
+use domain::{
+    chat::{Body, Endpoint},
+    headers::{self, Headers},
+    model::{Candidate, Canonical, Chains, ModelName},
+    reply::Reply,
+    secret::Secret,
+};
+
+/// A provider, ready to be sent to.
+#[derive(Debug)]
+pub struct Target {
+    /// Its name.
+    pub name: String,
+    /// What stands before the operation in its paths; `None` leaves the path alone.
+    pub base_path: Option<String>,
+    /// Its host; `None` leaves the host alone.
+    pub host: Option<String>,
+    /// What it wants to see.
+    pub credential: Credential,
+}
+
+/// What a provider wants to see before it works for us.
+#[derive(Debug)]
+pub enum Credential {
+    /// Nothing.
+    None,
+    /// Something that the operator named and that is not there.
+    Missing,
+    /// A header, its name in small letters.
+    Header {
+        /// The name.
+        name: String,
+        /// The whole value.
+        value: Secret,
+    },
+}
+
+/// An operation that providers serve.
+#[derive(Debug)]
+pub struct Operation {
+    /// Its method.
+    pub method: &'static str,
+    /// The end of its path.
+    pub suffix: &'static str,
+}
+
+/// The operations; of two that end alike the longer one stands first.
+pub const SERVED: [Operation; 5] = [
+    Operation { method: "POST", suffix: "/chat/completions" },
+    Operation { method: "POST", suffix: "/completions" },
+    Operation { method: "POST", suffix: "/embeddings" },
+    Operation { method: "POST", suffix: "/responses" },
+    Operation { method: "GET", suffix: "/models" },
+];
+
+/// The end of the path that says what is asked for, of a client's path and of one that a former attempt wrote.
+#[must_use]
+pub fn served(method: &str, path: &str) -> Option<&'static str> {
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    // A client's path may be escaped; it counts as what `router` took it for.
+    let plain = Endpoint::of(method, path).map_or(path, |it| it.path());
+    let found = SERVED.iter().find(|it| it.method == method && plain.ends_with(it.suffix));
+    found.map(|it| it.suffix)
+}
+
+/// The answer to an operation that no provider is sent.
+#[must_use]
+pub fn not_served(method: &str) -> Reply {
+    // The path may be long and anything; the client knows it.
+    let method: String = method.chars().take(10).filter(char::is_ascii_alphabetic).collect();
+    Reply::new(404, "not_found", format!("no provider is sent this {method} request"))
+}
+
+/// The answer when the endpoint that was chosen belongs to nobody whom the configuration knows.
+#[must_use]
+pub fn nobody() -> Reply {
+    Reply::new(502, "upstream_error", "the gateway's endpoint belongs to no provider that its configuration knows")
+}
+
+/// What `router` said about a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Routed {
+    /// In headers, which are still there: no attempt has touched this request.
+    First(Route),
+    /// In its note; a former attempt took the headers off, and left its own path, credential and length there.
+    Again(Route),
+    /// Nothing.
+    Never,
+}
+
+/// A chain and the model that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    chain: String,
+    model: Canonical,
+}
+
+impl Route {
+    fn read(chain: &str, model: &str) -> Option<Self> {
+        let model = ModelName::parse(model).ok()?.canonical();
+        Some(Self { chain: chain.to_owned(), model })
+    }
+}
+
+/// Reads the router's headers or, when they are gone, its note.
+#[must_use]
+pub fn routed(headers: &Headers, note: impl FnOnce() -> Option<String>) -> Routed {
+    let said = headers.text(headers::CHAIN).zip(headers.text(headers::MODEL));
+    if let Some(route) = said.and_then(|(chain, model)| Route::read(chain, model)) {
+        return Routed::First(route);
+    }
+    let note = note();
+    let said = note.as_deref().and_then(|it| it.split_once(' '));
+    said.and_then(|(chain, model)| Route::read(chain, model)).map_or(Routed::Never, Routed::Again)
+}
+
+/// What becomes of the body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Send {
+    /// It streams through.
+    AsItIs,
+    /// It must name this model.
+    Naming {
+        /// The id by which the provider knows the model.
+        model: String,
+        /// Whether the length of a former attempt's body stands in the headers.
+        stale: bool,
+    },
+}
+
+/// What `provider` is sent as the body, and which model that names, as far as it is known.
+///
+/// # Errors
+/// 502 when the provider is no candidate of the chain.
+pub fn send(chains: &Chains, routed: &Routed, provider: &str) -> Result<(Send, Option<String>), Reply> {
+    let (route, stale) = match routed {
+        Routed::First(route) => (route, false),
+        Routed::Again(route) => (route, true),
+        Routed::Never => return Ok((Send::AsItIs, None)),
+    };
+    let chain = chains.get(&route.chain).unwrap_or_default();
+    let candidate = chain.iter().find(|it| it.provider.as_str() == provider);
+    let (first, own) = chain.first().zip(candidate).ok_or_else(nobody)?;
+    let id = |it: &Candidate| it.model_id(&route.model).into_owned();
+    let (written, model) = (id(first), id(own));
+    if written == model && !stale {
+        return Ok((Send::AsItIs, Some(model)));
+    }
+    Ok((Send::Naming { model: model.clone(), stale }, Some(model)))
+}
+
+/// The body that names `model`; `None` when it may stay as it is.
+///
+/// # Errors
+/// 400 when it cannot be read in only one way.
+pub fn naming(bytes: &[u8], model: &str, stale: bool) -> Result<Option<Vec<u8>>, Reply> {
+    let body = Body::parse(bytes)?;
+    if body.model() != Some(model) {
+        return Ok(Some(body.apply([body.set_model(model)])));
+    }
+    Ok(stale.then(|| bytes.to_vec()))
+}
+
+/// The answer when the credential of `provider` is not there.
+#[must_use]
+pub fn not_configured(provider: &str, model: Option<&str>) -> Reply {
+    let model = model.unwrap_or("it");
+    let message = format!("Configure your {provider} API key in Provider Settings to use {model}");
+    Reply::new(400, "provider_not_configured", message).about("model")
+}
+
+/// One change of a head. It may hold a credential, so it has no `Debug`.
+pub enum Change<'a> {
+    /// The header goes.
+    Remove(&'a str),
+    /// The header gets this value.
+    Set(&'a str, String),
+}
+
+/// Request headers that go on, besides pseudo-headers and `x-stainless-*`.
+const REQUEST: [&str; 18] = [
+    // What the message is.
+    "content-type",
+    "content-length",
+    "content-encoding",
+    "transfer-encoding",
+    "accept",
+    "accept-encoding",
+    "user-agent",
+    // The connection's own, which the proxy rules.
+    "host",
+    "connection",
+    "keep-alive",
+    "te",
+    "trailer",
+    "expect",
+    // What the API knows.
+    "openai-beta",
+    "anthropic-version",
+    "anthropic-beta",
+    "idempotency-key",
+    // The proxy's own word for this request; Envoy reads it again when it logs and answers.
+    "x-request-id",
+];
+
+/// Whether a request header goes on, or is replaced, without the operator's word.
+#[must_use]
+pub fn allowed_by_default(name: &[u8]) -> bool {
+    let stainless = name.get(..12).is_some_and(|it| it.eq_ignore_ascii_case(b"x-stainless-"));
+    stainless || name.starts_with(b":") || is_one_of(&REQUEST, name)
+}
+
+/// What must change in a request's head before it may go to `target`.
+///
+/// It only tells what differs, whatever a former attempt left behind. `operation` is what [`served`] found.
+#[must_use]
+pub fn request<'a>(headers: &'a Headers, target: &'a Target, operation: &str, forward: &[String]) -> Vec<Change<'a>> {
+    let credential = match &target.credential {
+        Credential::Header { name, value } => Some((name.as_str(), value.reveal())),
+        Credential::None | Credential::Missing => None,
+    };
+    let stays = |name: &[u8]| {
+        let is_credential = credential.is_some_and(|(it, _)| name.eq_ignore_ascii_case(it.as_bytes()));
+        is_credential || allowed_by_default(name) || is_one_of(forward, name)
+    };
+    let mut changes: Vec<Change<'a>> = others(headers, stays);
+    if let Some((name, value)) = credential {
+        set(&mut changes, headers, name, value);
+    }
+    // What is compressed, a guardrail cannot read.
+    set(&mut changes, headers, "accept-encoding", "identity");
+    if let Some(base) = &target.base_path {
+        set(&mut changes, headers, ":path", &format!("{base}{operation}"));
+    }
+    if let Some(host) = &target.host {
+        set(&mut changes, headers, ":authority", host);
+    }
+    changes
+}
+
+/// Response headers that go on, besides pseudo-headers.
+const RESPONSE: [&str; 17] = [
+    "content-type",
+    "content-length",
+    "content-encoding",
+    "transfer-encoding",
+    "connection",
+    "keep-alive",
+    "trailer",
+    "date",
+    "cache-control",
+    "retry-after",
+    "retry-after-ms",
+    "x-should-retry",
+    "openai-processing-ms",
+    "openai-version",
+    "x-generation-id",
+    "x-tollgate-provider",
+    "x-tollgate-provider-model",
+];
+
+/// The provider's own names of a request, under which one asks it about that request.
+const UPSTREAM_ID: [&str; 2] = ["x-request-id", "request-id"];
+
+/// What must change in a response's head before it may go to the client. `replaced` is the model's id when another
+/// candidate than the chain's first has answered.
+#[must_use]
+pub fn response<'a>(
+    headers: &'a Headers,
+    provider: &str,
+    replaced: Option<&str>,
+    further: &[String],
+) -> Vec<Change<'a>> {
+    let stays = |name: &[u8]| name.starts_with(b":") || is_one_of(&RESPONSE, name) || is_one_of(further, name);
+    let mut changes = others(headers, stays);
+    if let Some(id) = UPSTREAM_ID.iter().find_map(|name| headers.text(name)) {
+        set(&mut changes, headers, "x-tollgate-upstream-request-id", id);
+    }
+    set(&mut changes, headers, "x-tollgate-provider", provider);
+    match replaced {
+        Some(model) => set(&mut changes, headers, "x-tollgate-provider-model", model),
+        None if headers.get("x-tollgate-provider-model").is_some() => {
+            changes.push(Change::Remove("x-tollgate-provider-model"));
+        }
+        None => {}
+    }
+    changes
+}
+
+/// The first header that is to go and stands there more than once: Kong could take away one copy only.
+#[must_use]
+pub fn twice<'a>(headers: &Headers, changes: &'a [Change<'a>]) -> Option<&'a str> {
+    let names = changes.iter().map(|it| match it {
+        Change::Remove(name) => *name,
+        Change::Set(name, _) => name,
+    });
+    names.into_iter().find(|name| headers.all(name).count() > 1)
+}
+
+/// Removals of every header that does not stay, each name once.
+fn others<'a>(headers: &'a Headers, stays: impl Fn(&[u8]) -> bool) -> Vec<Change<'a>> {
+    let mut names: Vec<&str> = Vec::new();
+    for (name, _) in headers.iter().filter(|(name, _)| !stays(name)) {
+        if let Ok(name) = std::str::from_utf8(name)
+            && !names.iter().any(|it| it.eq_ignore_ascii_case(name))
+        {
+            names.push(name);
+        }
+    }
+    names.into_iter().map(Change::Remove).collect()
+}
+
+fn set<'a>(changes: &mut Vec<Change<'a>>, headers: &Headers, name: &'a str, value: &str) {
+    let mut found = headers.all(name);
+    if found.next() != Some(value.as_bytes()) || found.next().is_some() {
+        changes.push(Change::Set(name, value.to_owned()));
+    }
+}
+
+fn is_one_of(names: &[impl AsRef<str>], name: &[u8]) -> bool {
+    names.iter().any(|it| it.as_ref().as_bytes().eq_ignore_ascii_case(name))
+}
+
+#[cfg(test)]
+mod tests;

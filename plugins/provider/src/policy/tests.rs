@@ -1,0 +1,241 @@
+//! What leaves, what comes back, and what a retry makes of what the attempt before it left behind.
+
+use super::*;
+use crate::config::Config;
+use std::collections::BTreeMap;
+
+const CONFIG: &str = r#"{
+    "providers": {
+        "openai": {"base_path": "/v1", "host": "api.openai.com", "credential": {"value": "sk-openai"}},
+        "azure": {"base_path": "/openai/v1", "host": "a.azure.com",
+                  "auth": {"header": "api-key"}, "credential": {"value": "az"}},
+        "ollama": {"base_path": "/", "host": "localhost:11434"},
+        "kong": {}
+    },
+    "chains": {
+        "pinned": [{"provider": "openai", "model": "gpt-4o"}, {"provider": "azure", "model": "deployed"}],
+        "free": [{"provider": "openai"}, {"provider": "ollama"}]
+    }
+}"#;
+
+fn targets() -> BTreeMap<String, Target> {
+    Config::parse(CONFIG.as_bytes()).unwrap().targets(|_| None).unwrap()
+}
+
+/// Makes the changes, as the host would.
+fn apply(headers: &Headers, changes: Vec<Change<'_>>) -> Headers {
+    let mut after = headers.clone();
+    for change in changes {
+        match change {
+            Change::Remove(name) => after.remove(name),
+            Change::Set(name, value) => after.set(name, value.as_bytes()),
+        }
+    }
+    after
+}
+
+fn shown(headers: &Headers) -> Vec<String> {
+    let text = |it: &[u8]| String::from_utf8_lossy(it).into_owned();
+    let mut lines: Vec<_> = headers.iter().map(|(name, value)| format!("{}: {}", text(name), text(value))).collect();
+    lines.sort();
+    lines
+}
+
+fn attempt(headers: &Headers, provider: &str) -> Headers {
+    let operation = served("POST", headers.text(":path").unwrap()).unwrap();
+    apply(headers, request(headers, &targets()[provider], operation, &["http-referer".into()]))
+}
+
+fn client() -> Headers {
+    Headers::from_iter([
+        (":method", "POST"),
+        (":path", "/v1/chat/completions?key=secret"),
+        (":authority", "gateway"),
+        ("content-type", "application/json"),
+        ("content-length", "100"),
+        ("accept", "*/*"),
+        ("accept-encoding", "gzip, br"),
+        ("user-agent", "OpenAI/Python"),
+        ("x-stainless-lang", "python"),
+        ("HTTP-Referer", "https://app"),
+        ("authorization", "Bearer token"),
+        ("api-key", "mine"),
+        ("api-key", "mine too"),
+        ("cookie", "a=b"),
+        ("X_Tenant_Id", "t"),
+        ("x-end-user-id", "ada"),
+        ("x-session-id", "s"),
+        ("x-tollgate-chain", "pinned"),
+        ("x-tollgate-model", "openai/gpt-4o"),
+        ("x-forwarded-for", "10.0.0.1"),
+        ("x-envoy-expected-rq-timeout-ms", "1"),
+        ("x-nobody-thought-of-this", "x"),
+    ])
+}
+
+const SAME: [&str; 6] = [
+    "HTTP-Referer: https://app",
+    "accept-encoding: identity",
+    "accept: */*",
+    "content-length: 100",
+    "content-type: application/json",
+    "user-agent: OpenAI/Python",
+];
+
+/// What a provider must have got: the same for all, and these.
+fn expected(own: &[&str]) -> Vec<String> {
+    let every = SAME.iter().chain(own).chain(&[":method: POST", "x-stainless-lang: python"]);
+    let mut lines: Vec<_> = every.map(|it| (*it).to_owned()).collect();
+    lines.sort();
+    lines
+}
+
+#[test]
+fn only_what_is_on_the_list_leaves() {
+    let sent = attempt(&client(), "openai");
+    let own = [":path: /v1/chat/completions", ":authority: api.openai.com", "authorization: Bearer sk-openai"];
+    assert_eq!(shown(&sent), expected(&own));
+}
+
+#[test]
+fn an_attempt_leaves_nothing_to_the_next() {
+    let azure = [":path: /openai/v1/chat/completions", ":authority: a.azure.com", "api-key: az"];
+    let ollama = [":path: /chat/completions", ":authority: localhost:11434"];
+    for first in ["openai", "azure", "ollama"] {
+        let after = attempt(&client(), first);
+        for (second, own) in [("azure", &azure[..]), ("ollama", &ollama[..])] {
+            assert_eq!(shown(&attempt(&after, second)), expected(own), "{first}, then {second}");
+        }
+    }
+}
+
+#[test]
+fn what_is_right_is_not_touched() {
+    let once = attempt(&client(), "openai");
+    assert_eq!(request(&once, &targets()["openai"], "/chat/completions", &["http-referer".into()]).len(), 0);
+}
+
+#[test]
+fn a_provider_without_path_and_host_keeps_the_proxys() {
+    let sent = attempt(&client(), "kong");
+    assert_eq!((sent.text(":path"), sent.text(":authority")), (client().text(":path"), Some("gateway")));
+    assert_eq!(sent.text("authorization"), None);
+}
+
+#[test]
+fn an_operation_is_told_from_a_clients_path_and_from_a_rewritten_one() {
+    for (method, path, expected) in [
+        ("POST", "/v1/chat/completions", Some("/chat/completions")),
+        ("POST", "/v1/chat/completions?api_key=x", Some("/chat/completions")),
+        ("POST", "/v1/ch%61t//completions/", Some("/chat/completions")),
+        ("POST", "/v1beta/openai/chat/completions", Some("/chat/completions")),
+        ("POST", "/v1/completions", Some("/completions")),
+        ("POST", "/openai/v1/completions", Some("/completions")),
+        ("POST", "/v1/embeddings", Some("/embeddings")),
+        ("POST", "/v1/responses", Some("/responses")),
+        ("GET", "/v1/models", Some("/models")),
+        ("GET", "/v1/chat/completions", None),
+        ("POST", "/v1/models", None),
+        ("POST", "/v1/files", None),
+        ("POST", "/v1/files?x=/v1/chat/completions", None),
+        ("DELETE", "/v1/responses/resp_1", None),
+        ("", "", None),
+    ] {
+        assert_eq!(served(method, path), expected, "{method} {path}");
+    }
+}
+
+/// The headers or the note that tell the route, the provider, and what it is sent.
+fn check(said: Option<(&str, &str)>, note: Option<&str>, provider: &str) -> String {
+    let chains = serde_json::from_str::<serde_json::Value>(CONFIG).unwrap()["chains"].clone();
+    let chains: Chains = serde_json::from_value(chains).unwrap();
+    let pairs = said.map(|(chain, model)| [(headers::CHAIN, chain), (headers::MODEL, model)]);
+    let headers = Headers::from_iter(pairs.into_iter().flatten());
+    match send(&chains, &routed(&headers, || note.map(str::to_owned)), provider) {
+        Ok((Send::AsItIs, model)) => format!("as it is, {}", model.unwrap_or_default()),
+        Ok((Send::Naming { model, stale }, _)) => format!("{model}{}", if stale { ", again" } else { "" }),
+        Err(reply) => format!("{} {}", reply.status, reply.code),
+    }
+}
+
+#[test]
+fn a_body_is_read_only_for_another_model_or_after_another_attempt() {
+    let pinned = Some(("pinned", "openai/gpt-4o"));
+    let free = Some(("free", "openai/gpt-4o-mini"));
+    for (said, note, provider, expected) in [
+        (pinned, None, "openai", "as it is, gpt-4o"),
+        (pinned, None, "azure", "deployed"),
+        (free, None, "openai", "as it is, gpt-4o-mini"),
+        (free, None, "ollama", "as it is, gpt-4o-mini"),
+        (None, Some("pinned openai/gpt-4o"), "azure", "deployed, again"),
+        (None, Some("free openai/gpt-4o-mini"), "ollama", "gpt-4o-mini, again"),
+        (None, None, "openai", "as it is, "),
+        (None, Some("nonsense"), "openai", "as it is, "),
+        (pinned, None, "ollama", "502 upstream_error"),
+        (Some(("unknown", "x")), None, "openai", "502 upstream_error"),
+    ] {
+        assert_eq!(check(said, note, provider), expected, "{said:?} {note:?} {provider}");
+    }
+}
+
+#[test]
+fn a_body_changes_in_its_model_alone() {
+    let check = |body: &str, stale| {
+        let named = naming(body.as_bytes(), "m2", stale).map(|it| it.map(|it| String::from_utf8(it).unwrap()));
+        named.map_err(|it| it.status)
+    };
+    assert_eq!(check(r#"{ "model":"m1", "n":1.0}"#, false), Ok(Some(r#"{ "model":"m2", "n":1.0}"#.into())));
+    assert_eq!(check(r#"{"model":"m2"}"#, false), Ok(None));
+    assert_eq!(check(r#"{"model":"m2"}"#, true), Ok(Some(r#"{"model":"m2"}"#.into())));
+    assert_eq!(check("nonsense", true), Err(400));
+}
+
+#[test]
+fn a_missing_credential_is_told_in_the_products_words() {
+    let reply = not_configured("openai", Some("gpt-4o"));
+    assert_eq!(reply.message, "Configure your openai API key in Provider Settings to use gpt-4o");
+    assert_eq!((reply.status, reply.code, reply.kind()), (400, "provider_not_configured", "invalid_request_error"));
+}
+
+#[test]
+fn a_response_tells_nothing_of_the_gateways_account() {
+    let headers = Headers::from_iter([
+        (":status", "200"),
+        ("content-type", "text/event-stream"),
+        ("retry-after", "1"),
+        ("x-request-id", "req_1"),
+        ("x-ratelimit-remaining-requests", "99"),
+        ("anthropic-ratelimit-tokens-limit", "1"),
+        ("openai-organization", "acme"),
+        ("set-cookie", "a=b"),
+        ("set-cookie", "c=d"),
+        ("server", "cloudflare"),
+        ("access-control-allow-origin", "*"),
+        ("x-custom", "1"),
+        ("x-tollgate-provider-model", "forged"),
+        ("x-tollgate-session", "forged"),
+    ]);
+    let check =
+        |replaced: Option<&str>| shown(&apply(&headers, response(&headers, "azure", replaced, &["x-custom".into()])));
+    let plain = [
+        ":status: 200",
+        "content-type: text/event-stream",
+        "retry-after: 1",
+        "x-custom: 1",
+        "x-tollgate-provider: azure",
+        "x-tollgate-upstream-request-id: req_1",
+    ];
+    assert_eq!(check(None), plain);
+    let mut replaced = plain.map(str::to_owned).to_vec();
+    replaced.push("x-tollgate-provider-model: deployed".into());
+    replaced.sort();
+    assert_eq!(check(Some("deployed")), replaced);
+}
+
+#[test]
+fn what_kong_could_not_take_away_is_found() {
+    let headers = client();
+    let targets = targets();
+    let changes = request(&headers, &targets["openai"], "/chat/completions", &[]);
+    assert_eq!(twice(&headers, &changes), Some("api-key"));
+}
