@@ -96,8 +96,7 @@ impl EnvoyConfig {
                 found = true;
                 let mut config = plugin_config(plugin);
                 change(&mut config);
-                plugin["configuration"] =
-                    json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": config.to_string()});
+                set_plugin_config(plugin, &config);
             }
         });
         assert!(found, "no plugin {name:?} in this configuration, there are {:?}", self.plugins());
@@ -136,8 +135,7 @@ impl EnvoyConfig {
                 changed = true;
             }
             if changed {
-                plugin["configuration"] =
-                    json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": config.to_string()});
+                set_plugin_config(plugin, &config);
             }
         });
     }
@@ -153,36 +151,22 @@ impl EnvoyConfig {
 
     /// Leaves out every provider but these, and every chain and model that no provider is left for.
     pub fn keep_providers(&mut self, kept: &[&str]) {
-        let mut gone = BTreeSet::new();
         self.each_wasm(&mut |plugin| {
             let mut config = plugin_config(plugin);
-            let Some(chains) = config.get_mut("chains").and_then(Value::as_object_mut) else { return };
-            for (name, candidates) in chains.iter_mut() {
-                array(candidates).retain(|candidate| kept.iter().any(|kept| candidate["provider"] == *kept));
-                if array(candidates).is_empty() {
-                    gone.insert(name.clone());
-                }
+            if config.get("chains").is_some() {
+                keep_in_filter(&mut config, kept);
+                set_plugin_config(plugin, &config);
             }
-            chains.retain(|name, _| !gone.contains(name));
-            if let Some(providers) = config.get_mut("providers").and_then(Value::as_object_mut) {
-                providers.retain(|name, _| kept.contains(&name.as_str()));
-            }
-            if let Some(models) = config.get_mut("models").and_then(Value::as_array_mut) {
-                models.retain(|model| !model["chain"].as_str().is_some_and(|chain| gone.contains(chain)));
-            }
-            plugin["configuration"] =
-                json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": config.to_string()});
         });
         array(&mut self.root["static_resources"]["clusters"]).retain_mut(|cluster| {
-            if let Some(members) = cluster["cluster_type"]["typed_config"]["clusters"].as_array_mut() {
-                members.retain(|member| kept.iter().any(|kept| member["name"] == *kept));
-                // The routes retry once, and a retry needs a member to go to.
-                if let [alone] = members.as_slice() {
-                    members.push(alone.clone());
-                }
-                return !members.is_empty();
+            let members = cluster.pointer_mut("/cluster_type/typed_config/clusters").and_then(Value::as_array_mut);
+            let Some(members) = members else { return true };
+            members.retain(|member| kept.iter().any(|kept| member["name"] == *kept));
+            // The routes retry once, and a retry needs a member to go to.
+            if let [alone] = members.as_slice() {
+                members.push(alone.clone());
             }
-            true
+            !members.is_empty()
         });
     }
 
@@ -217,6 +201,38 @@ pub fn plugin_config(plugin: &Value) -> Value {
     }
 }
 
+/// What [`EnvoyConfig::keep_providers`] does to the configuration of the router or the provider filter.
+fn keep_in_filter(config: &mut Value, kept: &[&str]) {
+    let mut chains = BTreeSet::new();
+    if let Some(all) = config["chains"].as_object_mut() {
+        for candidates in all.values_mut() {
+            array(candidates).retain(|candidate| kept.iter().any(|kept| candidate["provider"] == *kept));
+        }
+        all.retain(|_, candidates| !array(candidates).is_empty());
+        chains.extend(all.keys().cloned());
+    }
+    let has_provider =
+        |model: &Value| model.as_str().is_some_and(|model| kept.contains(&model.split('/').next().unwrap_or("")));
+    let has_chain = |model: &Value| model["chain"].as_str().is_some_and(|chain| chains.contains(chain));
+    if let Some(providers) = config.get_mut("providers").and_then(Value::as_object_mut) {
+        providers.retain(|name, _| kept.contains(&name.as_str()));
+    }
+    if let Some(models) = config.get_mut("models").and_then(Value::as_array_mut) {
+        models.retain(has_chain);
+    }
+    if let Some(aliases) = config.get_mut("aliases").and_then(Value::as_array_mut) {
+        aliases.retain(|alias| has_provider(&alias["model"]));
+    }
+    if let Some(config) = config.as_object_mut() {
+        config.retain(|key, value| key != "default_model" || has_provider(value));
+    }
+}
+
+fn set_plugin_config(plugin: &mut Value, config: &Value) {
+    plugin["configuration"] =
+        json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": config.to_string()});
+}
+
 fn plain_endpoint(cluster: &mut Value, port: u16) {
     cluster["type"] = json!("STATIC");
     if let Some(cluster) = cluster.as_object_mut() {
@@ -244,5 +260,28 @@ fn walk(value: &mut Value, visit: &mut dyn FnMut(&mut Value)) {
         Value::Array(values) => values.iter_mut().for_each(|value| walk(value, visit)),
         Value::Object(fields) => fields.values_mut().for_each(|value| walk(value, visit)),
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_provider_without_a_key_takes_its_models_and_chains_along() {
+        let mut config = EnvoyConfig::load("envoy/envoy.yaml").unwrap();
+        config.keep_providers(&["anthropic"]);
+        let mut router = Value::Null;
+        config.filter("router", |found| router = found.clone());
+        assert_eq!(router["chains"]["chain-gpt-4o"], json!([{"provider": "anthropic", "model": "claude-sonnet-4-5"}]));
+        assert_eq!(router["models"].as_array().unwrap().len(), 2, "{router}");
+        assert_eq!((&router["aliases"], router.get("default_model")), (&json!([]), None));
+        let clusters = array(&mut config.root()["static_resources"]["clusters"]).clone();
+        let chains: Vec<_> = clusters.iter().filter(|cluster| cluster.get("cluster_type").is_some()).collect();
+        assert_eq!(chains.len(), 2);
+        for chain in chains {
+            let members = &chain["cluster_type"]["typed_config"]["clusters"];
+            assert_eq!(members, &json!([{"name": "anthropic"}, {"name": "anthropic"}]));
+        }
     }
 }
