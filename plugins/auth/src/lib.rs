@@ -1,1 +1,21 @@
-//! auth
+//! Who is it? Verifies the caller's token, takes away what a client must not say about itself, and
+//! writes down who calls for the filters behind.
+//!
+//! It refuses to believe anything that the token says about how to verify it, to let a request pass
+//! because something is missing, and to say more about a refused token than that it is refused.
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails"))]
+
+pub mod cache;
+pub mod claims;
+pub mod config;
+pub mod filter;
+pub mod json;
+pub mod jwks;
+pub mod keys;
+pub mod policy;
+pub mod request;
+pub mod token;
+pub mod verify;
+
+#[cfg(target_family = "wasm")]
+host::register!(crate::filter::Auth);

@@ -1,0 +1,413 @@
+//! What the operator writes. Names follow Envoy's `jwt_authn`, because operators know them.
+
+use crate::{json, jwks::KeySet};
+use domain::time::Period;
+use serde::Deserialize;
+use std::{collections::BTreeMap, collections::BTreeSet, fmt, time::Duration};
+
+/// Whose tokens are accepted, and where none is needed.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Config {
+    /// Who may sign tokens, by a name of your choice; at least one. A token's `iss` claim chooses
+    /// the provider.
+    pub(crate) providers: BTreeMap<String, Provider>,
+    /// Paths that need no token, because what answers there checks its callers itself.
+    #[serde(default)]
+    pub(crate) bypass: Vec<Bypass>,
+    /// Whether a CORS preflight (`OPTIONS` with `origin` and `access-control-request-method`) needs
+    /// no token. Browsers send none with it. Default `false`.
+    #[serde(default)]
+    pub(crate) bypass_cors_preflight: bool,
+    /// Long-lived API keys, which are refused with a word on what to do instead. Default: none is
+    /// recognised, and one is answered like any other text that is no token.
+    #[serde(default)]
+    pub(crate) api_keys: Option<ApiKeys>,
+}
+
+/// One issuer of tokens.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Provider {
+    /// The `iss` claim of its tokens, byte for byte. No two providers have the same.
+    pub(crate) issuer: String,
+    /// The token's `aud` claim must name one of these, byte for byte; at least one.
+    pub(crate) audiences: Vec<String>,
+    /// Its public keys, given here. Either this or `remote_jwks`.
+    #[serde(default)]
+    pub(crate) local_jwks: Option<LocalJwks>,
+    /// Its public keys, fetched. Either this or `local_jwks`.
+    #[serde(default)]
+    pub(crate) remote_jwks: Option<RemoteJwks>,
+    /// How long fetched keys are used after `cache_duration` ran out while no new ones can be had,
+    /// default `3600s`. Only with `remote_jwks`.
+    #[serde(default)]
+    pub(crate) max_stale: Option<Period>,
+    /// The algorithms that its tokens may be signed with, default all of `EdDSA`, `ES256`, `RS256`.
+    #[serde(default = "all_algorithms")]
+    pub(crate) algorithms: Vec<Algorithm>,
+    /// By how many seconds its clock and ours may differ, 0 to 300, default 60.
+    #[serde(default = "skew")]
+    pub(crate) clock_skew_seconds: u16,
+    /// Whether a token must say when it expires, default `true`.
+    #[serde(default = "yes")]
+    pub(crate) require_expiration: bool,
+    /// Claims that must be there, and the texts they may have: the claim, or one of its elements if
+    /// it is a list, is one of them. The names are written like those in `claims`.
+    #[serde(default)]
+    pub(crate) required_claims: BTreeMap<ClaimPath, Vec<String>>,
+    /// Which claim says what about the caller.
+    #[serde(default)]
+    pub(crate) claims: Claims,
+}
+
+/// Keys in the configuration.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct LocalJwks {
+    /// A JWK set (RFC 7517) as text: `{"keys":[…]}`.
+    pub(crate) inline_string: String,
+}
+
+/// Keys to be fetched.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RemoteJwks {
+    /// Where the JWK set is.
+    pub(crate) http_uri: HttpUri,
+    /// How long fetched keys count as new, `1s` to `86400s`, default `300s`; they are fetched again
+    /// before that. A key that its owner removed is refused after at most this time.
+    #[serde(default = "five_minutes")]
+    pub(crate) cache_duration: Period,
+}
+
+/// An HTTP resource, and the way to it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct HttpUri {
+    /// `http://host/path` or `https://host/path`. The host is sent as `host` header; where the
+    /// request goes, and whether it is encrypted, is the cluster's affair.
+    pub(crate) uri: Uri,
+    /// Envoy: the name of the cluster. Kong: `host:port`.
+    pub(crate) cluster: String,
+    /// How long an answer may take, up to `30s`, default `2s`.
+    #[serde(default = "two_seconds")]
+    pub(crate) timeout: Period,
+}
+
+/// Claims by what they say. `o.id` is the member `id` of the claim `o`, unless there is a claim that
+/// is called `o.id`. Each must be a text of 1 to 255 visible characters, `tier` also an integer.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Claims {
+    /// The end user; must be in every token. Default `uid`.
+    pub(crate) user: ClaimPath,
+    /// The project; must be in every token. Default `pid`.
+    pub(crate) project: ClaimPath,
+    /// The tenant. Default `tid`.
+    pub(crate) tenant: ClaimPath,
+    /// The session. Default `sid`.
+    pub(crate) session: ClaimPath,
+    /// The tier. Default `tier`.
+    pub(crate) tier: ClaimPath,
+    /// The role. Default `role`.
+    pub(crate) role: ClaimPath,
+}
+
+/// Paths without a token.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Bypass {
+    /// Whole segments: `/v1/auth` covers `/v1/auth` and `/v1/auth/mint`, not `/v1/authors`. A path with
+    /// `..`, `//`, `\`, `;`, or an encoded dot or slash is never covered.
+    pub(crate) path_prefix: String,
+}
+
+/// Long-lived API keys.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ApiKeys {
+    /// How they begin; at least one, each of 3 characters or more.
+    pub(crate) prefixes: Vec<String>,
+    /// Where one is exchanged for a user's token; named in the answer.
+    pub(crate) mint_path: String,
+}
+
+/// A signature algorithm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum Algorithm {
+    /// Ed25519 (RFC 8037).
+    #[cfg_attr(feature = "schema", schemars(rename = "EdDSA"))]
+    EdDsa,
+    /// ECDSA on P-256 with SHA-256 (RFC 7518, 3.4).
+    #[cfg_attr(feature = "schema", schemars(rename = "ES256"))]
+    Es256,
+    /// RSA PKCS#1 v1.5 with SHA-256, keys of 2048 to 4096 bits (RFC 7518, 3.3).
+    #[cfg_attr(feature = "schema", schemars(rename = "RS256"))]
+    Rs256,
+}
+
+/// The way to a claim: its name, or names of nested members with dots between them.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(with = "String"))]
+pub struct ClaimPath(String);
+
+/// An `http` or `https` address, taken apart.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(with = "String"))]
+pub struct Uri {
+    pub(crate) authority: String,
+    pub(crate) path: String,
+}
+
+impl Config {
+    /// Reads a configuration.
+    ///
+    /// # Errors
+    /// Which key is wrong, what was found and what is expected.
+    pub fn parse(json: &[u8]) -> Result<Self, String> {
+        let read = || {
+            // First for members that stand twice, of which serde would keep the last.
+            json::parse(json)?;
+            let config: Self = serde_json::from_slice(json).map_err(|error| error.to_string())?;
+            config.check()?;
+            Ok(config)
+        };
+        read().map_err(|error: String| format!("auth: {error}"))
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.providers.is_empty() {
+            return Err("providers is empty; expected at least one".to_owned());
+        }
+        let mut issuers = BTreeMap::new();
+        for (name, provider) in &self.providers {
+            provider.check().map_err(|error| format!("providers.{name}.{error}"))?;
+            if let Some(other) = issuers.insert(provider.issuer.as_str(), name) {
+                return Err(format!("providers.{name}.issuer is also that of providers.{other}; one of them would never be asked"));
+            }
+        }
+        for prefix in self.bypass.iter().map(|it| &it.path_prefix) {
+            path("bypass.path_prefix", prefix)?;
+            if prefix == "/" {
+                return Err("bypass.path_prefix is \"/\"; that would let everybody in".to_owned());
+            }
+        }
+        distinct("bypass.path_prefix", self.bypass.iter().map(|it| &it.path_prefix))?;
+        self.api_keys.as_ref().map_or(Ok(()), ApiKeys::check)
+    }
+}
+
+impl Provider {
+    fn check(&self) -> Result<(), String> {
+        text("issuer", &self.issuer)?;
+        texts("audiences", &self.audiences)?;
+        if self.algorithms.is_empty() {
+            return Err("algorithms is empty; leave it out to accept EdDSA, ES256 and RS256".to_owned());
+        }
+        distinct("algorithms", &self.algorithms)?;
+        if self.clock_skew_seconds > 300 {
+            return Err(format!("clock_skew_seconds is {}; expected 0 to 300", self.clock_skew_seconds));
+        }
+        for (claim, values) in &self.required_claims {
+            texts(&format!("required_claims.{claim}"), values)?;
+        }
+        match (&self.local_jwks, &self.remote_jwks) {
+            (Some(local), None) => self.check_local(local),
+            (None, Some(remote)) => remote.check(),
+            (None, None) => Err("local_jwks and remote_jwks are missing; expected one of them".to_owned()),
+            (Some(_), Some(_)) => Err("local_jwks and remote_jwks are both there; expected one of them".to_owned()),
+        }
+    }
+
+    fn check_local(&self, local: &LocalJwks) -> Result<(), String> {
+        let wrong = |error: String| format!("local_jwks.inline_string: {error}");
+        let keys = KeySet::parse(local.inline_string.as_bytes()).map_err(wrong)?;
+        if !self.algorithms.iter().any(|it| keys.fits(*it)) {
+            return Err(wrong("none of its keys fits one of `algorithms`".to_owned()));
+        }
+        if self.max_stale.is_some() {
+            return Err("max_stale has no meaning with local_jwks; leave it out".to_owned());
+        }
+        Ok(())
+    }
+
+    /// How long fetched keys are used after they should have been replaced.
+    pub(crate) fn max_stale(&self) -> Duration {
+        self.max_stale.map_or(Duration::from_secs(3600), Period::get)
+    }
+}
+
+impl RemoteJwks {
+    fn check(&self) -> Result<(), String> {
+        let HttpUri { cluster, timeout, .. } = &self.http_uri;
+        if cluster.is_empty() || !cluster.bytes().all(|it| it.is_ascii_graphic()) {
+            return Err(format!("remote_jwks.http_uri.cluster is {cluster:?}; expected a name without spaces"));
+        }
+        if timeout.get() > Duration::from_secs(30) {
+            return Err(format!("remote_jwks.http_uri.timeout is {:?}; expected at most 30s", timeout.get()));
+        }
+        let fresh = self.cache_duration.get();
+        if fresh < Duration::from_secs(1) || fresh > Duration::from_secs(86_400) {
+            return Err(format!("remote_jwks.cache_duration is {fresh:?}; expected 1s to 86400s"));
+        }
+        Ok(())
+    }
+}
+
+impl ApiKeys {
+    fn check(&self) -> Result<(), String> {
+        texts("api_keys.prefixes", &self.prefixes)?;
+        for prefix in &self.prefixes {
+            // Every token begins with `ey`, which is `{"` in base64url.
+            if prefix.len() < 3 || prefix.starts_with("ey") || !prefix.bytes().all(|it| it.is_ascii_graphic() && it != b',') {
+                return Err(format!("api_keys.prefixes has {prefix:?}; expected 3 or more characters that begin no token"));
+            }
+        }
+        path("api_keys.mint_path", &self.mint_path)
+    }
+}
+
+impl Algorithm {
+    /// Its name in a token's header and in a key.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::EdDsa => "EdDSA",
+            Self::Es256 => "ES256",
+            Self::Rs256 => "RS256",
+        }
+    }
+}
+
+const LATER: [&str; 10] =
+    ["HS256", "HS384", "HS512", "RS384", "RS512", "PS256", "PS384", "PS512", "ES384", "Ed25519"];
+
+impl TryFrom<String> for Algorithm {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        match all_algorithms().into_iter().find(|it| it.name() == name) {
+            Some(it) => Ok(it),
+            None if LATER.contains(&name.as_str()) => {
+                Err(format!("algorithms has `{name}`, which is not supported yet; expected EdDSA, ES256 or RS256"))
+            }
+            None => Err(format!("algorithms has `{name}`, which is never accepted; expected EdDSA, ES256 or RS256")),
+        }
+    }
+}
+
+impl ClaimPath {
+    /// The path as it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn known(name: &str) -> Self {
+        Self(name.to_owned())
+    }
+}
+
+impl fmt::Display for ClaimPath {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for ClaimPath {
+    type Error = String;
+
+    fn try_from(path: String) -> Result<Self, String> {
+        if path.split('.').any(str::is_empty) {
+            return Err(format!("{path:?} names no claim; expected a name, or names with single dots between them"));
+        }
+        Ok(Self(path))
+    }
+}
+
+impl TryFrom<String> for Uri {
+    type Error = String;
+
+    fn try_from(uri: String) -> Result<Self, String> {
+        let wrong = || format!("uri is {uri:?}; expected http://host/path or https://host/path");
+        let rest = uri.strip_prefix("http://").or_else(|| uri.strip_prefix("https://")).ok_or_else(wrong)?;
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at_checked(end).ok_or_else(wrong)?;
+        let plain = uri.bytes().all(|it| it.is_ascii_graphic()) && !uri.contains('#') && !authority.contains('@');
+        if authority.is_empty() || !plain || path.starts_with('?') {
+            return Err(wrong());
+        }
+        let path = if path.is_empty() { "/" } else { path };
+        Ok(Self { authority: authority.to_owned(), path: path.to_owned() })
+    }
+}
+
+impl Default for Claims {
+    fn default() -> Self {
+        let [user, project, tenant, session, tier, role] =
+            ["uid", "pid", "tid", "sid", "tier", "role"].map(ClaimPath::known);
+        Self { user, project, tenant, session, tier, role }
+    }
+}
+
+fn text(key: &str, value: &str) -> Result<(), String> {
+    let blank = value.is_empty() || value.trim() != value;
+    if blank { Err(format!("{key} is {value:?}; expected a text without spaces around it")) } else { Ok(()) }
+}
+
+fn texts(key: &str, values: &[String]) -> Result<(), String> {
+    if values.is_empty() {
+        return Err(format!("{key} is empty; expected at least one"));
+    }
+    distinct(key, values)?;
+    values.iter().try_for_each(|it| text(key, it))
+}
+
+fn distinct<T: Ord + fmt::Debug>(key: &str, values: impl IntoIterator<Item = T>) -> Result<(), String> {
+    let mut seen = BTreeSet::new();
+    for it in values {
+        if seen.contains(&it) {
+            return Err(format!("{key} has {it:?} twice"));
+        }
+        seen.insert(it);
+    }
+    Ok(())
+}
+
+fn path(key: &str, value: &str) -> Result<(), String> {
+    let plain = crate::request::plain_path(value) && !value.contains('?') && (value == "/" || !value.ends_with('/'));
+    if plain { Ok(()) } else { Err(format!("{key} is {value:?}; expected a plain path as in \"/v1/auth/mint\"")) }
+}
+
+fn all_algorithms() -> Vec<Algorithm> {
+    vec![Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256]
+}
+
+fn skew() -> u16 {
+    60
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn five_minutes() -> Period {
+    Period::from_millis(300_000)
+}
+
+fn two_seconds() -> Period {
+    Period::from_millis(2000)
+}

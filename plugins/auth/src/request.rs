@@ -1,0 +1,178 @@
+//! What a request says before anybody is believed: its credential, its path, and the headers that
+//! a client must not send.
+
+use crate::config::{ApiKeys, Config};
+use domain::headers::{self, Headers, same_name, starts_with_name};
+
+/// The headers of ours that are the client's own choice (DESIGN.md, "Headers between filters").
+const CLIENTS_OWN: [&str; 2] = [headers::MEMORY, "x-tollgate-max-cost"];
+/// What Envoy lets a client steer it with: retries, timeouts, attempts.
+const ENVOYS: &str = "x-envoy-";
+
+/// The names of headers that a client must not send, as it spelt them, each once whatever its case.
+#[must_use]
+pub fn forbidden(headers: &Headers) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for (name, _) in headers.iter().filter(|(name, _)| is_forbidden(name)) {
+        let name = String::from_utf8_lossy(name).into_owned();
+        if !names.iter().any(|it| it.eq_ignore_ascii_case(&name)) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+fn is_forbidden(name: &[u8]) -> bool {
+    let ours = starts_with_name(name, headers::OURS)
+        && !CLIENTS_OWN.iter().any(|own| name.eq_ignore_ascii_case(own.as_bytes()));
+    ours || starts_with_name(name, ENVOYS) || headers::IDENTITY.iter().any(|it| same_name(name, it))
+}
+
+/// Whether the request needs no token.
+#[must_use]
+pub fn bypasses(config: &Config, method: &str, path: &str, headers: &Headers) -> bool {
+    let preflight = method == "OPTIONS"
+        && headers.get("origin").is_some()
+        && headers.get("access-control-request-method").is_some();
+    if preflight && config.bypass_cors_preflight {
+        return true;
+    }
+    let path = path.split('?').next().unwrap_or_default();
+    plain_path(path) && config.bypass.iter().any(|it| covers(&it.path_prefix, path))
+}
+
+fn covers(prefix: &str, path: &str) -> bool {
+    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Whether everyone behind us reads this path as the same segments.
+pub(crate) fn plain_path(path: &str) -> bool {
+    let encoded = ["%2e", "%2f", "%5c", "%25", "%3b", "%00"];
+    let lower = path.to_ascii_lowercase();
+    path.starts_with('/')
+        && path.bytes().all(|it| it.is_ascii_graphic())
+        && !["..", "//", "\\", ";", "#", "/./"].iter().any(|it| path.contains(it))
+        && !path.ends_with("/.")
+        && !encoded.iter().any(|it| lower.contains(it))
+}
+
+/// Why a request brings no token to be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoToken {
+    /// There is no bearer credential.
+    Missing,
+    /// There are several credentials, or what stands there is no single token.
+    Garbled,
+    /// A long-lived API key.
+    ApiKey,
+}
+
+/// The one bearer token of the request (RFC 6750, 2.1): one `authorization` header, the scheme in any
+/// case, one token. Nothing else is looked at, the query string least of all.
+///
+/// # Errors
+/// Why there is none.
+pub fn bearer<'a>(headers: &'a Headers, api_keys: Option<&ApiKeys>) -> Result<&'a str, NoToken> {
+    let mut values = headers.all("authorization");
+    let value = values.next().ok_or(NoToken::Missing)?;
+    if values.next().is_some() {
+        return Err(NoToken::Garbled);
+    }
+    let value = std::str::from_utf8(value).map_err(|_| NoToken::Garbled)?;
+    let (scheme, token) = value.trim_matches(' ').split_once(' ').ok_or(NoToken::Missing)?;
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(NoToken::Missing);
+    }
+    let token = token.trim_start_matches(' ');
+    // A comma is how a proxy joins two headers into one.
+    if token.is_empty() || !token.bytes().all(|it| it.is_ascii_graphic() && it != b',') {
+        return Err(NoToken::Garbled);
+    }
+    if api_keys.is_some_and(|it| it.prefixes.iter().any(|prefix| token.starts_with(prefix))) {
+        return Err(NoToken::ApiKey);
+    }
+    Ok(token)
+}
+
+/// Whether this is the first time that a stock SDK sends the request: it counts its retries.
+#[must_use]
+pub fn is_first_try(headers: &Headers) -> bool {
+    matches!(headers.get("x-stainless-retry-count"), None | Some(b"0"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config() -> Config {
+        let json = format!(
+            r#"{{"providers":{{"a":{{"issuer":"a","audiences":["a"],"remote_jwks":{{"http_uri":{{"uri":"http://a/","cluster":"a"}}}}}}}},
+            "bypass":[{{"path_prefix":"/v1/auth/mint"}},{{"path_prefix":"/.well-known"}}],"bypass_cors_preflight":true,
+            "api_keys":{{"prefixes":["behest_sk_live_"],"mint_path":"/v1/auth/mint"}}}}"#
+        );
+        Config::parse(json.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_client_says_nothing_about_itself_in_any_spelling() {
+        let sent = [
+            "x-tenant-id", "X_Project_Id", "x-end_user-id", "X-ROLE", "x_tier", "x-tollgate-chain", "X_Tollgate_Model",
+            "x-tollgate_memory", "x-tollgate-", "x-envoy-max-retries", "X_Envoy_Attempt_Count",
+        ];
+        let kept = ["x-session-id", "x-thread-id", "x-tollgate-memory", "x-tollgate-max-cost", "x-roles", "role", "xtier"];
+        let headers = Headers::from_iter(sent.into_iter().chain(kept).map(|it| (it, "1")));
+        assert_eq!(forbidden(&headers), sent);
+        assert_eq!(forbidden(&Headers::from_iter([("x-role", "a"), ("X-Role", "b"), ("x_role", "c")])), ["x-role", "x_role"]);
+    }
+
+    #[test]
+    fn a_bypass_covers_whole_segments_of_plain_paths() {
+        let check = |path: &str| bypasses(&config(), "POST", path, &Headers::default());
+        for path in ["/v1/auth/mint", "/v1/auth/mint/", "/v1/auth/mint/x", "/v1/auth/mint?a=/../", "/.well-known/jwks.json"] {
+            assert!(check(path), "{path}");
+        }
+        for path in [
+            "", "/", "/v1/auth", "/v1/auth/minty", "/V1/auth/mint", "/v1/auth/mint/../../chat", "/v1/auth/mint/%2e%2e/x",
+            "/v1/auth/mint/%2E./x", "/v1/auth%2fmint", "/v1/auth/mint%2f..", "/v1/auth/mint\\..", "/v1/auth/mint;x", "//v1/auth/mint",
+            "/v1//auth/mint", "/v1/auth/mint//x", "/v1/auth/./mint", "v1/auth/mint", "/v1/auth/mint/%252e%252e", "/v1/auth/mint#x",
+            "/v1/auth/mint/\u{e9}", "/v1/auth/mint%00", "http://x/v1/auth/mint", "/x/v1/auth/mint", "/v1/auth/mint/.",
+        ] {
+            assert!(!check(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn only_a_preflight_of_a_browser_bypasses() {
+        let asks = ("access-control-request-method", "POST");
+        let check = |method, headers: &[(&'static str, &'static str)]| {
+            bypasses(&config(), method, "/v1/chat/completions", &headers.iter().copied().collect())
+        };
+        assert!(check("OPTIONS", &[("origin", "https://a"), asks]));
+        assert!(!check("OPTIONS", &[asks]));
+        assert!(!check("OPTIONS", &[("origin", "https://a")]));
+        assert!(!check("POST", &[("origin", "https://a"), asks]));
+    }
+
+    #[test]
+    fn there_is_one_header_with_one_token() {
+        let check = |values: &[&'static str]| {
+            let headers = values.iter().map(|it| ("Authorization", *it)).collect();
+            bearer(&headers, config().api_keys.as_ref()).map(str::to_owned)
+        };
+        for good in ["Bearer a.b.c", "bearer a.b.c", "BEARER   a.b.c", " Bearer a.b.c "] {
+            assert_eq!(check(&[good]), Ok("a.b.c".to_owned()), "{good}");
+        }
+        for missing in ["", "a.b.c", "Bearer", "Bearer ", "Basic a.b.c", "Bearer\ta.b.c", "Bearer,a.b.c"] {
+            assert_eq!(check(&[missing]), Err(NoToken::Missing), "{missing}");
+        }
+        for garbled in ["Bearer a,b", "Bearer a.b.c,", "Bearer a b", "Bearer a.b.c Bearer", "Bearer \u{e9}", "Bearer a\tb", "Bearer ,"] {
+            assert_eq!(check(&[garbled]), Err(NoToken::Garbled), "{garbled}");
+        }
+        assert_eq!(check(&[]), Err(NoToken::Missing));
+        assert_eq!(check(&["Bearer a.b.c", "Bearer a.b.c"]), Err(NoToken::Garbled));
+        assert_eq!(check(&["Bearer behest_sk_live_00"]), Err(NoToken::ApiKey));
+        let mut hostile = Headers::default();
+        hostile.append(b"authorization", b"Bearer \xff");
+        assert_eq!(bearer(&hostile, None), Err(NoToken::Garbled));
+    }
+}

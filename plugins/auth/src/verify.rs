@@ -1,0 +1,61 @@
+//! Whether a token is good: a fact of the provider, its keys, the token and the time.
+
+use crate::{
+    claims::{self, Fault, Window},
+    config::{Algorithm, Provider},
+    jwks::KeySet,
+    token::Token,
+};
+use domain::{caller::Caller, time::Micros};
+
+/// What a good token says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// Who calls.
+    pub caller: Caller,
+    /// When that holds; it does now.
+    pub window: Window,
+}
+
+/// Why a token is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// Its algorithm is not one of the provider's.
+    Algorithm,
+    /// No key of the provider fits its algorithm and `kid`.
+    UnknownKey,
+    /// No key made its signature.
+    Signature,
+    /// Its claims.
+    Claims(Fault),
+}
+
+/// The token's algorithm, if the provider uses it. The name in the token only chooses among those that
+/// the operator allows; the key decides what is done with it.
+///
+/// # Errors
+/// [`Refused::Algorithm`].
+pub fn algorithm(provider: &Provider, token: &Token) -> Result<Algorithm, Refused> {
+    provider.algorithms.iter().copied().find(|it| it.name() == token.algorithm).ok_or(Refused::Algorithm)
+}
+
+/// Verifies `token`, whose text is `text` and whose `iss` is the provider's.
+///
+/// Time is looked at last: [`Fault::Expired`] is said only of a token that would be good had it come earlier.
+///
+/// # Errors
+/// Why it is refused.
+pub fn verify(provider: &Provider, keys: &KeySet, text: &str, token: &Token, now: Micros) -> Result<Verified, Refused> {
+    let algorithm = algorithm(provider, token)?;
+    let id = token.key.as_deref();
+    if !keys.knows(algorithm, id) {
+        return Err(Refused::UnknownKey);
+    }
+    let signed = text.as_bytes().get(..token.signed).ok_or(Refused::Signature)?;
+    if !keys.verify(algorithm, id, signed, &token.signature) {
+        return Err(Refused::Signature);
+    }
+    let (caller, window) = claims::read(provider, &token.claims).map_err(Refused::Claims)?;
+    window.check(now).map_err(Refused::Claims)?;
+    Ok(Verified { caller, window })
+}
