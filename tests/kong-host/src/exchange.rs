@@ -33,7 +33,7 @@ pub(crate) struct Exchange {
     pub(crate) chunked: bool,
     /// A call-out was made while the body was at hand.
     pub(crate) called_in_body: bool,
-    /// What filters wrote: `kong.ctx.shared.*`, `ngx.upstream_uri`, `ngx.upstream_host`.
+    /// What filters can write: `kong.ctx.shared.*`, and where Kong will go, `ngx.upstream_uri` and `ngx.upstream_host`.
     pub(crate) properties: BTreeMap<String, Vec<u8>>,
     pub(crate) status: u16,
     pub(crate) response: Fields,
@@ -45,7 +45,10 @@ pub(crate) struct Exchange {
 
 impl Exchange {
     pub(crate) fn new(request: Request, route: &str) -> Self {
-        let Request { method, path, mut headers, body, chunked } = request;
+        let Request { method, path, mut headers, body, chunked, upstream } = request;
+        let (host, uri) = upstream.unwrap_or_else(|| ("127.0.0.1:9".to_owned(), path.clone()));
+        let properties = [("ngx.upstream_host", host), ("ngx.upstream_uri", uri)];
+        let properties = properties.map(|(name, value)| (name.to_owned(), value.into_bytes())).into();
         if chunked {
             headers.push(("Transfer-Encoding".to_owned(), b"chunked".to_vec()));
         } else if !body.is_empty() && !headers.iter().any(|(it, _)| it.eq_ignore_ascii_case("content-length")) {
@@ -53,7 +56,8 @@ impl Exchange {
         }
         let client_length = body.len();
         let request = Fields::new(headers);
-        Self { method, path, request, body, client_length, chunked, route: route.to_owned(), ..Self::default() }
+        let route = route.to_owned();
+        Self { method, path, request, body, client_length, chunked, properties, route, ..Self::default() }
     }
 
     /// A pseudo-header of the request. `:authority` is Kong's own name, of no use to anybody.

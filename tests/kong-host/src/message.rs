@@ -1,7 +1,7 @@
 //! What goes in and out of the gateway, as a test writes and reads it.
 
 /// A header field.
-pub type Pair = (String, Vec<u8>);
+pub(crate) type Pair = (String, Vec<u8>);
 
 fn first<'a>(headers: &'a [Pair], name: &str) -> Option<&'a str> {
     let found = headers.iter().find(|(it, _)| it.eq_ignore_ascii_case(name));
@@ -21,6 +21,8 @@ pub struct Request {
     pub(crate) headers: Vec<Pair>,
     pub(crate) body: Vec<u8>,
     pub(crate) chunked: bool,
+    /// Host and path that Kong's router chose, before any filter ran.
+    pub(crate) upstream: Option<(String, String)>,
 }
 
 impl Request {
@@ -38,7 +40,14 @@ impl Request {
 
     fn new(method: &str, path: &str, body: &[u8]) -> Self {
         let headers = vec![("Host".to_owned(), b"gateway.test".to_vec())];
-        Self { method: method.to_owned(), path: path.to_owned(), headers, body: body.to_vec(), chunked: false }
+        Self {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            headers,
+            body: body.to_vec(),
+            chunked: false,
+            upstream: None,
+        }
     }
 
     /// Adds a field, also when there is one of that name.

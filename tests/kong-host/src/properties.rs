@@ -20,7 +20,8 @@ pub(crate) fn get(world: &World, path: &str, is_root: bool) -> Result<Found, Str
     }
     let (space, rest) = path.split_once('.').unwrap_or((path, ""));
     let Some(exchange) = world.exchange.as_ref() else {
-        let of_request = matches!(space, "kong" | "ngx" | "request" | "response" | "source" | "upstream" | "connection");
+        let of_request =
+            matches!(space, "kong" | "ngx" | "request" | "response" | "source" | "upstream" | "connection");
         return Ok(if of_request { Found::NoRequest } else { Found::Unknown });
     };
     if let Some(written) = exchange.properties.get(path) {
@@ -29,8 +30,6 @@ pub(crate) fn get(world: &World, path: &str, is_root: bool) -> Result<Found, Str
     let text = |it: &str| Some(it.as_bytes().to_vec());
     let value = match (space, rest) {
         ("ngx", "nginx_version") => text("1.25.3"),
-        ("ngx", "upstream_uri") => text(&exchange.path),
-        ("ngx", "upstream_host") => text("127.0.0.1"),
         ("kong", "version") => text("3.9.3"),
         ("kong", "route_name" | "service_name") => text(&exchange.route),
         ("request", "path") => text(&exchange.path),

@@ -58,7 +58,8 @@ impl Vm {
         let before = std::mem::replace(&mut world.borrow_mut().step, Step::Loading);
         let instance = linker.instantiate_and_start(&mut store, &module)?;
         let missing = |what: &str| Error::new(format!("it does not export {what}"));
-        for export in ["proxy_abi_version_0_2_1", "proxy_on_context_create", "proxy_on_vm_start", "proxy_on_configure"] {
+        for export in ["proxy_abi_version_0_2_1", "proxy_on_context_create", "proxy_on_vm_start", "proxy_on_configure"]
+        {
             instance.get_func(&store, export).ok_or_else(|| missing(export))?;
         }
         store.data_mut().memory = Some(instance.get_memory(&store, "memory").ok_or_else(|| missing("memory"))?);
@@ -150,7 +151,13 @@ impl Vm {
         }
     }
 
-    pub(crate) fn answered(&mut self, context: u32, is_root: bool, config: &[u8], sizes: [u32; 3]) -> Result<(), String> {
+    pub(crate) fn answered(
+        &mut self,
+        context: u32,
+        is_root: bool,
+        config: &[u8],
+        sizes: [u32; 3],
+    ) -> Result<(), String> {
         self.enter(Step::CallAnswered, context, is_root, config);
         let [token, headers, body] = sizes;
         self.call::<_, ()>("proxy_on_http_call_response", (context, token, headers, body, 0_u32)).map(|_| ())

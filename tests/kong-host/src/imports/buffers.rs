@@ -29,9 +29,9 @@ fn get(mut host: Host, buffer: u32, start: u32, max: u32, data: u32, len: u32) -
         match (buffer, step) {
             (PLUGIN_CONFIGURATION, _) => Some(state.config.clone()),
             (VM_CONFIGURATION, _) => Some(Vec::new()),
-            (REQUEST_BODY, Step::RequestHeaders | Step::RequestBody | Step::Log) => exchange
-                .map(|it| it.body.clone())
-                .filter(|it| !it.is_empty() && it.len() <= world.client_body_buffer),
+            (REQUEST_BODY, Step::RequestHeaders | Step::RequestBody | Step::Log) => {
+                exchange.map(|it| it.body.clone()).filter(|it| !it.is_empty() && it.len() <= world.client_body_buffer)
+            }
             (REQUEST_BODY, _) => return trap("the request's body read outside of the request's callbacks"),
             (RESPONSE_BODY, Step::ResponseBody) => exchange.map(|it| it.piece.bytes.clone()),
             (RESPONSE_BODY, _) => return trap("the response's body read outside of its callback"),

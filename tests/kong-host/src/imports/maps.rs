@@ -29,9 +29,11 @@ pub(super) fn link(linker: &mut Linker<State>) -> Result<(), Error> {
     linker.func_wrap("env", "proxy_set_header_map_pairs", |_: u32, _: u32, _: u32| -> Status {
         trap("set_map: in Kong it loses Host and Content-Length and doubles the rest")
     })?;
-    linker.func_wrap("env", "proxy_add_header_map_value", |host: Host, map: u32, n: u32, nl: u32, v: u32, vl: u32| {
-        change(host, Change::Add, map, (n, nl), Some((v, vl)))
-    })?;
+    linker.func_wrap(
+        "env",
+        "proxy_add_header_map_value",
+        |host: Host, map: u32, n: u32, nl: u32, v: u32, vl: u32| change(host, Change::Add, map, (n, nl), Some((v, vl))),
+    )?;
     linker.func_wrap(
         "env",
         "proxy_replace_header_map_value",
@@ -109,7 +111,9 @@ fn change(host: Host, change: Change, map: u32, name: (u32, u32), value: Option<
         }
         (REQUEST, _) => trap("a request header changed after the request left"),
         (RESPONSE, Step::ResponseHeaders) => change_response(&mut world, change, &name, &value),
-        (RESPONSE, _) => trap("a response header changed outside of the response's headers: the response passes as it is"),
+        (RESPONSE, _) => {
+            trap("a response header changed outside of the response's headers: the response passes as it is")
+        }
         _ => Ok(BAD_ARGUMENT),
     }
 }

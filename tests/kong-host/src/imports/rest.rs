@@ -33,20 +33,16 @@ fn not_in_kong(linker: &mut Linker<State>) -> Result<(), Error> {
     let no = |what: &str| trap::<u32>(format!("{what}: not in Kong"));
     linker.func_wrap("env", "proxy_done", move || no("proxy_done"))?;
     linker.func_wrap("env", "proxy_close_stream", move |_: u32| no("proxy_close_stream"))?;
-    linker.func_wrap(
-        "env",
-        "proxy_call_foreign_function",
-        move |_: u32, _: u32, _: u32, _: u32, _: u32, _: u32| no("a foreign function"),
-    )?;
+    linker.func_wrap("env", "proxy_call_foreign_function", move |_: u32, _: u32, _: u32, _: u32, _: u32, _: u32| {
+        no("a foreign function")
+    })?;
     linker.func_wrap("env", "proxy_get_status", move |_: u32, _: u32, _: u32| no("proxy_get_status"))?;
     linker.func_wrap("env", "proxy_register_shared_queue", move |_: u32, _: u32, _: u32| no("an undeclared queue"))?;
     linker.func_wrap("env", "proxy_enqueue_shared_queue", move |_: u32, _: u32, _: u32| no("an undeclared queue"))?;
     linker.func_wrap("env", "proxy_dequeue_shared_queue", move |_: u32, _: u32, _: u32| no("an undeclared queue"))?;
-    linker.func_wrap(
-        "env",
-        "proxy_resolve_shared_queue",
-        move |_: u32, _: u32, _: u32, _: u32, _: u32| no("resolve_shared_queue"),
-    )?;
+    linker.func_wrap("env", "proxy_resolve_shared_queue", move |_: u32, _: u32, _: u32, _: u32, _: u32| {
+        no("resolve_shared_queue")
+    })?;
     Ok(())
 }
 
