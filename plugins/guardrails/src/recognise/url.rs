@@ -1,0 +1,61 @@
+//! Passwords in URLs and connection strings: `scheme://user:password@host`.
+
+use super::{Entity, Finding, scan};
+
+pub(super) fn find(text: &str, found: &mut Vec<Finding>) {
+    let bytes = text.as_bytes();
+    for (at, mark) in text.match_indices("://") {
+        // No slash is in it, so no two of these runs share a byte.
+        let from = at.saturating_add(mark.len());
+        let end = scan::run(bytes, from, |it| !it.is_ascii_whitespace() && !b"/?#@\"'`<>{}[]|\\".contains(&it));
+        let login = text.get(from..end).unwrap_or_default();
+        let Some((user, password)) = login.split_once(':').filter(|_| scan::byte(bytes, end) == Some(b'@')) else {
+            continue;
+        };
+        if !stands_for_another(password) {
+            let start = from.saturating_add(user.len()).saturating_add(1);
+            found.push(Finding { span: start..end, entity: Entity::Secret, what: "a password in a URL" });
+        }
+    }
+}
+
+/// Whether it is no password but where one goes.
+fn stands_for_another(password: &str) -> bool {
+    let variable = password.starts_with(['$', '%']) && password.bytes().skip(1).all(|it| scan::word(it) || it == b'%');
+    let stars = password.bytes().all(|it| b"*.xX".contains(&it));
+    variable || stars || ["password", "passwd", "pass", "pw", "pwd"].contains(&password.to_ascii_lowercase().as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::recognise::{Entity, tests::check};
+
+    #[test]
+    fn the_password_is_found_and_nothing_else() {
+        for (text, want) in [
+            ("https://ada:hunter2@example.com/", "hunter2"),
+            ("redis://:3kBzNVFO0MyM@cache.internal:6379/0", "3kBzNVFO0MyM"),
+            ("'postgres://svc:a$b!c@10.0.0.1/db'", "a$b!c"),
+            ("mongodb+srv://svc:a:b@c.example.net/app", "a:b"),
+        ] {
+            check(Entity::Secret, text, &[want]);
+        }
+    }
+
+    #[test]
+    fn a_url_without_a_password_stays() {
+        for text in [
+            "https://example.com:8080/a@b",
+            "https://ada@example.com/",
+            "https://ada:@example.com/",
+            "https://user:password@example.com and https://user:****@example.com",
+            "https://user:${TOKEN}@example.com, https://user:$TOKEN@example.com, https://user:<token>@example.com",
+            "://",
+            "://:@",
+            "a://b:c",
+            "see http://example.com: it is at noon @ home",
+        ] {
+            check(Entity::Secret, text, &[]);
+        }
+    }
+}
