@@ -137,6 +137,29 @@ fn a_client_that_answers_at_once_always_sees_its_last_turn() {
 }
 
 #[test]
+fn many_users_at_once_keep_their_own_threads() {
+    let world = World::start();
+    std::thread::scope(|scope| {
+        for user in 0..8 {
+            let world = &world;
+            scope.spawn(move || {
+                let user = format!("user-{user}");
+                for turn in 0..10 {
+                    let text = format!("{user} {turn}");
+                    let answer = world.chat(&user, "gpt-4o", &text).thread("same").send();
+                    assert_eq!((answer.status, answer.header("x-tollgate-memory")), (200, None), "{text}");
+                }
+            });
+        }
+    });
+    for user in 0..8 {
+        let said = |turn| [format!("user: user-{user} {turn}"), format!("assistant: You said: user-{user} {turn}")];
+        let all: Vec<String> = (0..10).flat_map(said).collect();
+        world.wait_for(&format!("user-{user}"), "same", &all.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+}
+
+#[test]
 fn every_other_byte_of_the_body_stays() {
     let world = World::start();
     let send = |body: &str| {
