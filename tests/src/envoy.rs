@@ -158,6 +158,15 @@ impl EnvoyConfig {
                 set_plugin_config(plugin, &config);
             }
         });
+        let first = format!("chain-{}", kept.first().unwrap_or(&"openai"));
+        walk(&mut self.root, &mut |value| {
+            // A route that names a chain of one provider itself, as that of the models' list does.
+            let chain =
+                value.pointer("/route/cluster").and_then(Value::as_str).and_then(|it| it.strip_prefix("chain-"));
+            if chain.is_some_and(|chain| !kept.contains(&chain)) {
+                value["route"]["cluster"] = json!(first);
+            }
+        });
         array(&mut self.root["static_resources"]["clusters"]).retain_mut(|cluster| {
             let members = cluster.pointer_mut("/cluster_type/typed_config/clusters").and_then(Value::as_array_mut);
             let Some(members) = members else { return true };

@@ -29,6 +29,7 @@ fn names_of_models_lead_to_their_providers_and_unknown_ones_nowhere() {
     let ask = |model: &str| stage.client().chat(&token, model, "hi").send();
     for (model, path, sent) in [
         ("openai/gpt-4o", "/openai/v1/chat/completions", "gpt-4o"),
+        ("gpt-4o-mini", "/openai/v1/chat/completions", "gpt-4o-mini"),
         ("fast", "/openai/v1/chat/completions", "gpt-4o-mini"),
         ("anthropic/claude-haiku-4-5", "/anthropic/v1/chat/completions", "claude-haiku-4-5"),
         ("google/gemini-2.5-flash", "/google/v1beta/openai/chat/completions", "gemini-2.5-flash"),
@@ -59,6 +60,8 @@ fn other_endpoints_pass_too() {
     assert_eq!(response["status"], "completed");
     let completion = post("/v1/completions", json!({"model": "openai/gpt-4o-mini", "prompt": "hi"}));
     assert_eq!(completion["choices"][0]["text"], "You said: hi");
+    let models = stage.client().get("/v1/models").bearer(&token).send();
+    assert_eq!((models.status, models.json()["object"].as_str()), (200, Some("list")), "{}", models.text());
 }
 
 #[test]
