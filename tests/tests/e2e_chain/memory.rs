@@ -37,7 +37,7 @@ fn a_thread_remembers_also_what_was_streamed_and_is_nobody_elses() {
     let other = client.chat(&eve, "openai/gpt-4o", "mine").thread("t1").send();
     assert_eq!(other.status, 200);
     assert_eq!(stage.fake.only_request().json()["messages"].as_array().unwrap().len(), 1, "eve's t1 is not ada's");
-    assert_eq!(client.call("DELETE", "/v1/threads/t1").bearer(&ada).send().status, 200);
+    assert_eq!(client.call("DELETE", "/v1/threads/t1").bearer(&ada).send().status, 204);
     assert_eq!(client.get(path).bearer(&ada).send().error(), "404 thread_not_found");
 }
 
