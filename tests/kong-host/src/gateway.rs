@@ -51,6 +51,11 @@ impl KongFile {
         })
     }
 
+    /// The expressions of all routes.
+    pub fn expressions(&self) -> impl Iterator<Item = &str> {
+        self.services.iter().flat_map(|it| &it.routes).map(|it| it.expression.as_str())
+    }
+
     /// Routes that would hold a stream back or cut the path, which are Kong's defaults.
     #[must_use]
     pub fn careless_routes(&self) -> Vec<String> {
@@ -169,6 +174,18 @@ impl Gateway {
         }
         let second = front.another_worker()?;
         Ok(Self { file, port, front, second, hops: Vec::new() })
+    }
+
+    /// Sets the clock of both workers, in seconds since 1970.
+    pub fn set_time(&mut self, seconds: u64) {
+        self.front.set_time(seconds);
+        self.second.set_time(seconds);
+    }
+
+    /// Moves the clock of both workers on.
+    pub fn advance(&mut self, millis: u64) {
+        self.front.advance(millis);
+        self.second.advance(millis);
     }
 
     /// The worker that takes the clients' requests.

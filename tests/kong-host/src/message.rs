@@ -57,6 +57,12 @@ impl Request {
         self
     }
 
+    /// The first value of a field.
+    #[must_use]
+    pub fn get_header(&self, name: &str) -> Option<&str> {
+        first(&self.headers, name)
+    }
+
     /// Sends the body in chunked encoding, so that there is no content-length.
     #[must_use]
     pub fn chunked(mut self) -> Self {
@@ -144,6 +150,13 @@ impl UpstreamResponse {
     #[must_use]
     pub fn in_pieces_of(mut self, size: usize) -> Self {
         self.pieces = self.pieces.concat().chunks(size).map(<[u8]>::to_vec).collect();
+        self
+    }
+
+    /// Leaves all but the first pieces away.
+    #[must_use]
+    pub fn first_pieces(mut self, count: usize) -> Self {
+        self.pieces.truncate(count);
         self
     }
 

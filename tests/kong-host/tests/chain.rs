@@ -1,0 +1,281 @@
+//! The built filters in Kong's order of callbacks: both hops of kong.yml, from the client to the provider.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use common::{Companion, World, plain, says, streamed};
+use kong_host::{Ending, Request, UpstreamResponse};
+use serde_json::{Value, json};
+
+fn code(answer: &kong_host::Answer) -> String {
+    let body: Value = serde_json::from_slice(&answer.body()).unwrap_or_else(|_| panic!("no JSON: {}", answer.text()));
+    body["error"]["code"].as_str().unwrap_or_else(|| panic!("no error: {body}")).to_owned()
+}
+
+#[test]
+fn a_chat_goes_through_both_hops_with_every_byte_but_the_models() {
+    let mut world = World::new();
+    let body =
+        "{ \"messages\" : [ {\"role\":\"user\",\"content\":\"caf\u{e9} \\u00e9\"} ],\n \"model\":\"fast\", \"x\":1e2 }";
+    let request = world.chat("u1", &Value::Null);
+    let token = request_header(&request);
+    let request = Request::post("/v1/chat/completions", body).header("Authorization", token);
+    let answer = world.get(request);
+    assert_eq!((answer.status, answer.local), (200, false), "{}", answer.text());
+    assert!(answer.text().contains("hello"));
+    assert_eq!(world.services(), ["front", "openai"]);
+    let sent = world.sent();
+    assert_eq!(String::from_utf8_lossy(&sent.body), body.replace("\"fast\"", "\"gpt-4o-mini\""));
+    assert_eq!((sent.path.as_str(), sent.host.as_str()), ("/v1/chat/completions", "api.openai.com"));
+    assert_eq!(sent.headers("authorization"), ["Bearer sk-openai"]);
+    assert_eq!(answer.header("x-ratelimit-limit-requests"), Some("60"));
+}
+
+/// The token of a request, to be used in another.
+fn request_header(request: &Request) -> String {
+    request.get_header("Authorization").unwrap().to_owned()
+}
+
+#[test]
+fn each_provider_has_its_path_and_its_credential() {
+    for (model, service, path, name, credential) in [
+        ("openai/gpt-4o", "openai", "/v1/chat/completions", "gpt-4o", "Bearer sk-openai"),
+        (
+            "anthropic/claude-sonnet-4-5",
+            "anthropic",
+            "/v1/chat/completions",
+            "claude-sonnet-4-5",
+            "Bearer sk-anthropic",
+        ),
+        ("google/gemini-2.5-pro", "google", "/v1beta/openai/chat/completions", "gemini-2.5-pro", "Bearer sk-gemini"),
+        ("mistral/mistral-large", "mistral", "/v1/chat/completions", "mistral-large", "Bearer sk-mistral"),
+    ] {
+        let mut world = World::new();
+        let request = world.chat("u1", &says(model, "hi"));
+        assert_eq!(world.get(request).status, 200, "{model}");
+        assert_eq!(world.services(), ["front", service]);
+        let sent = world.sent();
+        assert_eq!(sent.path, path);
+        assert_eq!(sent.headers("authorization"), [credential]);
+        assert_eq!(serde_json::from_slice::<Value>(&sent.body).unwrap()["model"], name);
+    }
+}
+
+#[test]
+fn no_header_of_ours_and_no_word_of_the_clients_about_itself_reaches_a_provider() {
+    let mut world = World::new();
+    let spellings =
+        ["X-Tenant-Id", "x_project_id", "X-END-USER-ID", "X-Role", "x-tier", "X-Tollgate-Hop", "X_Tollgate_Model"];
+    let request = spellings.iter().fold(world.chat("u1", &says("fast", "hi")), |it, name| it.header(name, "forged"));
+    let request = request.header("Cookie", "forged").header("X-Api-Key", "forged").header("X-Session-Id", "s1");
+    assert_eq!(world.get(request).status, 200);
+    let hop = &world.gateway.hops[0].sent;
+    assert_eq!(hop.headers("x-end-user-id"), ["u1"]);
+    assert_eq!(hop.headers("x-project-id"), ["proj_test"]);
+    assert_eq!(hop.headers("x-tollgate-hop"), [common::HOP_SECRET]);
+    for (name, value) in &world.sent().headers {
+        let value = String::from_utf8_lossy(value);
+        assert!(!value.contains("forged") && !value.contains("hop-secret") && !value.contains("u1"), "{name}: {value}");
+        let name = name.to_ascii_lowercase().replace('_', "-");
+        let ours = name.starts_with("x-tollgate-")
+            || ["x-tenant-id", "x-project-id", "x-end-user-id", "x-role", "x-tier", "x-session-id", "cookie"]
+                .contains(&name.as_str());
+        assert!(!ours || value.is_empty(), "{name}: {value}");
+    }
+}
+
+#[test]
+fn a_header_that_we_rewrite_and_that_comes_twice_is_refused() {
+    let mut world = World::new();
+    for name in ["X-Tenant-Id", "x-end-user-id", "X-Tollgate-Chain", "x-tollgate-hop"] {
+        let request = world.chat("u1", &says("fast", "hi")).header(name, "a").header(name, "b");
+        let answer = world.get(request);
+        assert_eq!((answer.status, world.services().len()), (400, 0), "{name}: {}", answer.text());
+    }
+    let request = world.chat("u1", &says("fast", "hi")).header("Authorization", "Bearer x");
+    assert_eq!(world.get(request).status, 401);
+}
+
+#[test]
+fn a_request_without_a_good_token_stops_at_the_first_hop() {
+    let mut world = World::new();
+    let chat = || Request::post("/v1/chat/completions", says("fast", "hi").to_string());
+    for (authorization, expected) in [
+        (None, "invalid_api_key"),
+        (Some("Bearer behest_sk_live_0123456789abcdef0123456789abcdef"), "api_key_not_allowed"),
+        (Some("Bearer a.b.c"), "invalid_token"),
+    ] {
+        let request = authorization.into_iter().fold(chat(), |it, value| it.header("Authorization", value));
+        let answer = world.get(request);
+        assert_eq!((answer.status, answer.header("content-type")), (401, Some("application/json")));
+        assert!(answer.local && world.gateway.hops.is_empty());
+        assert_eq!(code(&answer), expected, "{authorization:?}");
+    }
+}
+
+#[test]
+fn the_second_hop_takes_no_request_that_did_not_pass_the_first() {
+    let mut world = World::new();
+    let request = world
+        .chat("u1", &says("fast", "hi"))
+        .header("X-Tollgate-Hop", "guess")
+        .header("X-Tollgate-Chain", "chain-openai");
+    assert_eq!(world.get(request).status, 200, "the client's own words were written over");
+    // Not a path that the router serves: it writes no hop, so Kong's second listener has no route.
+    let token = request_header(&world.chat("u1", &Value::Null));
+    let request =
+        Request::post("/v1/files", "{}").header("Authorization", token).header("X-Tollgate-Hop", common::HOP_SECRET);
+    let request = request.header("X-Tollgate-Chain", "chain-openai");
+    let answer = world.get(request);
+    assert_eq!((answer.status, world.services()), (404, vec!["front"]));
+}
+
+#[test]
+fn a_model_that_nobody_serves_is_told_in_the_one_error_shape() {
+    let mut world = World::new();
+    let request = world.chat("u1", &says("openai-ish/gpt", "hi"));
+    let answer = world.get(request);
+    assert_eq!((answer.status, code(&answer).as_str()), (404, "model_not_found"));
+    assert!(answer.text().ends_with('\n'), "Kong's own line feed");
+}
+
+#[test]
+fn what_the_guardrails_find_does_not_leave() {
+    let mut world = World::new();
+    let request = world.chat("u1", &says("fast", "write to ada@example.org"));
+    assert_eq!(world.get(request).status, 200);
+    let sent = String::from_utf8_lossy(&world.sent().body).into_owned();
+    assert!(!sent.contains("ada@example.org") && sent.contains("write to"), "{sent}");
+}
+
+#[test]
+fn a_limit_holds_for_a_user_over_all_workers_and_for_nobody_else() {
+    let mut world = World::new();
+    let mut passed = 0;
+    let request = world.chat("u1", &says("fast", "hi"));
+    for _ in 0..70 {
+        let answer = world.get(request.clone());
+        match answer.status {
+            200 => passed += 1,
+            _ => {
+                assert_eq!((answer.status, code(&answer).as_str()), (429, "rate_limit_exceeded"));
+                assert!(answer.header("retry-after").is_some());
+            }
+        }
+    }
+    assert_eq!(passed, 60);
+    let another = world.chat("u2", &says("fast", "hi"));
+    assert_eq!(world.get(another).status, 200);
+    // Another worker of the same Kong sees the same count.
+    let mut other = world.gateway.front().another_worker().unwrap();
+    let jwks = world.signer.jwks();
+    let answer =
+        other.request("front", request, |_| plain("hello"), |_| kong_host::CallAnswer::json(200, &jwks)).unwrap();
+    assert_eq!(answer.status, 429);
+}
+
+fn remembered() -> Companion {
+    Companion::Up(vec![json!({"role": "user", "content": "first"}), json!({"role": "assistant", "content": "one"})])
+}
+
+#[test]
+fn a_thread_gets_its_history_and_its_turn_is_stored_on_the_next_tick() {
+    let mut world = World::new();
+    world.companion = remembered();
+    let request = world.chat("u1", &says("fast", "second")).header("X-Thread-Id", "t1");
+    let answer = world.get(request);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let sent: Value = serde_json::from_slice(&world.sent().body).unwrap();
+    let said: Vec<_> = sent["messages"].as_array().unwrap().iter().map(|it| it["content"].as_str().unwrap()).collect();
+    assert_eq!(said, ["first", "one", "second"]);
+    let opened = world.asked("/internal/v1/turns/open");
+    assert_eq!(opened[0].header("authorization"), Some("Bearer internal-secret-0123"));
+    assert!(world.asked("/internal/v1/turns").is_empty(), "Kong sends nothing in the response's phases");
+    world.gateway.advance(50);
+    world.tick("session");
+    let stored: Value = serde_json::from_slice(&world.asked("/internal/v1/turns")[0].body).unwrap();
+    let turn = &stored["turns"][0];
+    assert_eq!(
+        (turn["user"].as_str(), turn["thread"].as_str(), turn["complete"].as_bool()),
+        (Some("u1"), Some("t1"), Some(true))
+    );
+    assert_eq!((&turn["input"][0]["content"], &turn["output"][0]["content"]), (&json!("second"), &json!("hello")));
+}
+
+#[test]
+fn an_answer_in_pieces_whose_end_kong_does_not_tell_is_stored_whole() {
+    for (name, response) in [
+        ("sized", plain("one two three").in_pieces_of(7)),
+        ("one piece", plain("one two three")),
+        ("stream", streamed(&["one ", "two ", "three"])),
+        ("torn stream", streamed(&["one ", "two ", "three"]).in_pieces_of(5)),
+    ] {
+        let mut world = World::new();
+        let pieces = response.clone();
+        let request = world.chat("u1", &says("fast", "go")).header("X-Thread-Id", "t1");
+        let answer = world.send(request, &pieces).unwrap();
+        assert_eq!(answer.status, 200, "{name}");
+        world.gateway.advance(50);
+        world.tick("session");
+        let stored: Value = serde_json::from_slice(&world.asked("/internal/v1/turns")[0].body).unwrap();
+        let turn = &stored["turns"][0];
+        assert_eq!(turn["output"][0]["content"], "one two three", "{name}");
+        assert_eq!(turn["complete"], true, "{name}");
+    }
+}
+
+#[test]
+fn an_answer_that_breaks_off_is_stored_as_far_as_it_came() {
+    for ending in [Ending::Cut, Ending::ClientLeft] {
+        let mut world = World::new();
+        let request = world.chat("u1", &says("fast", "go")).header("X-Thread-Id", "t1");
+        let response = streamed(&["one ", "two ", "three"]).in_pieces_of(150).first_pieces(2).ending(ending);
+        world.send(request, &response).unwrap();
+        world.gateway.advance(50);
+        world.tick("session");
+        let stored: Value = serde_json::from_slice(&world.asked("/internal/v1/turns")[0].body).unwrap();
+        assert_eq!(stored["turns"][0]["complete"], false, "{ending:?}");
+        assert_eq!(stored["turns"][0]["output"][0]["content"], "one ", "{ending:?}");
+    }
+}
+
+#[test]
+fn a_stream_passes_piece_by_piece_as_it_came() {
+    let mut world = World::new();
+    let response = streamed(&["one ", "two ", "three"]);
+    let request =
+        world.chat("u1", &json!({"model": "fast", "stream": true, "messages": [{"role": "user", "content": "go"}]}));
+    let answer = world.send(request.header("X-Thread-Id", "t1"), &response).unwrap();
+    assert_eq!(answer.pieces.len(), 5);
+    assert!(answer.text().ends_with("data: [DONE]\n\n"));
+    assert_eq!(answer.header("content-type"), Some("text/event-stream"));
+}
+
+#[test]
+fn the_companions_own_paths_reach_it_without_the_clients_identity_headers() {
+    let mut world = World::new();
+    let key = "Bearer behest_sk_live_0123456789abcdef0123456789abcdef";
+    let request = Request::post("/v1/auth/mint", "{\"user_id\":\"u1\"}")
+        .header("Authorization", key)
+        .header("X-Project-Id", "forged");
+    assert_eq!(world.get(request).status, 200);
+    assert_eq!(world.services(), ["companion"]);
+    assert_eq!(world.sent().headers("authorization"), [key]);
+    assert_eq!(world.sent().headers("x-project-id"), [""]);
+    let token = request_header(&world.chat("u1", &Value::Null));
+    for path in ["/v1/threads", "/v1/threads/t1/messages"] {
+        assert_eq!(world.get(Request::get(path).header("Authorization", &token)).status, 200, "{path}");
+        assert_eq!(world.services(), ["companion"]);
+        assert_eq!(world.get(Request::get(path)).status, 401, "{path}");
+    }
+}
+
+#[test]
+fn a_provider_that_fails_is_what_the_client_hears() {
+    let mut world = World::new();
+    for (status, body) in [(429, r#"{"error":{"message":"slow down"}}"#), (500, "oops"), (200, "")] {
+        let request = world.chat("u1", &says("fast", "hi")).header("X-Thread-Id", "t1");
+        let answer = world.send(request, &UpstreamResponse::json(status, body)).unwrap();
+        assert_eq!((answer.status, answer.text().as_str()), (status, body));
+    }
+}
