@@ -196,7 +196,9 @@ impl Config {
         for (name, provider) in &self.providers {
             provider.check().map_err(|error| format!("providers.{name}.{error}"))?;
             if let Some(other) = issuers.insert(provider.issuer.as_str(), name) {
-                return Err(format!("providers.{name}.issuer is also that of providers.{other}; one of them would never be asked"));
+                return Err(format!(
+                    "providers.{name}.issuer is also that of providers.{other}; one of them would never be asked"
+                ));
             }
         }
         for prefix in self.bypass.iter().map(|it| &it.path_prefix) {
@@ -272,8 +274,13 @@ impl ApiKeys {
         texts("api_keys.prefixes", &self.prefixes)?;
         for prefix in &self.prefixes {
             // Every token begins with `ey`, which is `{"` in base64url.
-            if prefix.len() < 3 || prefix.starts_with("ey") || !prefix.bytes().all(|it| it.is_ascii_graphic() && it != b',') {
-                return Err(format!("api_keys.prefixes has {prefix:?}; expected 3 or more characters that begin no token"));
+            if prefix.len() < 3
+                || prefix.starts_with("ey")
+                || !prefix.bytes().all(|it| it.is_ascii_graphic() && it != b',')
+            {
+                return Err(format!(
+                    "api_keys.prefixes has {prefix:?}; expected 3 or more characters that begin no token"
+                ));
             }
         }
         path("api_keys.mint_path", &self.mint_path)
@@ -292,8 +299,7 @@ impl Algorithm {
     }
 }
 
-const LATER: [&str; 10] =
-    ["HS256", "HS384", "HS512", "RS384", "RS512", "PS256", "PS384", "PS512", "ES384", "Ed25519"];
+const LATER: [&str; 10] = ["HS256", "HS384", "HS512", "RS384", "RS512", "PS256", "PS384", "PS512", "ES384", "Ed25519"];
 
 impl TryFrom<String> for Algorithm {
     type Error = String;

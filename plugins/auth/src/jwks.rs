@@ -37,7 +37,7 @@ struct Key {
 enum Verify {
     EdDsa(Ed25519PublicKey),
     Es256(ES256PublicKey),
-    Rs256(PKey<Public>),
+    Rs256(Box<PKey<Public>>),
 }
 
 impl KeySet {
@@ -56,7 +56,10 @@ impl KeySet {
         }
         let usable: Vec<Key> = keys.iter().filter_map(|key| Key::read(key.as_object()?)).collect();
         if usable.is_empty() {
-            return Err(format!("none of its {} keys can be used (Ed25519, P-256, RSA of 2048 to 4096 bits)", keys.len()));
+            return Err(format!(
+                "none of its {} keys can be used (Ed25519, P-256, RSA of 2048 to 4096 bits)",
+                keys.len()
+            ));
         }
         Ok(Self { skipped: keys.len().saturating_sub(usable.len()), keys: usable })
     }
@@ -102,7 +105,8 @@ impl Key {
         let verifier = Verify::read(key)?;
         let algorithm = key.get("alg").is_none_or(|it| it.as_str() == Some(verifier.algorithm().name()));
         let purpose = key.get("use").is_none_or(|it| it.as_str() == Some("sig"));
-        let operation = |it: &Value| it.as_array().is_some_and(|all| all.iter().any(|one| one.as_str() == Some("verify")));
+        let operation =
+            |it: &Value| it.as_array().is_some_and(|all| all.iter().any(|one| one.as_str() == Some("verify")));
         (algorithm && purpose && key.get("key_ops").is_none_or(operation)).then_some(Self { id, verifier })
     }
 }
@@ -123,7 +127,7 @@ impl Verify {
             ("RSA", _) => {
                 // Refuses other than 2048 to 4096 bits and exponents other than 65537.
                 let key = RS256PublicKey::from_components(&bytes("n")?, &bytes("e")?).ok()?;
-                PKey::from_rsa(key.public_key().as_ref().clone()).ok().map(Self::Rs256)
+                PKey::from_rsa(key.public_key().as_ref().clone()).ok().map(Box::new).map(Self::Rs256)
             }
             _ => None,
         }

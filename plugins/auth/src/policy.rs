@@ -186,7 +186,16 @@ impl Gate {
 impl Denial {
     /// Every kind of denial has a name in the metrics.
     pub const NAMES: [&str; 10] = [
-        "missing", "api_key", "malformed", "encrypted", "issuer", "signature", "claims", "early", "expired", "no_keys",
+        "missing",
+        "api_key",
+        "malformed",
+        "encrypted",
+        "issuer",
+        "signature",
+        "claims",
+        "early",
+        "expired",
+        "no_keys",
     ];
 
     /// The place of its name in [`Denial::NAMES`].

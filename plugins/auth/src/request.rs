@@ -105,37 +105,72 @@ mod tests {
     use super::*;
 
     fn config() -> Config {
-        let json = format!(
-            r#"{{"providers":{{"a":{{"issuer":"a","audiences":["a"],"remote_jwks":{{"http_uri":{{"uri":"http://a/","cluster":"a"}}}}}}}},
-            "bypass":[{{"path_prefix":"/v1/auth/mint"}},{{"path_prefix":"/.well-known"}}],"bypass_cors_preflight":true,
-            "api_keys":{{"prefixes":["behest_sk_live_"],"mint_path":"/v1/auth/mint"}}}}"#
-        );
+        let json = r#"{
+            "providers": {"a": {"issuer": "a", "audiences": ["a"], "remote_jwks": {"http_uri": {"uri": "http://a/", "cluster": "a"}}}},
+            "bypass": [{"path_prefix": "/v1/auth/mint"}, {"path_prefix": "/.well-known"}],
+            "bypass_cors_preflight": true,
+            "api_keys": {"prefixes": ["behest_sk_live_"], "mint_path": "/v1/auth/mint"}}"#;
         Config::parse(json.as_bytes()).unwrap()
     }
 
     #[test]
     fn a_client_says_nothing_about_itself_in_any_spelling() {
         let sent = [
-            "x-tenant-id", "X_Project_Id", "x-end_user-id", "X-ROLE", "x_tier", "x-tollgate-chain", "X_Tollgate_Model",
-            "x-tollgate_memory", "x-tollgate-", "x-envoy-max-retries", "X_Envoy_Attempt_Count",
+            "x-tenant-id",
+            "X_Project_Id",
+            "x-end_user-id",
+            "X-ROLE",
+            "x_tier",
+            "x-tollgate-chain",
+            "X_Tollgate_Model",
+            "x-tollgate_memory",
+            "x-tollgate-",
+            "x-envoy-max-retries",
+            "X_Envoy_Attempt_Count",
         ];
-        let kept = ["x-session-id", "x-thread-id", "x-tollgate-memory", "x-tollgate-max-cost", "x-roles", "role", "xtier"];
+        let kept =
+            ["x-session-id", "x-thread-id", "x-tollgate-memory", "x-tollgate-max-cost", "x-roles", "role", "xtier"];
         let headers = Headers::from_iter(sent.into_iter().chain(kept).map(|it| (it, "1")));
         assert_eq!(forbidden(&headers), sent);
-        assert_eq!(forbidden(&Headers::from_iter([("x-role", "a"), ("X-Role", "b"), ("x_role", "c")])), ["x-role", "x_role"]);
+        assert_eq!(
+            forbidden(&Headers::from_iter([("x-role", "a"), ("X-Role", "b"), ("x_role", "c")])),
+            ["x-role", "x_role"]
+        );
     }
 
     #[test]
     fn a_bypass_covers_whole_segments_of_plain_paths() {
         let check = |path: &str| bypasses(&config(), "POST", path, &Headers::default());
-        for path in ["/v1/auth/mint", "/v1/auth/mint/", "/v1/auth/mint/x", "/v1/auth/mint?a=/../", "/.well-known/jwks.json"] {
+        for path in
+            ["/v1/auth/mint", "/v1/auth/mint/", "/v1/auth/mint/x", "/v1/auth/mint?a=/../", "/.well-known/jwks.json"]
+        {
             assert!(check(path), "{path}");
         }
         for path in [
-            "", "/", "/v1/auth", "/v1/auth/minty", "/V1/auth/mint", "/v1/auth/mint/../../chat", "/v1/auth/mint/%2e%2e/x",
-            "/v1/auth/mint/%2E./x", "/v1/auth%2fmint", "/v1/auth/mint%2f..", "/v1/auth/mint\\..", "/v1/auth/mint;x", "//v1/auth/mint",
-            "/v1//auth/mint", "/v1/auth/mint//x", "/v1/auth/./mint", "v1/auth/mint", "/v1/auth/mint/%252e%252e", "/v1/auth/mint#x",
-            "/v1/auth/mint/\u{e9}", "/v1/auth/mint%00", "http://x/v1/auth/mint", "/x/v1/auth/mint", "/v1/auth/mint/.",
+            "",
+            "/",
+            "/v1/auth",
+            "/v1/auth/minty",
+            "/V1/auth/mint",
+            "/v1/auth/mint/../../chat",
+            "/v1/auth/mint/%2e%2e/x",
+            "/v1/auth/mint/%2E./x",
+            "/v1/auth%2fmint",
+            "/v1/auth/mint%2f..",
+            "/v1/auth/mint\\..",
+            "/v1/auth/mint;x",
+            "//v1/auth/mint",
+            "/v1//auth/mint",
+            "/v1/auth/mint//x",
+            "/v1/auth/./mint",
+            "v1/auth/mint",
+            "/v1/auth/mint/%252e%252e",
+            "/v1/auth/mint#x",
+            "/v1/auth/mint/\u{e9}",
+            "/v1/auth/mint%00",
+            "http://x/v1/auth/mint",
+            "/x/v1/auth/mint",
+            "/v1/auth/mint/.",
         ] {
             assert!(!check(path), "{path}");
         }
@@ -165,7 +200,15 @@ mod tests {
         for missing in ["", "a.b.c", "Bearer", "Bearer ", "Basic a.b.c", "Bearer\ta.b.c", "Bearer,a.b.c"] {
             assert_eq!(check(&[missing]), Err(NoToken::Missing), "{missing}");
         }
-        for garbled in ["Bearer a,b", "Bearer a.b.c,", "Bearer a b", "Bearer a.b.c Bearer", "Bearer \u{e9}", "Bearer a\tb", "Bearer ,"] {
+        for garbled in [
+            "Bearer a,b",
+            "Bearer a.b.c,",
+            "Bearer a b",
+            "Bearer a.b.c Bearer",
+            "Bearer \u{e9}",
+            "Bearer a\tb",
+            "Bearer ,",
+        ] {
             assert_eq!(check(&[garbled]), Err(NoToken::Garbled), "{garbled}");
         }
         assert_eq!(check(&[]), Err(NoToken::Missing));

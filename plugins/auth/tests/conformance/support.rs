@@ -1,0 +1,141 @@
+//! Keys made for one run of the tests, and tokens signed with them: any header, any payload, byte for byte.
+
+use auth::config::{Algorithm, Config};
+use auth::policy::{Denial, Gate, Step};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use domain::{headers::Headers, time::Micros};
+use jwt_simple::algorithms::{
+    ECDSAP256KeyPairLike, ECDSAP256PublicKeyLike, ES256KeyPair, Ed25519KeyPair, EdDSAKeyPairLike, RS256KeyPair,
+};
+use p256::ecdsa::signature::Signer as _;
+use serde_json::{Value, json};
+use std::sync::OnceLock;
+use superboring::{hash::MessageDigest, pkey::PKey, rsa::Padding, rsa::Rsa, sign::Signer};
+
+/// The time of every test.
+pub(crate) const NOW: u64 = 1_700_000_000;
+
+/// One key of each kind.
+pub(crate) struct Keys {
+    pub(crate) ed: Ed25519KeyPair,
+    pub(crate) ec: ES256KeyPair,
+    pub(crate) rsa: RS256KeyPair,
+}
+
+/// The keys that the gate knows: RSA ones take long to make, so they are made once.
+pub(crate) fn keys() -> &'static Keys {
+    static KEYS: OnceLock<Keys> = OnceLock::new();
+    KEYS.get_or_init(Keys::generate)
+}
+
+/// Keys that the gate does not know, but for the RSA one: no test needs a strange one, and it takes long to make.
+pub(crate) fn strangers() -> &'static Keys {
+    static KEYS: OnceLock<Keys> = OnceLock::new();
+    KEYS.get_or_init(|| Keys { ed: Ed25519KeyPair::generate(), ec: ES256KeyPair::generate(), rsa: keys().rsa.clone() })
+}
+
+pub(crate) fn b64(bytes: impl AsRef<[u8]>) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+impl Keys {
+    fn generate() -> Self {
+        Self {
+            ed: Ed25519KeyPair::generate(),
+            ec: ES256KeyPair::generate(),
+            rsa: RS256KeyPair::generate(2048).unwrap(),
+        }
+    }
+
+    pub(crate) fn ed_jwk(&self, id: &str) -> Value {
+        json!({"kty": "OKP", "crv": "Ed25519", "kid": id, "x": b64(self.ed.public_key().to_bytes())})
+    }
+
+    pub(crate) fn ec_jwk(&self, id: &str) -> Value {
+        let point = self.ec.public_key().public_key().to_bytes_uncompressed();
+        json!({"kty": "EC", "crv": "P-256", "kid": id, "x": b64(&point[1..33]), "y": b64(&point[33..])})
+    }
+
+    pub(crate) fn rsa_jwk(&self, id: &str) -> Value {
+        let key = self.rsa.public_key().to_components();
+        json!({"kty": "RSA", "kid": id, "n": b64(key.n), "e": b64(key.e)})
+    }
+
+    /// The raw signature over any bytes.
+    pub(crate) fn sign(&self, algorithm: Algorithm, message: &[u8]) -> Vec<u8> {
+        match algorithm {
+            Algorithm::EdDsa => self.ed.key_pair().as_ref().sk.sign(message, None).to_vec(),
+            Algorithm::Es256 => {
+                let signature: p256::ecdsa::Signature = self.ec.key_pair().as_ref().sign(message);
+                signature.to_bytes().to_vec()
+            }
+            Algorithm::Rs256 => {
+                let key = Rsa::private_key_from_pem(self.rsa.to_pem().unwrap().as_bytes()).unwrap();
+                let key = PKey::from_rsa(key).unwrap();
+                let mut signer = Signer::new(MessageDigest::sha256(), &key).unwrap();
+                signer.set_rsa_padding(Padding::PKCS1).unwrap();
+                signer.update(message).unwrap();
+                signer.sign_to_vec().unwrap()
+            }
+        }
+    }
+
+    /// A token of these texts.
+    pub(crate) fn token(&self, algorithm: Algorithm, header: &str, payload: &[u8]) -> String {
+        let signed = format!("{}.{}", b64(header), b64(payload));
+        format!("{signed}.{}", b64(self.sign(algorithm, signed.as_bytes())))
+    }
+}
+
+/// The set that the gate knows.
+pub(crate) fn jwks() -> Value {
+    json!({"keys": [keys().ed_jwk("ed"), keys().ec_jwk("ec"), keys().rsa_jwk("rsa")]})
+}
+
+/// A configuration with one provider, after `change`.
+pub(crate) fn config(change: impl FnOnce(&mut Value)) -> Config {
+    let mut provider = json!({
+        "issuer": "https://issuer.example", "audiences": ["aud-1", "aud-2"],
+        "local_jwks": {"inline_string": jwks().to_string()},
+    });
+    change(&mut provider);
+    let config = json!({"providers": {"p": provider}, "api_keys": {"prefixes": ["behest_sk_live_"], "mint_path": "/v1/auth/mint"}});
+    Config::parse(config.to_string().as_bytes()).unwrap()
+}
+
+/// Claims that are accepted.
+pub(crate) fn claims() -> Value {
+    json!({"iss": "https://issuer.example", "aud": "aud-1", "iat": NOW, "nbf": NOW, "exp": NOW + 900,
+           "tid": "t1", "pid": "p1", "uid": "u1", "role": "user", "tier": "pro", "sid": "s1", "scp": [], "jti": "j1"})
+}
+
+/// How the gate takes a token that comes as bearer.
+pub(crate) fn present(gate: &mut Gate, token: &str, seconds: u64) -> Step {
+    let mut headers = Headers::default();
+    headers.append(b"authorization", format!("Bearer {token}").as_bytes());
+    gate.look("POST", "/v1/chat/completions", &headers, Micros::from_seconds(seconds))
+}
+
+/// What a step came to, in one word.
+pub(crate) fn word(step: &Step) -> &'static str {
+    match step {
+        Step::Admit(_) => "ok",
+        Step::Bypass => "bypass",
+        Step::Ask(_) => "ask",
+        Step::Deny(Denial::Expired { .. }) => "expired",
+        Step::Deny(denial) => Denial::NAMES[denial.place()],
+    }
+}
+
+/// Presents the token of each row to a gate of its own and compares what becomes of it: what is special about the
+/// token, the token, the word for what must become of it.
+pub(crate) fn check(config: &Config, rows: &[(&str, String, &str)]) {
+    let wrong: Vec<String> = rows
+        .iter()
+        .filter_map(|(what, token, expected)| {
+            let got = word(&present(&mut Gate::new(config.clone()).unwrap(), token, NOW));
+            (got != *expected).then(|| format!("{what}: expected {expected}, got {got}"))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{} of {} rows:\n{}", wrong.len(), rows.len(), wrong.join("\n"));
+}

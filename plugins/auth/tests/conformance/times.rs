@@ -1,0 +1,126 @@
+//! When a token holds: `exp`, `nbf`, `iat`, with 60 s for the clocks' difference.
+
+use crate::support::{NOW, check, claims, config, keys};
+use auth::config::Algorithm;
+use serde_json::{Value, json};
+
+/// A token with one claim changed; `None` leaves it out.
+fn with(name: &str, value: Option<Value>) -> String {
+    let mut claims = claims();
+    match value {
+        Some(value) => claims[name] = value,
+        None => drop(claims.as_object_mut().unwrap().remove(name)),
+    }
+    keys().token(Algorithm::EdDsa, r#"{"alg":"EdDSA"}"#, claims.to_string().as_bytes())
+}
+
+/// A token whose claim is written in exactly this way.
+fn written(name: &str, number: &str) -> String {
+    let mut claims = claims();
+    claims[name] = json!("HERE");
+    let payload = claims.to_string().replace("\"HERE\"", number);
+    keys().token(Algorithm::EdDsa, r#"{"alg":"EdDSA"}"#, payload.as_bytes())
+}
+
+#[test]
+fn expiry() {
+    check(
+        &config(|_| ()),
+        &[
+            ("in a second", with("exp", Some(json!(NOW + 1))), "ok"),
+            ("now", with("exp", Some(json!(NOW))), "ok"),
+            ("59 s ago", with("exp", Some(json!(NOW - 59))), "ok"),
+            ("60 s ago: on or after", with("exp", Some(json!(NOW - 60))), "expired"),
+            ("61 s ago", with("exp", Some(json!(NOW - 61))), "expired"),
+            ("jwt-simple's 900 s", with("exp", Some(json!(NOW - 899))), "expired"),
+            ("zero", with("exp", Some(json!(0))), "expired"),
+            ("minus one", with("exp", Some(json!(-1))), "expired"),
+            ("a half second late", written("exp", &format!("{}.5", NOW - 60)), "ok"),
+            ("a fraction", written("exp", &format!("{}.25", NOW + 9)), "ok"),
+            ("an exponent", written("exp", "2e9"), "ok"),
+            ("in milliseconds", with("exp", Some(json!(NOW * 1000))), "ok"),
+            ("the largest exact number", written("exp", "9007199254740992"), "ok"),
+            ("more than that", written("exp", "9007199254740994"), "claims"),
+            ("more than 64 bits", written("exp", "18446744073709551616"), "claims"),
+            ("much more", written("exp", "1e300"), "claims"),
+            ("much less", written("exp", "-1e300"), "expired"),
+            ("missing", with("exp", None), "claims"),
+            ("null", with("exp", Some(Value::Null)), "claims"),
+            ("a text", with("exp", Some(json!("1700000900"))), "claims"),
+            ("an empty text", with("exp", Some(json!(""))), "claims"),
+            ("true", with("exp", Some(json!(true))), "claims"),
+            ("a list", with("exp", Some(json!([NOW + 900]))), "claims"),
+            ("an object", with("exp", Some(json!({"$date": NOW + 900}))), "claims"),
+        ],
+    );
+}
+
+#[test]
+fn beginning() {
+    for name in ["nbf", "iat"] {
+        check(
+            &config(|_| ()),
+            &[
+                ("missing", with(name, None), "ok"),
+                ("zero", with(name, Some(json!(0))), "ok"),
+                ("before 1970", with(name, Some(json!(-5))), "ok"),
+                ("now", with(name, Some(json!(NOW))), "ok"),
+                ("in 60 s", with(name, Some(json!(NOW + 60))), "ok"),
+                ("in 61 s", with(name, Some(json!(NOW + 61))), "early"),
+                ("in 60.5 s", written(name, &format!("{}.5", NOW + 60)), "early"),
+                ("in a year", with(name, Some(json!(NOW + 31_536_000))), "early"),
+                ("null", with(name, Some(Value::Null)), "claims"),
+                ("a text", with(name, Some(json!(NOW.to_string()))), "claims"),
+                ("false", with(name, Some(json!(false))), "claims"),
+                ("a list", with(name, Some(json!([]))), "claims"),
+                ("much too large", written(name, "1e30"), "claims"),
+            ],
+        );
+    }
+}
+
+#[test]
+fn without_skew_and_without_expiry_when_configured() {
+    let strict = config(|it| it["clock_skew_seconds"] = json!(0));
+    let lax = config(|it| it["require_expiration"] = json!(false));
+    check(
+        &strict,
+        &[
+            ("in a second", with("exp", Some(json!(NOW + 1))), "ok"),
+            ("now", with("exp", Some(json!(NOW))), "expired"),
+            ("from the next second", with("nbf", Some(json!(NOW + 1))), "early"),
+        ],
+    );
+    check(
+        &lax,
+        &[
+            ("missing", with("exp", None), "ok"),
+            ("null is not missing", with("exp", Some(Value::Null)), "claims"),
+            ("past", with("exp", Some(json!(NOW - 60))), "expired"),
+        ],
+    );
+}
+
+#[test]
+fn expired_is_said_only_of_a_token_that_was_good() {
+    let past = |name: &str, value: Value| {
+        let mut claims = claims();
+        claims["exp"] = json!(NOW - 1000);
+        claims[name] = value;
+        keys().token(Algorithm::EdDsa, r#"{"alg":"EdDSA"}"#, claims.to_string().as_bytes())
+    };
+    let mut forged = past("exp", json!(NOW - 1000));
+    forged.truncate(forged.len() - 86);
+    forged.push_str(&"A".repeat(86));
+    check(
+        &config(|_| ()),
+        &[
+            ("good but for its age", past("exp", json!(NOW - 1000)), "expired"),
+            ("for somebody else", past("aud", json!("x")), "claims"),
+            ("of somebody else", past("iss", json!("x")), "issuer"),
+            ("for nobody", past("uid", json!("")), "claims"),
+            ("not yet valid either", past("nbf", json!(NOW + 1000)), "early"),
+            ("forged", forged, "signature"),
+        ],
+    );
+}
