@@ -6,16 +6,6 @@
 //! from `HOSTS.md` (measured in Kong 3.9.3) and from WasmX's source; what neither tells is refused
 //! rather than guessed. This crate does no networking and reads no clock: the test says what the
 //! upstream and the call-outs answer, and what time it is.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a test harness: a panic here is a failed test, and its bytes are the tests' own"
-)]
 
 mod exchange;
 mod fields;

@@ -4,8 +4,7 @@
 pub(crate) type Pair = (String, Vec<u8>);
 
 fn first<'a>(headers: &'a [Pair], name: &str) -> Option<&'a str> {
-    let found = headers.iter().find(|(it, _)| it.eq_ignore_ascii_case(name));
-    found.map(|(_, value)| std::str::from_utf8(value).expect("a header that is text"))
+    all(headers, name).into_iter().next()
 }
 
 fn all<'a>(headers: &'a [Pair], name: &str) -> Vec<&'a str> {

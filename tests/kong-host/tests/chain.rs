@@ -1,5 +1,4 @@
 //! The built filters in Kong's order of callbacks: both hops of kong.yml, from the client to the provider.
-#![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
 

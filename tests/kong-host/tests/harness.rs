@@ -1,6 +1,5 @@
 //! The harness itself: what Kong does not survive, it does not let pass either. The filters are a few
 //! lines of WebAssembly text each.
-#![allow(clippy::unwrap_used, reason = "tests")]
 
 use kong_host::{Answer, CallAnswer, Failure, Kong, Request, UpstreamRequest, UpstreamResponse};
 use std::{cell::RefCell, path::PathBuf};

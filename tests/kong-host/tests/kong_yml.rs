@@ -1,5 +1,4 @@
 //! kong.yml and kong.conf, as files.
-#![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
 

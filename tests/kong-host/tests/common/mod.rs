@@ -1,5 +1,4 @@
 //! kong.yml, running: the gateway with both hops, a companion and providers that answer as they are told.
-#![allow(clippy::unwrap_used, reason = "tests")]
 #![allow(dead_code, reason = "each suite uses its own part")]
 #![allow(unreachable_pub, reason = "a module of several test crates")]
 
