@@ -169,8 +169,12 @@ impl Companion {
     }
 }
 
-/// A port that is free now.
-fn free_port() -> u16 {
+/// A port that is free now, and may be taken by the time it is used.
+///
+/// # Panics
+/// If there is none.
+#[must_use]
+pub fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port on 127.0.0.1");
     listener.local_addr().expect("a bound socket has an address").port()
 }

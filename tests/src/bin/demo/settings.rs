@@ -34,14 +34,14 @@ pub(crate) struct Settings {
     pub(crate) real: Vec<&'static str>,
     /// The model to try.
     pub(crate) model: &'static str,
-    /// `.run/`.
+    /// `.run/`, or the folder that `TOLLGATE_RUN` names: where the files are kept.
     pub(crate) run: PathBuf,
 }
 
 impl Settings {
     /// Reads the environment and makes `.run/`.
     pub(crate) fn from_environment() -> Result<Self, String> {
-        let run = tools::root().join(".run");
+        let run = env::var_os("TOLLGATE_RUN").map_or_else(|| tools::root().join(".run"), PathBuf::from);
         fs::create_dir_all(&run).map_err(|error| format!("{}: {error}", run.display()))?;
         let has_key = |name: &str| env::var(name).is_ok_and(|key| !key.is_empty());
         let real: Vec<_> = PROVIDERS.into_iter().filter(|(_, key, _)| has_key(key)).collect();
