@@ -32,12 +32,29 @@ impl fmt::Debug for Failure {
 
 impl std::error::Error for Failure {}
 
+/// A request that comes while another one waits for the answer to a call-out.
+#[derive(Debug)]
+pub struct Interlude {
+    /// The chain it runs through.
+    pub chain: String,
+    /// What the client sends.
+    pub request: Request,
+    /// What the upstream answers.
+    pub response: UpstreamResponse,
+    /// What the upstream received, afterwards.
+    pub sent: Option<UpstreamRequest>,
+    /// What the client received, afterwards.
+    pub answer: Option<Answer>,
+}
+
 /// A worker. Its modules are instantiated once and serve every chain that names them.
 pub struct Kong {
     filters: PathBuf,
     pub(crate) world: Rc<RefCell<World>>,
     pub(crate) vms: BTreeMap<String, Vm>,
     chains: BTreeMap<String, Vec<Plugin>>,
+    /// Those that wait for their turn, and those that had it.
+    pub(crate) interludes: (Vec<Interlude>, Vec<Interlude>),
 }
 
 impl Kong {
@@ -55,7 +72,13 @@ impl Kong {
 
     fn with_node(filters: &Path, node: Rc<RefCell<Node>>) -> Self {
         let world = Rc::new(RefCell::new(World::new(node)));
-        Self { filters: filters.to_owned(), world, vms: BTreeMap::new(), chains: BTreeMap::new() }
+        Self {
+            filters: filters.to_owned(),
+            world,
+            vms: BTreeMap::new(),
+            chains: BTreeMap::new(),
+            interludes: Default::default(),
+        }
     }
 
     /// Another worker of the same node: modules of its own, the same shared data and metrics.
@@ -121,7 +144,7 @@ impl Kong {
         upstream: impl FnMut(&UpstreamRequest) -> UpstreamResponse,
         answer: impl FnMut(&CallOut) -> CallAnswer,
     ) -> Result<Answer, Failure> {
-        let plugins = self.chains.get(chain).unwrap_or_else(|| panic!("no chain {chain}")).clone();
+        let plugins = self.plugins(chain);
         let (mut upstream, mut answer) = (upstream, answer);
         let run = phases::run(self, &plugins, chain, request, &mut upstream, &mut answer);
         if run.is_err() {
@@ -130,6 +153,22 @@ impl Kong {
             world.pending.clear();
         }
         run.map_err(|why| self.failure(&why))
+    }
+
+    pub(crate) fn plugins(&self, chain: &str) -> Vec<Plugin> {
+        self.chains.get(chain).unwrap_or_else(|| panic!("no chain {chain}")).clone()
+    }
+
+    /// Has another request come in between, when the next one waits for the answer to a call-out.
+    pub fn meanwhile(&mut self, chain: &str, request: Request, response: UpstreamResponse) {
+        let interlude = Interlude { chain: chain.to_owned(), request, response, sent: None, answer: None };
+        self.interludes.0.push(interlude);
+    }
+
+    /// The requests that came in between, with what became of them.
+    pub fn interludes(&mut self) -> Vec<Interlude> {
+        assert!(self.interludes.0.is_empty(), "nothing waited, so no request could come in between");
+        std::mem::take(&mut self.interludes.1)
     }
 
     /// Lets the timer of a filter's root contexts fire once, and answers what they ask.

@@ -2,9 +2,8 @@
 //!
 //! A filter that works in Envoy can fail in Kong without a word, because Kong calls it in another
 //! order and passes its mistakes through. Here every such mistake is a [`Failure`]: a trap, a hang,
-//! a host call that crashes a worker of Kong's or that has no effect there. What is modelled comes
-//! from `HOSTS.md` (measured in Kong 3.9.3) and from WasmX's source; what neither tells is refused
-//! rather than guessed. This crate does no networking and reads no clock: the test says what the
+//! a host call that crashes a worker of Kong's or that has no effect there. What is modelled was
+//! measured in Kong 3.9.3 or read in WasmX's source; what neither tells is refused rather than guessed. This crate does no networking and reads no clock: the test says what the
 //! upstream and the call-outs answer, and what time it is.
 
 mod exchange;
@@ -21,5 +20,5 @@ mod wasi;
 mod world;
 
 pub use gateway::{Gateway, Hop, KongFile};
-pub use kong::{Failure, Kong};
+pub use kong::{Failure, Interlude, Kong};
 pub use message::{Answer, CallAnswer, CallOut, Ending, Request, UpstreamRequest, UpstreamResponse};

@@ -7,7 +7,7 @@
 use crate::{
     exchange::{Exchange, LocalReply, Piece},
     fields::Fields,
-    kong::Kong,
+    kong::{Interlude, Kong},
     message::{Answer, CallAnswer, CallOut, Ending, Request, UpstreamRequest, UpstreamResponse},
     world::{Pending, Step},
 };
@@ -82,6 +82,9 @@ fn answer(
     config: &[u8],
     service: &mut dyn FnMut(&CallOut) -> CallAnswer,
 ) -> Result<(), String> {
+    if let Some(other) = kong.interludes.0.pop() {
+        interlude(kong, other, service)?;
+    }
     let answer = service(&pending.call);
     let (headers, body) = match &answer {
         CallAnswer::Http { headers, body, .. } => (headers.len() + 1, body.len()),
@@ -91,6 +94,29 @@ fn answer(
     let vm = kong.vms.get_mut(&pending.call.filter).expect("a VM that was loaded");
     vm.answered(pending.context, is_root, config, [pending.token, headers as u32, body as u32])?;
     kong.world.borrow_mut().answer = None;
+    Ok(())
+}
+
+/// Runs another request from its beginning to its end while one waits.
+fn interlude(
+    kong: &mut Kong,
+    mut other: Interlude,
+    service: &mut dyn FnMut(&CallOut) -> CallAnswer,
+) -> Result<(), String> {
+    let (exchange, pending) = {
+        let mut world = kong.world.borrow_mut();
+        (world.exchange.take(), std::mem::take(&mut world.pending))
+    };
+    let plugins = kong.plugins(&other.chain);
+    let mut upstream = |sent: &UpstreamRequest| {
+        other.sent = Some(sent.clone());
+        other.response.clone()
+    };
+    let answer = run(kong, &plugins, &other.chain, other.request.clone(), &mut upstream, service)?;
+    other.answer = Some(answer);
+    kong.interludes.1.push(other);
+    let mut world = kong.world.borrow_mut();
+    (world.exchange, world.pending) = (exchange, pending);
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Companion, World, plain, says, streamed};
-use kong_host::{Ending, Request, UpstreamResponse};
+use kong_host::{CallAnswer, CallOut, Ending, Request, UpstreamResponse};
 use serde_json::{Value, json};
 
 fn code(answer: &kong_host::Answer) -> String {
@@ -276,5 +276,49 @@ fn a_provider_that_fails_is_what_the_client_hears() {
         let request = world.chat("u1", &says("fast", "hi")).header("X-Thread-Id", "t1");
         let answer = world.send(request, &UpstreamResponse::json(status, body)).unwrap();
         assert_eq!((answer.status, answer.text().as_str()), (status, body));
+    }
+}
+
+#[test]
+fn a_request_that_comes_while_another_waits_does_not_meet_it() {
+    let mut world = World::new();
+    let requests = [1, 2].map(|user| {
+        let user = format!("u{user}");
+        world.chat(&user, &says("fast", &user)).header("X-Thread-Id", format!("thread of {user}").replace(' ', "-"))
+    });
+    let jwks = world.signer.jwks();
+    let history = |call: &CallOut| match call.path.as_str() {
+        "/.well-known/jwks.json" => CallAnswer::json(200, &jwks),
+        _ => {
+            let question: Value = serde_json::from_slice(&call.body).unwrap();
+            let message =
+                json!({"role": "user", "content": format!("history of {}", question["user"].as_str().unwrap())});
+            CallAnswer::json(200, json!({"turn": question["user"], "messages": [message]}).to_string())
+        }
+    };
+    let [first, second] = requests;
+    let front = world.gateway.front();
+    // Twice: while keys are fetched, and while the history is, for by then the keys are known.
+    for round in 0..2 {
+        front.meanwhile("front", second.clone(), streamed(&["other"]));
+        let mut sent = None;
+        let answer = front.request(
+            "front",
+            first.clone(),
+            |it| {
+                sent = Some(it.clone());
+                plain("hello")
+            },
+            history,
+        );
+        let answer = answer.unwrap();
+        let other = front.interludes().remove(0);
+        assert_eq!(answer.status, 200, "round {round}: {}", answer.text());
+        for (user, sent) in [("u1", sent.unwrap()), ("u2", other.sent.unwrap())] {
+            let body = String::from_utf8(sent.body.clone()).unwrap();
+            assert!(body.contains(&format!("history of {user}")) && body.contains(&format!("\"{user}\"")), "{body}");
+            assert_eq!(sent.headers("x-end-user-id"), [user]);
+        }
+        assert!(answer.text().contains("hello") && other.answer.unwrap().text().contains("other"));
     }
 }
