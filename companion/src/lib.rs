@@ -1,1 +1,30 @@
-//! companion
+//! Tollgate's companion: the service behind the filters. It mints end users' tokens, publishes the
+//! keys that verify them, and remembers threads and sessions.
+//!
+//! It refuses to be on the way of a chat: gateways verify tokens without it, and ask it only for
+//! what must be remembered. It believes its own signature and the internal secret, never a header.
+//!
+//! A handler (`http`) extracts, calls a function of (store, caller, now, input), and answers JSON.
+//! Only `store` talks SQL; only `clock` reads the clock.
+
+mod api_key;
+mod caller;
+pub mod cli;
+pub mod clock;
+mod failure;
+mod http;
+mod mint;
+mod names;
+mod open_turns;
+mod random;
+mod server;
+mod settings;
+mod signing_key;
+mod store;
+mod threads;
+mod title;
+mod tokens;
+mod turns;
+
+pub use server::{Running, StartError, serve};
+pub use settings::Settings;

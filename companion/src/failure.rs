@@ -1,0 +1,57 @@
+//! The one error of the companion: what a caller reads when a request fails.
+
+use crate::names::NotAName;
+use crate::random::NoRandomness;
+use domain::reply::Reply;
+
+/// A request that failed, as the caller is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure(pub(crate) Reply);
+
+impl Failure {
+    /// A 400 `invalid_request` about the member `param`; `what` says what was found and what is expected.
+    #[must_use]
+    pub(crate) fn invalid(param: &str, what: impl std::fmt::Display) -> Self {
+        Self(Reply::invalid(format!("`{param}`: {what}")).about(param))
+    }
+
+    /// A name that is none.
+    #[must_use]
+    pub(crate) fn name(param: &str, wrong: &NotAName) -> Self {
+        Self::invalid(param, wrong)
+    }
+
+    /// A 404 for a thread that the caller does not have; whether somebody else has it is not told.
+    #[must_use]
+    pub(crate) fn no_such_thread() -> Self {
+        Self(Reply::new(404, "thread_not_found", "You have no thread with this id.").about("thread_id"))
+    }
+
+    /// A 401. `WWW-Authenticate` as RFC 6750, section 3, demands.
+    #[must_use]
+    pub(crate) fn unauthorized(code: &'static str, message: impl Into<String>) -> Self {
+        Self(Reply::new(401, code, message).header("www-authenticate", "Bearer realm=\"tollgate\""))
+    }
+}
+
+impl From<Reply> for Failure {
+    fn from(reply: Reply) -> Self {
+        Self(reply)
+    }
+}
+
+impl From<NoRandomness> for Failure {
+    fn from(NoRandomness: NoRandomness) -> Self {
+        tracing::error!("the operating system gave no random bytes");
+        Self(Reply::new(500, "internal_error", "The companion could not make an id; its log says why."))
+    }
+}
+
+/// The database's words go to the log, never to the caller: they may hold parts of a statement.
+impl From<sqlx::Error> for Failure {
+    fn from(error: sqlx::Error) -> Self {
+        tracing::error!(error = %error, "the database did not answer as it should");
+        let message = "The companion's database does not answer; try again.";
+        Self(Reply::new(503, "companion_unavailable", message).header("retry-after", "1"))
+    }
+}

@@ -1,0 +1,66 @@
+//! For gateways, on a listener of their own: turns.
+
+use super::{App, bearer, json};
+use crate::failure::Failure;
+use crate::turns;
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use axum::routing::post;
+use sha2::{Digest, Sha256};
+use std::hint::black_box;
+use std::sync::Arc;
+
+/// The largest opening; a real one has some hundred bytes.
+const MAX_OPENING_BYTES: usize = 16 * 1024;
+/// The largest report: a batch of long turns with pictures in them.
+const MAX_REPORT_BYTES: usize = 32 * 1024 * 1024;
+
+pub(super) fn routes() -> Router<Arc<App>> {
+    Router::new().route("/internal/v1/turns/open", post(open)).route("/internal/v1/turns", post(record))
+}
+
+/// Lets nobody by who does not know the secret; whether the process lives is no secret.
+pub(super) async fn demand_secret(
+    State(app): State<Arc<App>>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Failure> {
+    let open = matches!(request.uri().path(), "/healthz" | "/readyz");
+    let known = bearer(request.headers()).is_some_and(|it| is_same(it, app.internal_secret.reveal()));
+    if !open && !known {
+        let message = "Expected one header `authorization: Bearer <internal secret>` with this companion's secret.";
+        return Err(Failure::unauthorized("invalid_internal_secret", message));
+    }
+    Ok(next.run(request).await)
+}
+
+async fn open(State(app): State<Arc<App>>, request: Request) -> Result<Response, Failure> {
+    let input = json::read(request, MAX_OPENING_BYTES).await?;
+    json::answer(&turns::open(&app.store, &app.turns, app.turn_wait, app.clock.now(), input).await?)
+}
+
+async fn record(State(app): State<Arc<App>>, request: Request) -> Result<Response, Failure> {
+    let report = json::read(request, MAX_REPORT_BYTES).await?;
+    json::answer(&turns::record(&app.store, &app.turns, app.clock.now(), report).await?)
+}
+
+/// Compares in a time that depends on neither text: digests of one length, and every byte of them.
+fn is_same(one: &str, other: &str) -> bool {
+    let digests = Sha256::digest(one).into_iter().zip(Sha256::digest(other));
+    black_box(digests.fold(0, |difference, (a, b)| difference | (a ^ b))) == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_the_same_only_as_itself() {
+        assert!(is_same("0123456789abcdef", "0123456789abcdef"));
+        for wrong in ["", "0123456789abcdeF", "0123456789abcde", "0123456789abcdef0"] {
+            assert!(!is_same(wrong, "0123456789abcdef"), "{wrong}");
+        }
+    }
+}

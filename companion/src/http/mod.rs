@@ -1,0 +1,93 @@
+//! The HTTP surface: two routers, one for everybody and one for gateways.
+
+mod frame;
+mod internal;
+mod json;
+mod public;
+mod query;
+
+use crate::clock::Clock;
+use crate::failure::Failure;
+use crate::open_turns::OpenTurns;
+use crate::store::Store;
+use crate::tokens::Tokens;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, header};
+use axum::response::Response;
+use axum::routing::get;
+use axum::{Router, middleware};
+use domain::reply::Reply;
+use domain::secret::Secret;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long `/readyz` waits for the database.
+const READY_WITHIN: Duration = Duration::from_secs(1);
+
+/// What the handlers share.
+#[derive(Debug)]
+pub(crate) struct App {
+    /// The database.
+    pub(crate) store: Store,
+    /// Signs and verifies.
+    pub(crate) tokens: Tokens,
+    /// Turns under way.
+    pub(crate) turns: OpenTurns,
+    /// How long a turn waits for earlier ones.
+    pub(crate) turn_wait: Duration,
+    /// What gateways prove themselves with.
+    pub(crate) internal_secret: Secret,
+    /// Tells the time.
+    pub(crate) clock: Clock,
+}
+
+/// What end users and backends may ask.
+pub(crate) fn public(app: Arc<App>) -> Router {
+    complete(public::routes(), app).layer(middleware::from_fn(frame::frame))
+}
+
+/// What gateways may ask.
+pub(crate) fn internal(app: Arc<App>) -> Router {
+    let secret = middleware::from_fn_with_state(app.clone(), internal::demand_secret);
+    complete(internal::routes(), app).layer(secret).layer(middleware::from_fn(frame::frame))
+}
+
+fn complete(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
+    routes
+        .route("/healthz", get(healthy))
+        .route("/readyz", get(ready))
+        .fallback(no_such_path)
+        .method_not_allowed_fallback(no_such_method)
+        .with_state(app)
+}
+
+async fn healthy() -> Result<Response, Failure> {
+    json::answer(&serde_json::json!({"status": "ok"}))
+}
+
+async fn ready(State(app): State<Arc<App>>) -> Result<Response, Failure> {
+    let late = || Reply::new(503, "companion_unavailable", "The companion's database does not answer.");
+    tokio::time::timeout(READY_WITHIN, app.store.ping()).await.map_err(|_| late())??;
+    json::answer(&serde_json::json!({"status": "ok", "open_turns": app.turns.count()}))
+}
+
+async fn no_such_path(request: Request) -> Failure {
+    let message = format!("There is nothing at {} {}.", request.method(), json::shortened(request.uri().path()));
+    Reply::new(404, "not_found", message).into()
+}
+
+async fn no_such_method(request: Request) -> Failure {
+    let message = format!("{} is not possible at this path; the Allow header says what is.", request.method());
+    Reply::new(405, "method_not_allowed", message).into()
+}
+
+/// The bearer token of the one `Authorization` header; `None` when there is none, several, or
+/// another scheme. The scheme has no letter case (RFC 9110, section 11.1).
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let value = values.next().filter(|_| values.next().is_none())?;
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    let token = token.trim();
+    let one = !token.is_empty() && !token.contains([' ', ',']);
+    (scheme.eq_ignore_ascii_case("bearer") && one).then_some(token)
+}

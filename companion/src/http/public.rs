@@ -1,0 +1,111 @@
+//! For end users and their backends: mint, keys to verify with, threads.
+
+use super::{App, bearer, json, query};
+use crate::api_key::{ApiKey, looks_like_a_key};
+use crate::caller::Caller;
+use crate::failure::Failure;
+use crate::{mint, threads};
+use axum::Router;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use std::sync::Arc;
+
+/// The largest body that mint reads; a real one has some hundred bytes.
+const MAX_MINT_BYTES: usize = 16 * 1024;
+/// How long a verifier may keep the keys, in seconds.
+const JWKS_CACHE: &str = "public, max-age=300";
+
+type Id = Result<Path<String>, PathRejection>;
+
+pub(super) fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route(mint::PATH, post(mint))
+        .route("/auth/v1/auth/mint", post(mint))
+        .route("/.well-known/jwks.json", get(jwks))
+        .route("/v1/threads", get(list))
+        .route("/v1/threads/{thread}", get(thread).delete(delete))
+        .route("/v1/threads/{thread}/messages", get(messages))
+}
+
+async fn mint(State(app): State<Arc<App>>, request: Request) -> Result<Response, Failure> {
+    let key = bearer(request.headers()).and_then(ApiKey::parse).ok_or_else(|| no_key(request.headers()))?;
+    let project = app.store.project_of(key.hash()).await?.ok_or_else(unknown_key)?;
+    let input = json::read(request, MAX_MINT_BYTES).await?;
+    json::answer(&mint::mint(&app.tokens, project, app.clock.now(), input)?)
+}
+
+async fn jwks(State(app): State<Arc<App>>) -> Result<Response, Failure> {
+    let mut response = json::answer(&app.tokens.key.jwks())?;
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(JWKS_CACHE));
+    Ok(response)
+}
+
+async fn list(State(app): State<Arc<App>>, parts: Parts) -> Result<Response, Failure> {
+    let caller = caller(&app, &parts.headers)?;
+    let page = query::page(parts.uri.query(), false)?;
+    json::answer(&threads::list(&app.store, &caller, page).await?)
+}
+
+async fn thread(State(app): State<Arc<App>>, id: Id, parts: Parts) -> Result<Response, Failure> {
+    let caller = caller(&app, &parts.headers)?;
+    query::none(parts.uri.query())?;
+    json::answer(&threads::get(&app.store, &caller, &known(id)?).await?)
+}
+
+async fn messages(State(app): State<Arc<App>>, id: Id, parts: Parts) -> Result<Response, Failure> {
+    let caller = caller(&app, &parts.headers)?;
+    let page = query::page(parts.uri.query(), true)?;
+    json::answer(&threads::messages(&app.store, &caller, &known(id)?, page).await?)
+}
+
+async fn delete(State(app): State<Arc<App>>, id: Id, parts: Parts) -> Result<Response, Failure> {
+    let caller = caller(&app, &parts.headers)?;
+    query::none(parts.uri.query())?;
+    threads::delete(&app.store, &app.turns, &caller, &known(id)?, app.clock.now()).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// An id that is not UTF-8 names no thread.
+fn known(id: Id) -> Result<String, Failure> {
+    id.map(|Path(id)| id).map_err(|_| Failure::no_such_thread())
+}
+
+/// Who asks, by the token that the companion signed; identity headers are not looked at.
+fn caller(app: &App, headers: &HeaderMap) -> Result<Caller, Failure> {
+    let missing = || Failure::unauthorized("invalid_token", "Expected one header `authorization: Bearer <token>`.");
+    let token = bearer(headers).ok_or_else(missing)?;
+    if looks_like_a_key(token) {
+        let message =
+            format!("An API key is not allowed here: POST it to {} and send the token that you get.", mint::PATH);
+        return Err(Failure::unauthorized("api_key_not_allowed", message));
+    }
+    app.tokens.verify(token, app.clock.now()).map_err(|failure| retried(failure, headers))
+}
+
+/// Tells a stock `OpenAI` client with a callable key to mint once more and try again, but only on
+/// its first try: the second would come to the same end.
+fn retried(Failure(reply): Failure, headers: &HeaderMap) -> Failure {
+    let first = headers.get("x-stainless-retry-count").is_none_or(|it| it == "0");
+    if reply.code != "token_expired" || !first {
+        return Failure(reply);
+    }
+    Failure(reply.header("x-should-retry", "true").header("retry-after-ms", "20"))
+}
+
+/// Why there is no API key to mint with, as far as it helps an honest caller.
+fn no_key(headers: &HeaderMap) -> Failure {
+    let message = match bearer(headers) {
+        None => "Expected one header `authorization: Bearer <API key>`.",
+        Some(token) if token.split('.').count() == 3 => "Expected an API key, found a token: only a key can mint.",
+        Some(_) => return unknown_key(),
+    };
+    Failure::unauthorized("invalid_api_key", message)
+}
+
+fn unknown_key() -> Failure {
+    Failure::unauthorized("invalid_api_key", "The API key is unknown or revoked.")
+}

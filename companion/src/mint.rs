@@ -1,0 +1,194 @@
+//! Minting: a project's backend trades its API key for a token of one end user.
+
+use crate::failure::Failure;
+use crate::names::Name;
+use crate::random;
+use crate::tokens::{Claims, Tier, Tokens};
+use domain::time::Micros;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Where keys are traded for tokens.
+pub(crate) const PATH: &str = "/v1/auth/mint";
+
+/// The shortest and the longest life of a token, in seconds.
+const TTL_SECONDS: std::ops::RangeInclusive<u64> = 60..=86_400;
+/// The life of a token when the request does not say.
+const DEFAULT_TTL_SECONDS: u64 = 900;
+/// The role when the request does not say.
+const DEFAULT_ROLE: &str = "user";
+
+/// Ids that no end user may have: they name a service's own accounts, or are what a programming
+/// language prints for a missing value, under which all users of a faulty backend would be one.
+/// Compared without regard to case, with `_` as `-`.
+const RESERVED: [&str; 14] = [
+    "admin",
+    "administrator",
+    "dashboard-service",
+    "internal",
+    "none",
+    "null",
+    "root",
+    "service",
+    "superadmin",
+    "superuser",
+    "support",
+    "system",
+    "tollgate",
+    "undefined",
+];
+
+/// What a backend asks for.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Request {
+    /// The end user: 1 to 255 visible characters, not a reserved id.
+    user_id: String,
+    /// The end user's role; `user` when absent.
+    #[serde(default)]
+    role: Option<String>,
+    /// How long the token lives, in seconds: 60 to 86400; 900 when absent.
+    #[serde(default)]
+    ttl: Option<i64>,
+    /// The session that the token is for; a new UUID when absent.
+    #[serde(default)]
+    session_id: Option<String>,
+    /// The tier that limits the end user: a number or a name.
+    #[serde(default)]
+    tier: Option<Tier>,
+}
+
+/// For which project a token is minted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Project {
+    /// Its id.
+    pub(crate) id: String,
+    /// Whose it is.
+    pub(crate) tenant: String,
+}
+
+/// A minted token, in the words of every published client at once.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Minted {
+    access_token: String,
+    jwt: String,
+    token_type: &'static str,
+    expires_in: u64,
+    ttl: u64,
+    /// In seconds since 1970.
+    expires_at: u64,
+    session_id: String,
+    project_id: String,
+}
+
+/// Mints a token for an end user of `project`.
+///
+/// # Errors
+/// 400 that names the member at fault.
+pub(crate) fn mint(tokens: &Tokens, project: Project, now: Micros, request: Request) -> Result<Minted, Failure> {
+    let name = |param, text| Name::try_from(text).map_err(|it| Failure::name(param, &it));
+    let user = name("user_id", request.user_id)?;
+    if is_reserved(user.as_str()) {
+        let what = "this id is reserved; expected the id of one end user";
+        return Err(Failure::invalid("user_id", what));
+    }
+    let ttl = lifetime(request.ttl)?;
+    let session = match request.session_id {
+        Some(text) => name("session_id", text)?.as_str().to_owned(),
+        None => random::uuid_v4()?,
+    };
+    let role = name("role", request.role.unwrap_or_else(|| DEFAULT_ROLE.to_owned()))?;
+    if let Some(Tier::Name(text)) = &request.tier {
+        name("tier", text.clone())?;
+    }
+    let issued = now.seconds();
+    let expires_at = issued.saturating_add(ttl);
+    let token = tokens.sign(&Claims {
+        tid: project.tenant,
+        pid: project.id.clone(),
+        uid: user.as_str().to_owned(),
+        role: role.as_str().to_owned(),
+        scp: Vec::new(),
+        sid: session.clone(),
+        iss: tokens.issuer.clone(),
+        aud: tokens.audience.clone(),
+        iat: issued,
+        nbf: issued,
+        exp: expires_at,
+        jti: random::uuid_v4()?,
+        tier: request.tier,
+    });
+    Ok(Minted {
+        access_token: token.clone(),
+        jwt: token,
+        token_type: "Bearer",
+        expires_in: ttl,
+        ttl,
+        expires_at,
+        session_id: session,
+        project_id: project.id,
+    })
+}
+
+fn lifetime(ttl: Option<i64>) -> Result<u64, Failure> {
+    let Some(found) = ttl else {
+        return Ok(DEFAULT_TTL_SECONDS);
+    };
+    let right = u64::try_from(found).ok().filter(|it| TTL_SECONDS.contains(it));
+    right.ok_or_else(|| {
+        let (least, most) = TTL_SECONDS.into_inner();
+        Failure::invalid("ttl", format!("expected {least} to {most} seconds, found {found}"))
+    })
+}
+
+fn is_reserved(user: &str) -> bool {
+    let plain = user.to_lowercase().replace('_', "-");
+    RESERVED.contains(&plain.as_str())
+}
+
+/// A number or a text; written by hand because a derived untagged enum cannot say what it expects.
+impl<'de> Deserialize<'de> for Tier {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = Tier;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("an integer from 0 or a string")
+            }
+
+            fn visit_u64<E>(self, number: u64) -> Result<Tier, E> {
+                Ok(Tier::Number(number))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Tier, E> {
+                Ok(Tier::Name(text.to_owned()))
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reserved_ids_are_reserved_in_every_spelling() {
+        for reserved in ["admin", "Admin", "ROOT", "dashboard_service", "Dashboard-Service", "undefined"] {
+            assert!(is_reserved(reserved), "{reserved}");
+        }
+        for free in ["default", "anonymous", "admin2", "u1", "ada"] {
+            assert!(!is_reserved(free), "{free}");
+        }
+    }
+
+    #[test]
+    fn a_lifetime_has_bounds_and_a_default() {
+        let check = |ttl| lifetime(ttl).map_err(|it| it.0.message);
+        assert_eq!((check(None), check(Some(60)), check(Some(86_400))), (Ok(900), Ok(60), Ok(86_400)));
+        for wrong in [59, 0, -1, 86_401, i64::MAX] {
+            assert_eq!(check(Some(wrong)), Err(format!("`ttl`: expected 60 to 86400 seconds, found {wrong}")));
+        }
+    }
+}

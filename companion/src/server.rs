@@ -1,0 +1,153 @@
+//! The process: two listeners, started together and drained together.
+//!
+//! `axum::serve` bounds neither the number of connections, nor how long a client may take to send
+//! its headers, nor how long a drain may last; so the accept loop is here.
+
+use crate::http::{self, App};
+use crate::open_turns::OpenTurns;
+use crate::settings::Settings;
+use crate::signing_key::SigningKey;
+use crate::store::Store;
+use crate::tokens::Tokens;
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::{JoinHandle, JoinSet};
+
+/// Connections of one listener; further ones wait in the kernel's queue.
+const MAX_CONNECTIONS: usize = 4096;
+/// How long a connection may be silent before or between requests. Keep a gateway's own idle
+/// timeout shorter, so that it is the gateway that closes.
+const HEADERS_WITHIN: Duration = Duration::from_secs(60);
+/// The pause after the system had no file descriptor to give for a connection.
+const AFTER_ACCEPT_ERROR: Duration = Duration::from_millis(50);
+
+/// Why the companion cannot start, in words for the operator.
+#[derive(Debug)]
+pub struct StartError(pub(crate) String);
+
+/// A companion that serves.
+#[derive(Debug)]
+pub struct Running {
+    /// Where the public listener is bound.
+    pub public: SocketAddr,
+    /// Where the internal listener is bound.
+    pub internal: SocketAddr,
+    store: Store,
+    stop: watch::Sender<bool>,
+    listeners: Vec<JoinHandle<()>>,
+}
+
+/// Starts a companion; it serves when this returns.
+///
+/// # Errors
+/// When the signing key, the database or an address is not as it must be.
+pub async fn serve(settings: Settings) -> Result<Running, StartError> {
+    let key = SigningKey::load_or_create(&settings.signing_key_file).map_err(|it| StartError(it.to_string()))?;
+    let store = open_store(&settings.database_url).await?;
+    let (public, public_address) = bind("listen", settings.listen).await?;
+    let (internal, internal_address) = bind("internal-listen", settings.internal_listen).await?;
+    let app = Arc::new(App {
+        store: store.clone(),
+        tokens: Tokens { key, issuer: settings.issuer, audience: settings.audience },
+        turns: OpenTurns::default(),
+        turn_wait: settings.turn_wait,
+        internal_secret: settings.internal_secret,
+        clock: settings.clock,
+    });
+    let (stop, stopped) = watch::channel(false);
+    let listeners = vec![
+        tokio::spawn(accept(public, http::public(app.clone()), stopped.clone(), settings.drain)),
+        tokio::spawn(accept(internal, http::internal(app), stopped, settings.drain)),
+    ];
+    Ok(Running { public: public_address, internal: internal_address, store, stop, listeners })
+}
+
+/// Opens the database at `url`.
+///
+/// # Errors
+/// When it cannot be opened or brought up to date.
+pub(crate) async fn open_store(url: &str) -> Result<Store, StartError> {
+    Store::open(url).await.map_err(|it| StartError(format!("database {url}: {it}")))
+}
+
+impl Running {
+    /// Accepts nothing more, lets requests in flight end, within the settings' bound, and closes the
+    /// database.
+    pub async fn stop(self) {
+        // It fails when both listeners are gone already.
+        let _ = self.stop.send(true);
+        for listener in self.listeners {
+            let _ = listener.await;
+        }
+        self.store.close().await;
+    }
+}
+
+async fn bind(name: &str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let wrong = |it: std::io::Error| StartError(format!("{name} {address}: {it}"));
+    let listener = TcpListener::bind(address).await.map_err(wrong)?;
+    let bound = listener.local_addr().map_err(wrong)?;
+    Ok((listener, bound))
+}
+
+async fn accept(listener: TcpListener, router: Router, mut stop: watch::Receiver<bool>, drain: Duration) {
+    let graceful = GracefulShutdown::new();
+    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let mut connections = JoinSet::new();
+    loop {
+        let Ok(permit) = permits.clone().acquire_owned().await else {
+            break;
+        };
+        let accepted = tokio::select! {
+            _ = stop.changed() => break,
+            accepted = listener.accept() => accepted,
+        };
+        while connections.try_join_next().is_some() {}
+        match accepted {
+            Ok((stream, _)) => {
+                let connection = graceful.watch(connection(stream, router.clone()));
+                connections.spawn(async move {
+                    // A client that broke off is its own business.
+                    let _ = connection.await;
+                    drop(permit);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "could not accept a connection");
+                tokio::time::sleep(AFTER_ACCEPT_ERROR).await;
+            }
+        }
+    }
+    drop(listener);
+    if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
+        tracing::warn!(connections = connections.len(), "cut off what did not end in time");
+    }
+    // What still runs is aborted with the set.
+}
+
+type Connection = http1::Connection<TokioIo<TcpStream>, TowerToHyperService<Router>>;
+
+fn connection(stream: TcpStream, router: Router) -> Connection {
+    // Without it, a small answer may wait for the acknowledgement of the one before.
+    let _ = stream.set_nodelay(true);
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN);
+    http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for StartError {}

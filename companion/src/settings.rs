@@ -1,0 +1,75 @@
+//! What `tollgate serve` is told.
+
+use crate::clock::Clock;
+use domain::secret::Secret;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The environment variable that holds the secret which gateways prove themselves with. It has no
+/// flag: a command line can be read by every user of the machine.
+pub(crate) const SECRET_VARIABLE: &str = "TOLLGATE_INTERNAL_SECRET";
+/// The shortest secret.
+const MIN_SECRET_CHARS: usize = 16;
+/// How long a stopping companion waits for requests in flight.
+pub(crate) const DRAIN: Duration = Duration::from_secs(10);
+
+/// What a companion needs to serve.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where the database is: `sqlite://path`.
+    pub database_url: String,
+    /// The public listener's address.
+    pub listen: SocketAddr,
+    /// The internal listener's address.
+    pub internal_listen: SocketAddr,
+    /// What gateways prove themselves with.
+    pub internal_secret: Secret,
+    /// The Ed25519 key's file; made if missing.
+    pub signing_key_file: PathBuf,
+    /// `iss` of the tokens.
+    pub issuer: String,
+    /// `aud` of the tokens.
+    pub audience: String,
+    /// How long a turn waits for earlier turns of its memory.
+    pub turn_wait: Duration,
+    /// How long a stopping companion waits for requests in flight.
+    pub drain: Duration,
+    /// Tells the time.
+    pub clock: Clock,
+}
+
+/// Reads the internal secret, given the variable's value.
+///
+/// # Errors
+/// When it is missing, too short, or cannot stand in a header.
+pub(crate) fn internal_secret(value: Option<String>) -> Result<Secret, String> {
+    let expected = format!("expected at least {MIN_SECRET_CHARS} visible ASCII characters without spaces or commas");
+    let wrong = |found: &str| format!("{SECRET_VARIABLE}: {expected}, found {found} (openssl rand -hex 16 makes one)");
+    let value = value.unwrap_or_default();
+    if value.is_empty() {
+        return Err(wrong("none"));
+    }
+    if !value.bytes().all(|it| it.is_ascii_graphic() && it != b',') {
+        return Err(wrong("others"));
+    }
+    if value.len() < MIN_SECRET_CHARS {
+        return Err(wrong(&format!("{} characters", value.len())));
+    }
+    Ok(Secret::new(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_long_and_fits_a_header() {
+        let check = |value: &str| internal_secret(Some(value.to_owned())).map(|it| it.reveal().to_owned());
+        assert_eq!(check("0123456789abcdef"), Ok("0123456789abcdef".into()));
+        for wrong in ["", "short", "0123456789abcde ", "0123456789abcde,", "0123456789abcdeü"] {
+            assert!(check(wrong).unwrap_err().contains("at least 16 visible"), "{wrong}");
+        }
+        assert!(internal_secret(None).is_err());
+    }
+}

@@ -1,0 +1,116 @@
+//! The only place that talks SQL. It holds no policy: what may be asked, and what an answer means,
+//! is decided by its callers. Every question about a user's memory names the caller.
+
+mod history;
+mod keys;
+mod threads;
+mod turns;
+
+pub(crate) use keys::{KeyRow, ProjectRow};
+pub(crate) use threads::{MessageRow, ThreadRow};
+pub(crate) use turns::TurnRow;
+
+use domain::time::Micros;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, SqlSafeStr, SqlitePool};
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// How long a statement waits for another process's write; past it the request fails with 503.
+const BUSY: Duration = Duration::from_secs(5);
+/// Readers at a time; SQLite has one writer at a time in any case.
+const CONNECTIONS: u32 = 8;
+/// In order. A migration that was released is never changed.
+const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "first", include_str!("../../migrations/0001_first.sql"))];
+
+/// The database.
+#[derive(Debug, Clone)]
+pub(crate) struct Store {
+    pool: SqlitePool,
+}
+
+/// One page of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Page {
+    /// How many rows at most.
+    pub(crate) limit: u32,
+    /// The id of the row before the page's first.
+    pub(crate) after: Option<String>,
+    /// Oldest first.
+    pub(crate) ascending: bool,
+}
+
+impl Store {
+    /// Opens the database, makes it when it is missing (readable by its owner alone), and brings its
+    /// tables up to date.
+    ///
+    /// # Errors
+    /// When the address is no SQLite address, or the file cannot be opened or migrated.
+    pub(crate) async fn open(url: &str) -> Result<Self, sqlx::Error> {
+        let options = SqliteConnectOptions::from_str(url)?
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // An answered revocation must survive a power failure.
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY)
+            // What a user deletes is overwritten, not only unlinked.
+            .pragma("secure_delete", "ON")
+            .disable_statement_logging();
+        // It holds conversations. SQLite would make it readable by everybody; its other files
+        // (-wal, -shm) get the mode of this one.
+        let file = options.get_filename();
+        if !file.as_os_str().is_empty() && !url.contains(":memory:") {
+            OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .mode(0o600)
+                .open(file)
+                .map_err(sqlx::Error::Io)?;
+        }
+        let pool =
+            SqlitePoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(BUSY).connect_with(options).await?;
+        let migrations = MIGRATIONS.map(|(version, name, sql)| {
+            Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+        });
+        Migrator::with_migrations(migrations.to_vec()).run(&pool).await?;
+        Ok(Self { pool })
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub(crate) async fn ping(&self) -> Result<(), sqlx::Error> {
+        sqlx::query("SELECT 1 FROM projects LIMIT 1").fetch_optional(&self.pool).await.map(|_| ())
+    }
+
+    /// Closes every connection, so that the write-ahead log is folded into the file.
+    pub(crate) async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    /// A transaction that takes the write lock at once: one that began as a reader would fail, not
+    /// wait, when another process wrote in between.
+    async fn write(&self) -> Result<sqlx::Transaction<'static, sqlx::Sqlite>, sqlx::Error> {
+        self.pool.begin_with("BEGIN IMMEDIATE").await
+    }
+}
+
+/// SQLite's integers are signed; the year 294,000 is far enough.
+fn to_sql(time: Micros) -> i64 {
+    i64::try_from(time.0).unwrap_or(i64::MAX)
+}
+
+fn from_sql(time: i64) -> Micros {
+    Micros(u64::try_from(time).unwrap_or_default())
+}
+
+/// A count as SQLite keeps it.
+fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,181 @@
+//! Threads, as their owner sees them.
+
+use crate::caller::Caller;
+use crate::failure::Failure;
+use crate::open_turns::{Memory, OpenTurns};
+use crate::store::{MessageRow, Page, Store, ThreadRow};
+use domain::time::Micros;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+
+/// One page of a list. The rows stand there twice: `data` as in OpenAI's lists, and by their own
+/// name, as other published clients look for them.
+#[derive(Debug)]
+pub(crate) struct List<T> {
+    /// The rows' own name.
+    name: &'static str,
+    rows: Vec<T>,
+    has_more: bool,
+}
+
+/// A thread. Times are seconds since 1970.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Thread {
+    id: String,
+    object: &'static str,
+    title: Option<String>,
+    message_count: u64,
+    created_at: u64,
+    updated_at: u64,
+}
+
+/// A message of a thread: the members that it was stored with, and ours, which go before.
+#[derive(Debug)]
+pub(crate) struct Message {
+    id: String,
+    created_at: u64,
+    turn: String,
+    complete: bool,
+    said: BTreeMap<String, Box<RawValue>>,
+}
+
+/// Members of a message that are ours to say.
+const OURS: [&str; 5] = ["id", "object", "created_at", "turn_id", "complete"];
+
+/// One page of the caller's threads.
+///
+/// # Errors
+/// 400 when the page begins after an unknown thread, 503 when the database does not answer.
+pub(crate) async fn list(store: &Store, caller: &Caller, page: Page) -> Result<List<Thread>, Failure> {
+    let found = store.threads(caller, &one_more(&page)).await?;
+    let rows = found.ok_or_else(|| Failure::invalid("after", "expected the id of one of your threads"))?;
+    Ok(List::new("threads", rows.into_iter().map(Thread::from).collect(), page.limit))
+}
+
+/// One of the caller's threads.
+///
+/// # Errors
+/// 404 when they have none of this id, 503 when the database does not answer.
+pub(crate) async fn get(store: &Store, caller: &Caller, id: &str) -> Result<Thread, Failure> {
+    store.thread(caller, id).await?.map(Thread::from).ok_or_else(Failure::no_such_thread)
+}
+
+/// One page of the messages of one of the caller's threads.
+///
+/// # Errors
+/// 404 when they have none of this id, 400 when the page begins after an unknown message, 503 when
+/// the database does not answer.
+pub(crate) async fn messages(store: &Store, caller: &Caller, id: &str, page: Page) -> Result<List<Message>, Failure> {
+    get(store, caller, id).await?;
+    let after = match page.after.as_deref() {
+        Some(text) => Some(position(text).ok_or_else(no_such_message)?),
+        None => None,
+    };
+    let after = after.as_ref().map(|(turn, position)| (turn.as_str(), *position));
+    let rows = store.messages(caller, id, after, &one_more(&page)).await?.ok_or_else(no_such_message)?;
+    Ok(List::new("messages", rows.into_iter().map(Message::from).collect(), page.limit))
+}
+
+/// Deletes one of the caller's threads with its messages, for good.
+///
+/// # Errors
+/// 404 when they have none of this id, 503 when the database does not answer.
+pub(crate) async fn delete(
+    store: &Store,
+    turns: &OpenTurns,
+    caller: &Caller,
+    id: &str,
+    now: Micros,
+) -> Result<(), Failure> {
+    let in_flight = turns.of(caller, Memory::Thread(id.to_owned()));
+    let gone = store.delete_thread(caller, id, &in_flight, now).await?;
+    gone.then_some(()).ok_or_else(Failure::no_such_thread)
+}
+
+fn one_more(page: &Page) -> Page {
+    Page { limit: page.limit.saturating_add(1), ..page.clone() }
+}
+
+/// A message's id is its turn's and its place: it can be found again without being stored.
+fn message_id(turn: &str, position: u64) -> String {
+    format!("msg_{turn}_{position}")
+}
+
+fn position(id: &str) -> Option<(String, i64)> {
+    let (turn, position) = id.strip_prefix("msg_")?.rsplit_once('_')?;
+    Some((turn.to_owned(), position.parse().ok()?))
+}
+
+fn no_such_message() -> Failure {
+    Failure::invalid("after", "expected the id of a message of this thread")
+}
+
+impl<T> List<T> {
+    fn new(name: &'static str, mut rows: Vec<T>, limit: u32) -> Self {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let has_more = rows.len() > limit;
+        rows.truncate(limit);
+        Self { name, rows, has_more }
+    }
+}
+
+impl<T: Serialize> Serialize for List<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("object", "list")?;
+        map.serialize_entry("data", &self.rows)?;
+        map.serialize_entry(self.name, &self.rows)?;
+        map.serialize_entry("has_more", &self.has_more)?;
+        map.end()
+    }
+}
+
+impl From<ThreadRow> for Thread {
+    fn from(row: ThreadRow) -> Self {
+        Self {
+            id: row.id,
+            object: "thread",
+            title: row.title,
+            message_count: row.message_count,
+            created_at: row.created_at.seconds(),
+            updated_at: row.updated_at.seconds(),
+        }
+    }
+}
+
+impl From<MessageRow> for Message {
+    fn from(row: MessageRow) -> Self {
+        Self {
+            id: message_id(&row.turn, row.position),
+            created_at: row.created_at.seconds(),
+            turn: row.turn,
+            complete: row.complete,
+            // A message that no reader of JSON agrees about (a lone surrogate in a member's name)
+            // is shown without its members, and is still given back to the model as it came.
+            said: serde_json::from_str(&row.raw).unwrap_or_default(),
+        }
+    }
+}
+
+impl Serialize for Message {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("id", &self.id)?;
+        map.serialize_entry("object", "thread.message")?;
+        map.serialize_entry("role", &self.said.get("role"))?;
+        map.serialize_entry("content", &self.said.get("content"))?;
+        map.serialize_entry("created_at", &self.created_at)?;
+        map.serialize_entry("turn_id", &self.turn)?;
+        map.serialize_entry("complete", &self.complete)?;
+        let others = self
+            .said
+            .iter()
+            .filter(|(name, _)| !OURS.contains(&name.as_str()) && *name != "role" && *name != "content");
+        for (name, value) in others {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}

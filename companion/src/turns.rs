@@ -1,0 +1,171 @@
+//! Turns: a gateway opens one and gets what came before, and reports it when it is finished.
+
+use crate::caller::Caller;
+use crate::failure::Failure;
+use crate::names::Name;
+use crate::open_turns::{Memory, OpenTurns};
+use crate::random;
+use crate::store::{Store, TurnRow};
+use crate::title;
+use domain::time::Micros;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::time::Duration;
+
+/// A turn that begins.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Opening {
+    /// The project.
+    project: String,
+    /// The end user.
+    user: String,
+    /// The session that the turn belongs to.
+    #[serde(default)]
+    session: Option<String>,
+    /// The thread that the turn belongs to.
+    #[serde(default)]
+    thread: Option<String>,
+    /// The gateway's id of the request, for the log.
+    #[serde(default)]
+    request_id: Option<String>,
+}
+
+/// An opened turn.
+#[derive(Debug, Serialize)]
+pub(crate) struct Opened {
+    /// The turn's id, to be reported with it.
+    turn: String,
+    /// The messages before it, oldest first, byte for byte.
+    messages: Vec<Box<RawValue>>,
+    /// An earlier turn is still under way, so that its messages are missing.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    stale: bool,
+}
+
+/// Finished turns.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Report {
+    /// In the order in which they finished.
+    turns: Vec<Finished>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Finished {
+    turn: String,
+    project: String,
+    user: String,
+    #[serde(default)]
+    session: Option<String>,
+    #[serde(default)]
+    thread: Option<String>,
+    #[serde(default)]
+    model: Option<String>,
+    complete: bool,
+    #[serde(default)]
+    finish_reason: Option<String>,
+    input: Vec<Box<RawValue>>,
+    output: Vec<Box<RawValue>>,
+}
+
+/// What was stored.
+#[derive(Debug, Serialize)]
+pub(crate) struct Stored {
+    /// How many turns were new.
+    stored: u64,
+}
+
+/// Opens a turn, once the earlier turns of its memory arrived or `wait` has passed, and gives back
+/// what came before.
+///
+/// # Errors
+/// 400 for names that are none, 503 when the database does not answer.
+pub(crate) async fn open(
+    store: &Store,
+    turns: &OpenTurns,
+    wait: Duration,
+    now: Micros,
+    input: Opening,
+) -> Result<Opened, Failure> {
+    let caller = caller("", input.project, input.user)?;
+    let thread = optional_name("thread", input.thread)?;
+    let session = optional_name("session", input.session)?;
+    let request = optional_name("request_id", input.request_id)?;
+    let memories: Vec<Memory> =
+        [thread.clone().map(Memory::Thread), session.clone().map(Memory::Session)].into_iter().flatten().collect();
+    if memories.is_empty() {
+        return Err(Failure::invalid("thread", "expected a `thread`, a `session` or both, found neither"));
+    }
+    let turn = random::id("turn_")?;
+    let mut place = turns.open(&caller, &turn, memories, now);
+    let stale = !place.wait(wait).await;
+    let raw = store.history(&caller, thread.as_deref(), session.as_deref(), now).await?;
+    let messages = raw.into_iter().map(RawValue::from_string).collect::<Result<Vec<_>, _>>().map_err(|_| corrupt())?;
+    place.keep();
+    let request = request.as_deref().unwrap_or_default();
+    tracing::debug!(turn, request, stale, messages = messages.len(), "opened a turn");
+    Ok(Opened { turn, messages, stale })
+}
+
+/// Stores finished turns, then lets those go on that wait for them. A turn without messages is only
+/// closed.
+///
+/// # Errors
+/// 400 for a wrong turn, and then none is stored; 503 when the database does not answer.
+pub(crate) async fn record(store: &Store, turns: &OpenTurns, now: Micros, report: Report) -> Result<Stored, Failure> {
+    let rows = report.turns.into_iter().enumerate().map(|(index, turn)| row(&format!("turns[{index}]."), turn));
+    let rows = rows.collect::<Result<Vec<_>, _>>()?;
+    let ids: Vec<_> = rows.iter().map(|(caller, row)| (caller.clone(), row.id.clone())).collect();
+    let said: Vec<_> = rows.into_iter().filter(|(_, row)| !row.messages.is_empty()).collect();
+    let stored = if said.is_empty() { 0 } else { store.add_turns(&said, now).await? };
+    for (caller, id) in ids {
+        turns.close(&caller, &id);
+    }
+    Ok(Stored { stored })
+}
+
+fn row(at: &str, turn: Finished) -> Result<(Caller, TurnRow), Failure> {
+    let caller = caller(at, turn.project, turn.user)?;
+    let id = name(&format!("{at}turn"), turn.turn)?.as_str().to_owned();
+    let thread = optional_name(&format!("{at}thread"), turn.thread)?;
+    let session = optional_name(&format!("{at}session"), turn.session)?;
+    for (part, messages) in [("input", &turn.input), ("output", &turn.output)] {
+        if let Some(wrong) = messages.iter().position(|it| !it.get().starts_with('{')) {
+            return Err(Failure::invalid(&format!("{at}{part}[{wrong}]"), "expected a message, which is an object"));
+        }
+    }
+    let title = title::of(turn.input.iter().map(|it| it.get()));
+    let answered = !turn.output.is_empty();
+    let messages: Vec<String> =
+        turn.input.into_iter().chain(turn.output).map(|it| Box::<str>::from(it).into()).collect();
+    if !messages.is_empty() && thread.is_none() && session.is_none() {
+        let what = "expected a `thread`, a `session` or both, found neither";
+        return Err(Failure::invalid(&format!("{at}thread"), what));
+    }
+    let (model, complete, finish_reason) = (turn.model, turn.complete, turn.finish_reason);
+    Ok((caller, TurnRow { id, thread, session, model, complete, finish_reason, title, messages, answered }))
+}
+
+fn caller(at: &str, project: String, user: String) -> Result<Caller, Failure> {
+    Ok(Caller { project: name(&format!("{at}project"), project)?, user: name(&format!("{at}user"), user)? })
+}
+
+fn name(param: &str, text: String) -> Result<Name, Failure> {
+    Name::try_from(text).map_err(|it| Failure::name(param, &it))
+}
+
+fn optional_name(param: &str, text: Option<String>) -> Result<Option<String>, Failure> {
+    text.map(|it| name(param, it).map(|it| it.as_str().to_owned())).transpose()
+}
+
+fn corrupt() -> Failure {
+    tracing::error!("a stored message is no JSON");
+    domain::reply::Reply::new(
+        500,
+        "internal_error",
+        "The stored history cannot be read; the companion's log says more.",
+    )
+    .into()
+}
