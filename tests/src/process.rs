@@ -49,6 +49,8 @@ pub fn scratch(name: &str) -> PathBuf {
 pub struct Process {
     name: String,
     child: Child,
+    /// Kills the child when we are gone without having said goodbye: killed ourselves, that is.
+    guard: Child,
     log: PathBuf,
     left_running: bool,
 }
@@ -61,7 +63,8 @@ impl Process {
     pub fn start(name: &str, command: &mut Command, log: &Path) -> io::Result<Self> {
         let output = File::options().create(true).append(true).open(log)?;
         let child = command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output).spawn()?;
-        Ok(Self { name: name.to_owned(), child, log: log.to_owned(), left_running: false })
+        let guard = guard(child.id())?;
+        Ok(Self { name: name.to_owned(), child, guard, log: log.to_owned(), left_running: false })
     }
 
     /// Its process id.
@@ -73,6 +76,7 @@ impl Process {
     /// Lets it live on when this program ends.
     pub fn leave_running(mut self) {
         self.left_running = true;
+        self.dismiss_guard();
     }
 
     /// Everything it has printed so far.
@@ -94,12 +98,20 @@ impl Process {
 
     /// SIGKILL, and waits for the end.
     pub fn kill(&mut self) {
+        self.dismiss_guard();
         drop(self.child.kill());
         drop(self.child.wait());
     }
 
+    /// Before the child ends: its number may then be another's.
+    fn dismiss_guard(&mut self) {
+        drop(self.guard.kill());
+        drop(self.guard.wait());
+    }
+
     /// SIGTERM; whether it ended with success within `limit`.
     pub fn terminate(&mut self, limit: Duration) -> bool {
+        self.dismiss_guard();
         terminate(self.id());
         poll(limit, || self.child.try_wait().ok().flatten()).is_some_and(|status| status.success())
     }
@@ -115,6 +127,13 @@ impl Drop for Process {
         }
         self.kill();
     }
+}
+
+/// A shell that reads a pipe of ours, which ends when we do, however that happens.
+fn guard(id: u32) -> io::Result<Child> {
+    let mut command = Command::new("sh");
+    command.args(["-c", "read -r _; kill -9 \"$0\"", &id.to_string()]);
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
 }
 
 /// The last lines of a log file.

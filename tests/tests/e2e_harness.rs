@@ -65,3 +65,34 @@ fn an_envoy_that_refuses_its_configuration_is_quoted() {
     let error = Gateway::with(config).try_start().unwrap_err();
     assert!(error.contains("nonsense"), "{error}");
 }
+
+/// Not a test of anything by itself: what the next one runs and kills.
+#[test]
+fn a_gateway_that_waits_to_be_orphaned() {
+    let Some(file) = std::env::var_os("ORPHAN") else { return };
+    let fake = FakeProvider::start();
+    let gateway = bare(&fake);
+    std::fs::write(file, gateway.port().to_string()).unwrap();
+    loop {
+        std::thread::park();
+    }
+}
+
+#[test]
+fn a_gateway_dies_even_when_its_test_is_killed() {
+    let file = tests::process::scratch("orphan").join("port");
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "a_gateway_that_waits_to_be_orphaned"])
+        .env("ORPHAN", &file)
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let port: u16 = tests::wait_until(Duration::from_secs(60), "the other gateway", || {
+        std::fs::read_to_string(&file).ok()?.parse().ok()
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+    tests::wait_until(Duration::from_secs(10), "the orphan's end", || {
+        tests::Client::new(port).get("/").try_send().is_err().then_some(())
+    });
+}
