@@ -29,7 +29,7 @@ fn fits(root: &Value, schema: &Value, value: &Value) -> Result<(), String> {
             "properties" => {
                 let present =
                     rule.as_object().unwrap().iter().filter_map(|(name, rule)| Some((rule, value.get(name)?)));
-                present.map(|(rule, it)| fits(root, rule, it)).collect::<Result<(), _>>()?;
+                present.try_for_each(|(rule, it)| fits(root, rule, it))?;
             }
             "additionalProperties" => {
                 let known = |name: &str| schema["properties"].get(name).is_some();
