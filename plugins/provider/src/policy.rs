@@ -138,6 +138,8 @@ pub enum Send {
 /// 502 when the provider is no candidate of the chain.
 pub fn send(chains: &Chains, routed: &Routed, provider: &str) -> Result<(Send, Option<String>), Reply> {
     let (route, stale) = match routed {
+        // Who gives no chains wants no model changed; then no attempt leaves a length behind either.
+        _ if chains.is_empty() => return Ok((Send::AsItIs, None)),
         Routed::First(route) => (route, false),
         Routed::Again(route) => (route, true),
         Routed::Never => return Ok((Send::AsItIs, None)),

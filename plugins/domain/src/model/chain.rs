@@ -103,6 +103,12 @@ impl Chains {
         self.0.get(name).map(Vec::as_slice)
     }
 
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Every chain's name and candidates.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[Candidate])> {
         self.0.iter().map(|(name, chain)| (name.as_str(), chain.as_slice()))

@@ -179,6 +179,12 @@ fn a_body_is_read_only_for_another_model_or_after_another_attempt() {
 }
 
 #[test]
+fn without_chains_every_model_stays() {
+    let headers = Headers::from_iter([(headers::CHAIN, "c"), (headers::MODEL, "openai/gpt-4o")]);
+    assert_eq!(send(&Chains::default(), &routed(&headers, || None), "openai"), Ok((Send::AsItIs, None)));
+}
+
+#[test]
 fn a_body_changes_in_its_model_alone() {
     let check = |body: &str, stale| {
         let named = naming(body.as_bytes(), "m2", stale).map(|it| it.map(|it| String::from_utf8(it).unwrap()));
