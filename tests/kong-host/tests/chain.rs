@@ -63,8 +63,16 @@ fn each_provider_has_its_path_and_its_credential() {
 #[test]
 fn no_header_of_ours_and_no_word_of_the_clients_about_itself_reaches_a_provider() {
     let mut world = World::new();
-    let spellings =
-        ["X-Tenant-Id", "x_project_id", "X-END-USER-ID", "X-Role", "x-tier", "X-Tollgate-Hop", "X_Tollgate_Model"];
+    let spellings = [
+        "X-Tenant-Id",
+        "x_project_id",
+        "X-END-USER-ID",
+        "X-Role",
+        "x-tier",
+        "X-Tollgate-Hop",
+        "X_Tollgate_Model",
+        "x-Tenant_Id",
+    ];
     let request = spellings.iter().fold(world.chat("u1", &says("fast", "hi")), |it, name| it.header(name, "forged"));
     let request = request.header("Cookie", "forged").header("X-Api-Key", "forged").header("X-Session-Id", "s1");
     assert_eq!(world.get(request).status, 200);

@@ -27,7 +27,7 @@ fn fits(root: &Value, schema: &Value, value: &Value) -> Result<(), String> {
             }
             "items" => value.as_array().into_iter().flatten().try_for_each(|it| fits(root, rule, it))?,
             "properties" => {
-                let present =
+                let mut present =
                     rule.as_object().unwrap().iter().filter_map(|(name, rule)| Some((rule, value.get(name)?)));
                 present.try_for_each(|(rule, it)| fits(root, rule, it))?;
             }
