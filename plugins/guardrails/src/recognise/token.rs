@@ -153,7 +153,7 @@ fn formed(word: &[u8], at: usize) -> Option<(Range<usize>, &'static str)> {
     let from = start.saturating_add(form.prefix.len());
     let end = scan::run(word, from, |it| form.letters.have(it));
     let body = word.get(from..end)?;
-    let fits = (form.least..=form.most).contains(&body.len()) && drawn_by_lot(body);
+    let fits = (form.least..=form.most).contains(&body.len()) && drawn_by_lot(body, form.letters.are_mixed());
     fits.then(|| (at.saturating_add(start)..at.saturating_add(end), form.what))
 }
 
@@ -165,6 +165,11 @@ impl Form {
 }
 
 impl Letters {
+    /// Whether a key of these letters has different kinds of them, as a word of a language has not.
+    fn are_mixed(self) -> bool {
+        !matches!(self, Self::Capital)
+    }
+
     fn have(self, it: u8) -> bool {
         match self {
             Self::Alphanumeric => it.is_ascii_alphanumeric(),
@@ -179,9 +184,9 @@ impl Letters {
 const LOOK: usize = 64;
 
 /// Whether these letters look drawn by lot rather than put there by a person: a fair number of
-/// different ones, some not in the order of the alphabet, at least one digit or capital, and none of the words that
-/// stand for a key.
-fn drawn_by_lot(body: &[u8]) -> bool {
+/// different ones, most not in the order of the alphabet, none of the words that stand for a key, and, if `mixed`,
+/// capitals among small letters or digits.
+fn drawn_by_lot(body: &[u8], mixed: bool) -> bool {
     let look = body.get(..LOOK).unwrap_or(body);
     scan::steps::take(look.len());
     let mut seen = [false; 256];
@@ -193,7 +198,7 @@ fn drawn_by_lot(body: &[u8]) -> bool {
     let different = seen.iter().filter(|it| **it).count();
     let next = |pair: &&[u8]| matches!(pair, [a, b] if a.checked_add(1) == Some(*b));
     let in_order = look.windows(2).filter(next).count();
-    let mixed = look.iter().any(u8::is_ascii_digit) || {
+    let mixed = !mixed || look.iter().any(u8::is_ascii_digit) || {
         look.iter().any(u8::is_ascii_uppercase) && look.iter().any(u8::is_ascii_lowercase)
     };
     different >= 6 && mixed && in_order.saturating_mul(2) < look.len() && !stands_for_another(look)
@@ -233,7 +238,7 @@ fn telegram(text: &[u8], word: Range<usize>) -> Option<Range<usize>> {
     }
     let from = word.end.saturating_add(1);
     let end = scan::run(text, from, scan::word);
-    let fits = end.saturating_sub(from) == 35 && drawn_by_lot(text.get(from..end)?);
+    let fits = end.saturating_sub(from) == 35 && drawn_by_lot(text.get(from..end)?, true);
     fits.then(|| word.end.saturating_sub(id.len())..end)
 }
 
@@ -244,7 +249,7 @@ fn slack_hook(text: &[u8], host: usize) -> Option<Range<usize>> {
     let end = scan::stands(text, host, middle)
         .then(|| scan::run(text, from, |it| it.is_ascii_alphanumeric() || it == b'/'))?;
     let path = text.get(from..end)?;
-    let fits = path.len() >= 30 && path.iter().filter(|it| **it == b'/').count() >= 2 && drawn_by_lot(path);
+    let fits = path.len() >= 30 && path.iter().filter(|it| **it == b'/').count() >= 2 && drawn_by_lot(path, true);
     fits.then_some(from..end)
 }
 
@@ -274,6 +279,7 @@ mod tests {
             format!("SG.{}.{A43}", &A36[..22]),
             format!("7469908099:AA{}", &A36[..33]),
             "AKIACMIDNE4T7DTGCLSV".to_owned(),
+            "AKIAUNEWGKVNWXSXQTMR".to_owned(),
             "behest_sk_live_4f9c2a7be1d05836a9b4c7d2e8f10a35".to_owned(),
             format!("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.{A43}"),
             format!("eyJhbGciOiJSU0EifQ.{A43}.{A36}.{A43}.{A36}"),

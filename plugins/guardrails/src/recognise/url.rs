@@ -7,14 +7,19 @@ pub(super) fn find(text: &str, found: &mut Vec<Finding>) {
     for (at, mark) in text.match_indices("://") {
         // No slash is in it, so no two of these runs share a byte.
         let from = at.saturating_add(mark.len());
-        let end = scan::run(bytes, from, |it| !it.is_ascii_whitespace() && !b"/?#@\"'`<>{}[]|\\".contains(&it));
-        let login = text.get(from..end).unwrap_or_default();
-        let Some((user, password)) = login.split_once(':').filter(|_| scan::byte(bytes, end) == Some(b'@')) else {
+        let run = scan::run(bytes, from, |it| !it.is_ascii_whitespace() && !b"/?#\"'`<>{}[]|\\".contains(&it));
+        // The last `@` divides: people leave one in a password unescaped.
+        let login = text.get(from..run).and_then(|it| it.rsplit_once('@'));
+        let Some((user, password)) = login.and_then(|(login, _)| login.split_once(':')) else {
             continue;
         };
         if !stands_for_another(password) {
             let start = from.saturating_add(user.len()).saturating_add(1);
-            found.push(Finding { span: start..end, entity: Entity::Secret, what: "a password in a URL" });
+            found.push(Finding {
+                span: start..start.saturating_add(password.len()),
+                entity: Entity::Secret,
+                what: "a password in a URL",
+            });
         }
     }
 }
@@ -36,6 +41,7 @@ mod tests {
             ("https://ada:hunter2@example.com/", "hunter2"),
             ("redis://:3kBzNVFO0MyM@cache.internal:6379/0", "3kBzNVFO0MyM"),
             ("'postgres://svc:a$b!c@10.0.0.1/db'", "a$b!c"),
+            ("ftp://ada:p@ss@example.com", "p@ss"),
             ("mongodb+srv://svc:a:b@c.example.net/app", "a:b"),
         ] {
             check(Entity::Secret, text, &[want]);
