@@ -26,6 +26,7 @@ pub(super) fn escape(text: &[u8], at: usize) -> usize {
 
 /// What tokens are made of (base64url). A table, because every byte of every text is asked.
 pub(super) fn word(byte: u8) -> bool {
+    #[allow(clippy::indexing_slicing, reason = "runs in the compiler, which would refuse it")]
     const TABLE: [bool; 256] = {
         let mut table = [false; 256];
         let mut letters: &[u8] = b"-_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
