@@ -25,7 +25,7 @@ pub struct Entry {
 }
 
 /// The verified tokens of one worker; the one that came in first goes first.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Cache {
     entries: HashMap<Rc<str>, Entry>,
     order: VecDeque<Rc<str>>,

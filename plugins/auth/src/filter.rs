@@ -64,7 +64,10 @@ impl Plugin for Auth {
         for place in due {
             match self.fetch(place).ok_or(NoAnswer::NotSent).and_then(|call| root.call(&call)) {
                 Ok(id) => {
-                    self.calls.borrow_mut().insert(id, place);
+                    let mut calls = self.calls.borrow_mut();
+                    // An earlier one that nobody answered is lost.
+                    calls.retain(|_, it| *it != place);
+                    calls.insert(id, place);
                 }
                 Err(error) => self.fetched(place, Err(error)),
             }
@@ -182,10 +185,11 @@ impl Stream {
 
 /// Takes away what a client must not say; the refusal of a request where that cannot be done.
 fn strip(head: &mut RequestHead) -> Option<Reply> {
-    let names = request::forbidden(head.headers());
+    let refuse = || Reply::invalid("A header that only the gateway may write cannot be taken away.");
+    let Some(names) = request::forbidden(head.headers()) else { return Some(refuse()) };
     // All of them, even when one cannot be removed: the request may be logged.
     let kept = names.iter().filter(|name| !head.remove(name)).count();
-    (kept > 0).then(|| Reply::invalid("A header that only the gateway may write is there more than once."))
+    (kept > 0).then(refuse)
 }
 
 fn identify(head: &mut RequestHead, caller: &Caller) {

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 /// How long to wait after a first failure; it doubles with each one that follows.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// The longest wait between failures.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// The longest wait between failures. Short, because a worker without keys lets nobody in.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// How often tokens with an unknown `kid` may cause a fetch.
 const UNKNOWN_PAUSE: Duration = Duration::from_secs(30);
 /// After this time a background fetch counts as lost, whatever the proxy says. Longer than any timeout.
@@ -119,13 +119,20 @@ impl Keys {
     pub fn answered(&mut self, answer: Option<(u16, Vec<u8>)>, now: Micros) -> Result<News, String> {
         let Self::Remote(remote) = self else { return Ok(News::Same) };
         let news = remote.learn(answer, now);
-        remote.failures = if news.is_ok() { 0 } else { remote.failures.saturating_add(1) };
-        let pause = match news {
-            // Early enough to try again a few times before they are old.
-            Ok(_) => remote.fresh.mul_f64(0.8),
-            Err(_) => FIRST_PAUSE.saturating_mul(1 << remote.failures.saturating_sub(1).min(5)).min(LONGEST_PAUSE),
-        };
-        remote.fetching = Fetching::Due(now.after(pause));
+        match remote.fetching {
+            _ if news.is_ok() => {
+                remote.failures = 0;
+                // Early enough to try again a few times before they are old.
+                remote.fetching = Fetching::Due(now.after(remote.fresh.mul_f64(0.8)));
+            }
+            // One of many requests that asked at once: the pause after the first failure is on already.
+            Fetching::Due(then) if now < then => {}
+            _ => {
+                let pause = FIRST_PAUSE.saturating_mul(1 << remote.failures.min(5)).min(LONGEST_PAUSE);
+                remote.failures = remote.failures.saturating_add(1);
+                remote.fetching = Fetching::Due(now.after(pause));
+            }
+        }
         news
     }
 }
@@ -223,7 +230,7 @@ mod tests {
     fn a_failure_is_followed_by_a_pause_that_grows() {
         let mut keys = remote();
         let mut now = 0;
-        for pause in [1, 2, 4, 8, 16, 30, 30] {
+        for pause in [1, 2, 4, 5, 5] {
             assert!(keys.start_fetch(at(now)));
             assert!(keys.answered(None, at(now)).is_err());
             assert!(!keys.ask_for_missing(at(now + pause - 1)) && !keys.start_fetch(at(now + pause - 1)), "{pause}");
@@ -232,6 +239,15 @@ mod tests {
         }
         answer(&mut keys, A, now).unwrap();
         assert!(keys.ask_for_missing(at(now)));
+    }
+
+    #[test]
+    fn many_failures_at_once_are_one() {
+        let mut keys = remote();
+        for _ in 0..100 {
+            assert!(keys.answered(None, at(0)).is_err());
+        }
+        assert!(!keys.ask_for_missing(at(0)) && keys.ask_for_missing(at(1)));
     }
 
     #[test]

@@ -10,11 +10,10 @@ use crate::{
     token::{self, Malformed, Token},
     verify::{self, Refused, Verified},
 };
-use domain::{headers::Headers, reply::Reply, time::Micros};
+use domain::{headers::Headers, reply::Reply, secret::Secret, time::Micros};
 use std::rc::Rc;
 
-/// Everything that a worker knows about whom to let in.
-#[derive(Debug)]
+/// Everything that a worker knows about whom to let in. It cannot be printed, for it holds tokens.
 pub struct Gate {
     config: Config,
     issuers: Vec<(Provider, Keys)>,
@@ -39,7 +38,7 @@ pub enum Step {
 pub struct Question {
     /// The place of the provider whose keys are to be fetched.
     pub provider: usize,
-    token: String,
+    token: Secret,
     first_try: bool,
 }
 
@@ -112,7 +111,7 @@ impl Gate {
 
     /// Decides about a request that waited for keys. Asks no second question.
     pub fn answer(&mut self, question: &Question, now: Micros) -> Step {
-        self.judge(&question.token, question.first_try, false, now)
+        self.judge(question.token.reveal(), question.first_try, false, now)
     }
 
     /// The places of the providers whose keys are to be fetched in the background now.
@@ -162,7 +161,7 @@ impl Gate {
         if let Err(refused) = verify::algorithm(provider, &token) {
             return Step::Deny(Denial::of(refused, first_try));
         }
-        let ask = || Step::Ask(Question { provider: place, token: text.to_owned(), first_try });
+        let ask = || Step::Ask(Question { provider: place, token: Secret::new(text.to_owned()), first_try });
         let Some(known) = keys.usable(now) else {
             return if may_ask && keys.ask_for_missing(now) { ask() } else { Step::Deny(Denial::NoKeys) };
         };

@@ -9,17 +9,18 @@ const CLIENTS_OWN: [&str; 2] = [headers::MEMORY, "x-tollgate-max-cost"];
 /// What Envoy lets a client steer it with: retries, timeouts, attempts.
 const ENVOYS: &str = "x-envoy-";
 
-/// The names of headers that a client must not send, as it spelt them, each once whatever its case.
+/// The names of headers that a client must not send, as it spelt them, each once whatever its case; `None` when one is
+/// no text and could not be named to the host.
 #[must_use]
-pub fn forbidden(headers: &Headers) -> Vec<String> {
+pub fn forbidden(headers: &Headers) -> Option<Vec<String>> {
     let mut names: Vec<String> = Vec::new();
     for (name, _) in headers.iter().filter(|(name, _)| is_forbidden(name)) {
-        let name = String::from_utf8_lossy(name).into_owned();
-        if !names.iter().any(|it| it.eq_ignore_ascii_case(&name)) {
-            names.push(name);
+        let name = std::str::from_utf8(name).ok()?;
+        if !names.iter().any(|it| it.eq_ignore_ascii_case(name)) {
+            names.push(name.to_owned());
         }
     }
-    names
+    Some(names)
 }
 
 fn is_forbidden(name: &[u8]) -> bool {
@@ -131,11 +132,18 @@ mod tests {
         let kept =
             ["x-session-id", "x-thread-id", "x-tollgate-memory", "x-tollgate-max-cost", "x-roles", "role", "xtier"];
         let headers = Headers::from_iter(sent.into_iter().chain(kept).map(|it| (it, "1")));
-        assert_eq!(forbidden(&headers), sent);
+        assert_eq!(forbidden(&headers).unwrap(), sent);
         assert_eq!(
-            forbidden(&Headers::from_iter([("x-role", "a"), ("X-Role", "b"), ("x_role", "c")])),
+            forbidden(&Headers::from_iter([("x-role", "a"), ("X-Role", "b"), ("x_role", "c")])).unwrap(),
             ["x-role", "x_role"]
         );
+    }
+
+    #[test]
+    fn a_forbidden_name_that_is_no_text_cannot_be_taken_away() {
+        let mut headers = Headers::default();
+        headers.append(b"x-tollgate-\xff", b"1");
+        assert_eq!(forbidden(&headers), None);
     }
 
     #[test]
