@@ -100,14 +100,17 @@ fn every_snippet_loads() {
         seen += 1;
         match snippet.language.as_str() {
             "yaml" => {
-                let value: Value = serde_yaml_ng::from_str(&snippet.text).unwrap_or_else(|why| panic!("{}: {why}", snippet.place));
+                let value: Value =
+                    serde_yaml_ng::from_str(&snippet.text).unwrap_or_else(|why| panic!("{}: {why}", snippet.place));
                 filters += filters_in(&snippet.place, &value);
             }
             "json" => {
                 serde_json::from_str::<Value>(&snippet.text).unwrap_or_else(|why| panic!("{}: {why}", snippet.place));
             }
             "sh" => read_by(&snippet, Command::new("bash").arg("-n")),
-            "python" => read_by(&snippet, Command::new("python3").args(["-c", "import ast, sys; ast.parse(sys.stdin.read())"])),
+            "python" => {
+                read_by(&snippet, Command::new("python3").args(["-c", "import ast, sys; ast.parse(sys.stdin.read())"]))
+            }
             "js" => read_by(&snippet, Command::new("node").args(["--input-type=module", "--check"])),
             "text" => {}
             other => panic!("{}: no one here loads `{other}`; use yaml, json, sh, python, js or text", snippet.place),

@@ -21,11 +21,13 @@ use serde_json::{Value, json};
 use tests::{EnvoyConfig, FakeProvider, Gateway, Signer};
 
 /// Requests of one measurement; a measurement is one setup's share of a round.
-const REQUESTS: usize = 400;
+const REQUESTS: usize = 2000;
 /// Rounds; each visits every setup once.
 const ROUNDS: usize = 5;
 /// Connections at once.
 const CONNECTIONS: usize = 4;
+/// The chain, in its order.
+const FILTERS: [&str; 6] = ["auth", "ratelimit", "guardrails", "session", "router", "provider"];
 
 fn main() {
     let fake = FakeProvider::start();
@@ -36,6 +38,13 @@ fn main() {
         ("jwt_authn", start(with_jwt_authn(&signer), &fake)),
         ("the chain", start(chain(&signer), &fake)),
     ];
+    compare(&setups, &fake, &token);
+    drop(setups);
+    one_by_one(&signer, &fake, &token);
+}
+
+/// The chain next to what Envoy does without it.
+fn compare(setups: &[(&str, Gateway)], fake: &FakeProvider, token: &str) {
     println!("CPU: microseconds of Envoy per request. Latency: milliseconds over {CONNECTIONS} connections.");
     println!("Medians of {ROUNDS} interleaved rounds of {REQUESTS} requests.\n");
     println!("{:<22} {:>8} {:>7} {:>9} {:>9}", "", "CPU", "ratio", "p50", "p99");
@@ -45,15 +54,8 @@ fn main() {
         ("128 KB", 128 << 10, false),
         ("stream, 1 KB", 1 << 10, true),
     ] {
-        let request = request(size, stream, &token);
-        let mut measured = vec![Vec::new(); setups.len()];
-        for _ in 0..=ROUNDS {
-            for ((_, gateway), into) in setups.iter().zip(&mut measured) {
-                into.push(measure(gateway, &request));
-                fake.clear();
-            }
-        }
-        let results: Vec<Round> = measured.iter().map(|rounds| median(&rounds[1..])).collect();
+        let request = request(size, stream, token);
+        let results = interleaved(setups, &request, fake);
         println!("{name}{}", if stream { ": latency is to the first byte of the stream" } else { "" });
         for ((setup, _), round) in setups.iter().zip(&results) {
             let ratio = round.cpu / results[0].cpu;
@@ -63,6 +65,36 @@ fn main() {
             println!("  first byte later than bare Envoy's: {:.3} ms", results[2].p50 - results[0].p50);
         }
     }
+}
+
+/// What each filter of the chain adds to the ones before it.
+fn one_by_one(signer: &Signer, fake: &FakeProvider, token: &str) {
+    let mut setups = vec![("bare Envoy", start(bare(), fake))];
+    for (index, filter) in FILTERS.iter().enumerate() {
+        let mut config = chain(signer);
+        for later in FILTERS.iter().skip(index + 1) {
+            config.without_filter(later);
+        }
+        one_route(&mut config);
+        setups.push((filter, start(config, fake)));
+    }
+    let results = interleaved(&setups, &request(1 << 10, false, token), fake);
+    println!("\nWhat each filter adds to the chain before it, at 1 KB:");
+    for (pair, (filter, _)) in results.windows(2).zip(&setups[1..]) {
+        println!("  {filter:<20} {:>8.1}", pair[1].cpu - pair[0].cpu);
+    }
+}
+
+/// The medians of each setup; the first round warms up and does not count.
+fn interleaved(setups: &[(&str, Gateway)], request: &[u8], fake: &FakeProvider) -> Vec<Round> {
+    let mut measured = vec![Vec::new(); setups.len()];
+    for _ in 0..=ROUNDS {
+        for ((_, gateway), into) in setups.iter().zip(&mut measured) {
+            into.push(measure(gateway, request));
+            fake.clear();
+        }
+    }
+    measured.iter().map(|rounds| median(&rounds[1..])).collect()
 }
 
 fn start(config: EnvoyConfig, fake: &FakeProvider) -> Gateway {
@@ -80,20 +112,26 @@ fn chain(signer: &Signer) -> EnvoyConfig {
 /// The same listener, routes and clusters without a filter of ours.
 fn bare() -> EnvoyConfig {
     let mut config = EnvoyConfig::load("envoy/envoy.yaml").expect("envoy/envoy.yaml");
-    for filter in ["auth", "ratelimit", "guardrails", "session", "router", "provider"] {
+    for filter in FILTERS {
         config.without_filter(filter);
     }
-    let root = config.root();
-    let manager = &mut root["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"];
-    manager["route_config"]["virtual_hosts"][0]["routes"] =
-        json!([{"match": {"prefix": "/"}, "route": {"cluster": "chain-openai", "timeout": "0s"}}]);
+    one_route(&mut config);
     config
+}
+
+/// Everything goes to one provider, whether or not a router has chosen it.
+fn one_route(config: &mut EnvoyConfig) {
+    manager(config)["route_config"]["virtual_hosts"][0]["routes"] =
+        json!([{"match": {"prefix": "/"}, "route": {"cluster": "chain-openai", "timeout": "0s"}}]);
+}
+
+/// The listener's HTTP connection manager.
+fn manager(config: &mut EnvoyConfig) -> &mut Value {
+    &mut config.root()["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
 }
 
 fn with_jwt_authn(signer: &Signer) -> EnvoyConfig {
     let mut config = bare();
-    let root = config.root();
-    let manager = &mut root["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"];
     let jwt_authn = json!({
         "name": "envoy.filters.http.jwt_authn",
         "typed_config": {
@@ -106,7 +144,7 @@ fn with_jwt_authn(signer: &Signer) -> EnvoyConfig {
             "rules": [{"match": {"prefix": "/"}, "requires": {"provider_name": "tollgate"}}],
         },
     });
-    let filters = manager["http_filters"].as_array_mut().expect("http_filters");
+    let filters = manager(&mut config)["http_filters"].as_array_mut().expect("http_filters");
     filters.insert(0, jwt_authn);
     config
 }
