@@ -1,0 +1,9 @@
+//! The companion through its own surface: HTTP on two real listeners, and the built binary.
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, clippy::panic, reason = "a test that fails may panic")]
+
+mod app;
+mod cli;
+mod hostile;
+mod mint;
+mod threads;
+mod turns;
