@@ -64,10 +64,11 @@ impl Kong {
         Self::with_node(filters, Rc::default())
     }
 
-    /// A worker with the filters that `scripts/build-wasm` built.
+    /// A worker with the filters that `scripts/build-wasm` built: those of `TOLLGATE_DIST`, or of `dist/`.
     #[must_use]
     pub fn built() -> Self {
-        Self::new(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dist"))
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        Self::new(&root.join(std::env::var_os("TOLLGATE_DIST").unwrap_or_else(|| "dist".into())))
     }
 
     fn with_node(filters: &Path, node: Rc<RefCell<Node>>) -> Self {
@@ -94,6 +95,12 @@ impl Kong {
             other.add_chain(name, plugins)?;
         }
         Ok(other)
+    }
+
+    /// Where it finds its filters.
+    #[must_use]
+    pub fn filters(&self) -> &Path {
+        &self.filters
     }
 
     /// Configures a filter chain: names of filters and their configurations, in order.

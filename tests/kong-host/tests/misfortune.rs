@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Companion, World, kong_yml, plain, repository, says, streamed};
+use common::{Companion, World, kong_yml, plain, says, streamed};
 use kong_host::{CallAnswer, Kong, Request, UpstreamResponse};
 use serde_json::{Value, json};
 
@@ -216,7 +216,7 @@ fn shared_data_that_kong_threw_away_is_made_anew() {
 #[test]
 fn the_memory_of_a_worker_does_not_grow_with_the_requests() {
     let mut world = World::new();
-    let mut other = Kong::new(&repository().join("dist"));
+    let mut other = Kong::built();
     let config = json!({"default": {"requests": 1000, "per": "minute"}, "trust": "headers"}).to_string();
     other.chain("c", &[("ratelimit", config)]).unwrap();
     let filters = ["auth", "guardrails", "session", "router"];

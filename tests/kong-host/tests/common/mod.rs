@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each suite uses its own part")]
 #![allow(unreachable_pub, reason = "a module of several test crates")]
 
-use kong_host::{Answer, CallAnswer, CallOut, Failure, Gateway, Request, UpstreamRequest, UpstreamResponse};
+use kong_host::{Answer, CallAnswer, CallOut, Failure, Gateway, Kong, Request, UpstreamRequest, UpstreamResponse};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use tests::token::{Signer, now};
@@ -58,8 +58,7 @@ impl World {
     }
 
     pub fn with(kong_yml: &str) -> Self {
-        let filters = repository().join("dist");
-        let mut gateway = Gateway::start(kong_yml, PORT, &filters).unwrap();
+        let mut gateway = Gateway::start(kong_yml, PORT, Kong::built().filters()).unwrap();
         gateway.set_time(now());
         Self { gateway, signer: Signer::new(), companion: Companion::Up(Vec::new()), asked: Vec::new() }
     }
