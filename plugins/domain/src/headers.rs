@@ -112,6 +112,16 @@ impl Headers {
             .map(|(_, value)| value)
     }
 
+    /// How often `name` stands there, copies without a value included.
+    #[must_use]
+    pub fn copies(&self, name: &str) -> usize {
+        let same = |at: &Range<usize>| {
+            let bytes = self.bytes.get(at.clone());
+            bytes.is_some_and(|it| it.eq_ignore_ascii_case(name.as_bytes()))
+        };
+        self.entries.iter().filter(|(at, _)| same(at)).count()
+    }
+
     /// The first value of `name`.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&[u8]> {
@@ -146,6 +156,7 @@ mod tests {
         let headers = Headers::from_iter([("X-Role", ""), ("x-ROLE", "admin"), ("a", "b")]);
         assert_eq!(headers.text(ROLE), Some("admin"));
         assert_eq!(headers.all(ROLE).count(), 1);
+        assert_eq!(headers.copies(ROLE), 2);
         assert_eq!(headers.get("x-tier"), None);
     }
 

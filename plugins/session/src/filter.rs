@@ -117,10 +117,15 @@ fn bytes(limit: std::num::NonZeroU32) -> usize {
 
 impl host::Stream for Stream {
     fn request_head(&mut self, head: &mut RequestHead) -> Next {
+        let config = &self.plugin.config;
+        // Most requests ask for no memory: three headers that are absent cost less than a look at all of them.
+        let asks = [headers::THREAD, headers::SESSION, headers::MEMORY].into_iter().any(|name| head.has(name));
+        if !asks && !config.token_session {
+            return Next::Pass;
+        }
         if Endpoint::of(head.method(), head.path()) != Some(Endpoint::ChatCompletions) {
             return Next::Pass;
         }
-        let config = &self.plugin.config;
         let memory = match policy::asked(head.headers()) {
             Ok(Some(memory)) if !memory.is_empty() || config.token_session => memory,
             Ok(_) => return Next::Pass,
