@@ -54,16 +54,13 @@ impl Store {
             if !room.take(row.try_get("bytes")?) {
                 break;
             }
-            fitting.push(row.try_get::<i64, _>("seq")?);
+            fitting.push(row.try_get::<i64, _>("seq")?.to_string());
         }
-        let mut messages = Vec::new();
-        for seq in fitting.iter().rev() {
-            let sql = "SELECT raw FROM messages WHERE turn = ? ORDER BY position";
-            for row in sqlx::query(sql).bind(seq).fetch_all(&self.pool).await? {
-                messages.push(row.try_get("raw")?);
-            }
-        }
-        Ok(messages)
+        // One question however many turns; their ids are integers, so this is JSON.
+        let fitting = format!("[{}]", fitting.join(","));
+        let sql = "SELECT raw FROM messages WHERE turn IN (SELECT value FROM json_each(?)) ORDER BY turn, position";
+        let rows = sqlx::query(sql).bind(fitting).fetch_all(&self.pool).await?;
+        rows.iter().map(|row| row.try_get("raw")).collect()
     }
 }
 

@@ -172,6 +172,34 @@ async fn a_request_that_went_away_holds_nobody_up() {
 }
 
 #[tokio::test]
+async fn a_request_in_flight_is_answered_before_the_companion_stops() {
+    let app = TestApp::with_turn_wait(Duration::from_millis(200)).await;
+    app.open("ada", json!({"thread": "t1"})).await;
+    let internal = app.running.internal;
+    let body = json!({"project": app.project, "user": "ada", "thread": "t1"}).to_string();
+    let bearer = format!("Bearer {SECRET}");
+    let holding = tokio::spawn(async move {
+        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+        send(internal, "POST", "/internal/v1/turns/open", &headers, body).await
+    });
+    until_open(&app, 2).await;
+    app.running.stop().await;
+    assert_eq!(holding.await.unwrap().status, 200);
+    assert!(tokio::net::TcpStream::connect(internal).await.is_err());
+}
+
+#[tokio::test]
+async fn a_long_history_loses_its_oldest_turns() {
+    let app = TestApp::start().await;
+    let long = "x".repeat(1_500_000);
+    for turn in ["turn_1", "turn_2", "turn_3"] {
+        app.record(turn, "ada", json!({"thread": "t1"}), (turn, &long)).await;
+    }
+    let (_, before, _) = app.open("ada", json!({"thread": "t1"})).await;
+    assert_eq!(said(&before), ["turn_2", &long, "turn_3", &long]);
+}
+
+#[tokio::test]
 async fn without_the_secret_nothing_internal_answers() {
     let app = TestApp::start().await;
     let token = app.token("ada").await;
