@@ -69,7 +69,7 @@ struct Serve {
 
 #[derive(Debug, Subcommand)]
 enum ProjectCommand {
-    /// Make a project.
+    /// Make a project; a tenant that has one of this name keeps it, so that a script may run twice.
     Create {
         /// Whose project it is; any name.
         #[arg(long, value_parser = visible)]
@@ -163,17 +163,12 @@ async fn until_signal(settings: Settings) -> Result<(), StartError> {
 async fn project(store: &Store, command: ProjectCommand, now: Micros) -> Result<Said, StartError> {
     match command {
         ProjectCommand::Create { tenant, name } => {
-            let project = ProjectRow { id: made("proj_")?, tenant, name, created_at: now };
-            if !store.add_project(&project).await.map_err(database)? {
-                let what = format!(
-                    "tenant {} has a project {} already; `tollgate project list` shows it",
-                    project.tenant, project.name
-                );
-                return Err(StartError(what));
-            }
+            let new = ProjectRow { id: made("proj_")?, tenant, name, created_at: now };
+            let id = store.add_project(&new).await.map_err(database)?;
+            let already = if id == new.id { "" } else { ", which it had already" };
             Ok(Said {
-                text: format!("project {} of tenant {}", project.id, project.tenant),
-                json: json!({"tenant_id": project.tenant, "project_id": project.id}),
+                text: format!("project {id} of tenant {}{already}", new.tenant),
+                json: json!({"tenant_id": new.tenant, "project_id": id}),
             })
         }
         ProjectCommand::List => {

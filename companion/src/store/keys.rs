@@ -33,16 +33,15 @@ pub(crate) struct KeyRow {
 }
 
 impl Store {
-    /// Adds a project; `false` when the tenant has one of this name.
+    /// Adds a project, unless the tenant has one of this name; gives back that one's id.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub(crate) async fn add_project(&self, project: &ProjectRow) -> Result<bool, sqlx::Error> {
+    pub(crate) async fn add_project(&self, project: &ProjectRow) -> Result<String, sqlx::Error> {
         let sql = "INSERT INTO projects (id, tenant, name, created_at) VALUES (?, ?, ?, ?)
-                   ON CONFLICT (tenant, name) DO NOTHING";
+                   ON CONFLICT (tenant, name) DO UPDATE SET name = excluded.name RETURNING id";
         let query = sqlx::query(sql).bind(&project.id).bind(&project.tenant).bind(&project.name);
-        let done = query.bind(to_sql(project.created_at)).execute(&self.pool).await?;
-        Ok(done.rows_affected() == 1)
+        query.bind(to_sql(project.created_at)).fetch_one(&self.pool).await?.try_get("id")
     }
 
     /// Every project, oldest first.

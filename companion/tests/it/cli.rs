@@ -103,6 +103,15 @@ fn a_companion_that_cannot_start_says_why() {
     fails(dir, "", &["key", "list", "--project", "absent"], "there is no project absent");
     fails(dir, "", &["key", "revoke", "absent"], "there is no key absent");
     fails(dir, "", &["project", "create", "--tenant", "", "--name", "x"], "1 to 255 visible characters");
-    tollgate(dir, &["project", "create", "--tenant", "t", "--name", "x"]);
-    fails(dir, "", &["project", "create", "--tenant", "t", "--name", "x"], "has a project x already");
+}
+
+#[test]
+fn a_project_of_the_same_name_is_the_same_project() {
+    let dir = tempfile::tempdir().unwrap();
+    let create = |tenant: &str| tollgate(dir.path(), &["project", "create", "--tenant", tenant, "--name", "x"]);
+    let (first, again, other) = (create("a"), create("a"), create("b"));
+    assert_eq!(first, again);
+    assert_ne!(first["project_id"], other["project_id"]);
+    let listed = tollgate(dir.path(), &["project", "list"]);
+    assert_eq!(listed["projects"].as_array().unwrap().len(), 2);
 }
