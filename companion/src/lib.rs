@@ -16,6 +16,8 @@ mod http;
 mod mint;
 mod names;
 mod open_turns;
+#[cfg(test)]
+mod openapi;
 mod random;
 mod server;
 mod settings;

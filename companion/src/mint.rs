@@ -41,6 +41,7 @@ const RESERVED: [&str; 14] = [
 /// What a backend asks for.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "MintRequest"))]
 pub(crate) struct Request {
     /// The end user: 1 to 255 visible characters, not a reserved id.
     user_id: String,
@@ -69,6 +70,7 @@ pub(crate) struct Project {
 
 /// A minted token, in the words of every published client at once.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Minted {
     access_token: String,
     jwt: String,

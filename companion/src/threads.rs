@@ -22,6 +22,7 @@ pub(crate) struct List<T> {
 
 /// A thread. Times are seconds since 1970.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Thread {
     id: String,
     object: &'static str,

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 /// A tier as it stands in a request and in a token: published clients send a number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) enum Tier {
     /// A number, from 0.
     Number(u64),

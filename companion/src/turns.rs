@@ -15,6 +15,7 @@ use std::time::Duration;
 /// A turn that begins.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Opening {
     /// The project.
     project: String,
@@ -33,10 +34,12 @@ pub(crate) struct Opening {
 
 /// An opened turn.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Opened {
     /// The turn's id, to be reported with it.
     turn: String,
     /// The messages before it, oldest first, byte for byte.
+    #[cfg_attr(test, schemars(with = "Vec<ChatMessage>"))]
     messages: Vec<Box<RawValue>>,
     /// An earlier turn is still under way, so that its messages are missing.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -46,6 +49,7 @@ pub(crate) struct Opened {
 /// Finished turns.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Report {
     /// In the order in which they finished.
     turns: Vec<Finished>,
@@ -53,25 +57,46 @@ pub(crate) struct Report {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Turn"))]
 struct Finished {
+    /// Its id, as opened.
     turn: String,
+    /// The project.
     project: String,
+    /// The end user.
     user: String,
+    /// The session that the turn belongs to.
     #[serde(default)]
     session: Option<String>,
+    /// The thread that the turn belongs to.
     #[serde(default)]
     thread: Option<String>,
+    /// The model that answered.
     #[serde(default)]
     model: Option<String>,
+    /// Whether the answer came to its end.
     complete: bool,
+    /// Why it ended, in the provider's words.
     #[serde(default)]
     finish_reason: Option<String>,
+    /// What the client sent.
+    #[cfg_attr(test, schemars(with = "Vec<ChatMessage>"))]
     input: Vec<Box<RawValue>>,
+    /// What was answered, as far as it came.
+    #[cfg_attr(test, schemars(with = "Vec<ChatMessage>"))]
     output: Vec<Box<RawValue>>,
 }
 
+/// A chat message: an object, kept as the text that came.
+#[cfg(test)]
+#[derive(schemars::JsonSchema)]
+#[schemars(transparent)]
+#[expect(dead_code, reason = "only its schema is asked for")]
+struct ChatMessage(serde_json::Map<String, serde_json::Value>);
+
 /// What was stored.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Stored {
     /// How many turns were new.
     stored: u64,

@@ -1,0 +1,184 @@
+//! `openapi.json`, made from the types that are parsed and written. It exists in tests only: the
+//! document is committed, and the test says when it is stale.
+
+use crate::{mint, threads, turns};
+use schemars::SchemaGenerator;
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
+
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
+
+/// What an operation takes and gives.
+struct Operation {
+    says: &'static str,
+    security: &'static str,
+    body: Option<Value>,
+    answer: (u16, Option<Value>),
+    errors: &'static [u16],
+    paged: bool,
+}
+
+fn document() -> Value {
+    let mut schemas =
+        SchemaSettings::draft2020_12().with(|it| it.definitions_path = "/components/schemas".into()).into_generator();
+    let paths = paths(&mut schemas);
+    let mut components: Map<String, Value> = schemas.take_definitions(true);
+    components.insert("Error".to_owned(), error());
+    components.insert("Message".to_owned(), message());
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Tollgate companion",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Paths under /internal answer on the internal listener only, all others on the public one.",
+            "license": {"name": "Apache-2.0"},
+        },
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {
+                "apiKey": {"type": "http", "scheme": "bearer", "description": "A project's API key; accepted by mint only."},
+                "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "A minted token."},
+                "internalSecret": {"type": "http", "scheme": "bearer", "description": "What gateways share with the companion."},
+            },
+        },
+    })
+}
+
+fn paths(schemas: &mut SchemaGenerator) -> Value {
+    let mint = || Operation {
+        says: "Mints a token for one end user.",
+        security: "apiKey",
+        body: Some(reference("MintRequest")),
+        answer: (200, Some(reference("Minted"))),
+        errors: &[400, 401, 413, 415, 503],
+        paged: false,
+    };
+    // Asked for so that they stand among the components; the references above name them.
+    let _ = (schemas.subschema_for::<mint::Request>(), schemas.subschema_for::<mint::Minted>());
+    let thread = json!(schemas.subschema_for::<threads::Thread>());
+    let of_threads =
+        |says, answer, errors, paged| Operation { says, security: "token", body: None, answer, errors, paged };
+    let internal = |says, body, answer| Operation {
+        says,
+        security: "internalSecret",
+        body: Some(body),
+        answer: (200, Some(answer)),
+        errors: &[400, 401, 413, 415, 503],
+        paged: false,
+    };
+    let open = (json!(schemas.subschema_for::<turns::Opening>()), json!(schemas.subschema_for::<turns::Opened>()));
+    let report = (json!(schemas.subschema_for::<turns::Report>()), json!(schemas.subschema_for::<turns::Stored>()));
+    let (threads, messages) = (list("threads", &thread), list("messages", &reference("Message")));
+    let probe = |says| json!({"get": {"summary": says, "responses": {"200": {"description": "Yes."}, "503": {"description": "No."}}}});
+    json!({
+        "/v1/auth/mint": {"post": mint().describe("")},
+        "/auth/v1/auth/mint": {"post": mint().describe("")},
+        "/.well-known/jwks.json": {"get": {
+            "summary": "The keys that verify minted tokens (RFC 7517).",
+            "responses": {"200": {"description": "The key set.", "content": {"application/json": {"schema": {"type": "object"}}}}},
+        }},
+        "/v1/threads": {"get": of_threads("The caller's threads, last updated first.", (200, Some(threads)), &[400, 401, 503], true).describe("desc")},
+        "/v1/threads/{thread_id}": {
+            "parameters": [thread_id()],
+            "get": of_threads("One of the caller's threads.", (200, Some(thread)), &[400, 401, 404, 503], false).describe(""),
+            "delete": of_threads("Deletes a thread with its messages, for good.", (204, None), &[400, 401, 404, 503], false).describe(""),
+        },
+        "/v1/threads/{thread_id}/messages": {
+            "parameters": [thread_id()],
+            "get": of_threads("A thread's messages, oldest first.", (200, Some(messages)), &[400, 401, 404, 503], true).describe("asc"),
+        },
+        "/internal/v1/turns/open": {"post": internal("Opens a turn and gives back what came before it, once earlier turns arrived.", open.0, open.1).describe("")},
+        "/internal/v1/turns": {"post": internal("Stores finished turns: all or none, each once.", report.0, report.1).describe("")},
+        "/healthz": probe("Whether the process is up."),
+        "/readyz": probe("Whether the database answers."),
+    })
+}
+
+impl Operation {
+    fn describe(self, order: &str) -> Value {
+        let json = |schema: Value| json!({"application/json": {"schema": schema}});
+        let (status, answer) = self.answer;
+        let mut responses = Map::new();
+        let done = match answer {
+            Some(schema) => json!({"description": "Done.", "content": json(schema)}),
+            None => json!({"description": "Done."}),
+        };
+        responses.insert(status.to_string(), done);
+        for status in self.errors {
+            responses
+                .insert(status.to_string(), json!({"description": "Refused.", "content": json(reference("Error"))}));
+        }
+        let mut operation = json!({"summary": self.says, "security": [{self.security: []}], "responses": responses});
+        if let Some(schema) = self.body {
+            operation["requestBody"] = json!({"required": true, "content": json(schema)});
+        }
+        if self.paged {
+            operation["parameters"] = json!([
+                {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}},
+                {"name": "after", "in": "query", "schema": {"type": "string"}, "description": "The id of the row before the page's first."},
+                {"name": "order", "in": "query", "schema": {"type": "string", "enum": ["asc", "desc"], "default": order}},
+            ]);
+        }
+        operation
+    }
+}
+
+fn reference(name: &str) -> Value {
+    json!({"$ref": format!("#/components/schemas/{name}")})
+}
+
+fn thread_id() -> Value {
+    json!({"name": "thread_id", "in": "path", "required": true, "schema": {"type": "string"}})
+}
+
+/// What `List` writes.
+fn list(name: &str, row: &Value) -> Value {
+    let rows = json!({"type": "array", "items": row});
+    json!({"type": "object", "required": ["object", "data", name, "has_more"], "properties": {
+        "object": {"const": "list"}, "data": rows, name: rows, "has_more": {"type": "boolean"}}})
+}
+
+/// What `Reply` writes.
+fn error() -> Value {
+    let member = json!({"type": ["string", "null"]});
+    json!({"type": "object", "required": ["error"], "properties": {"error": {
+        "type": "object", "required": ["message", "type", "param", "code"],
+        "properties": {"message": {"type": "string"}, "type": {"type": "string"}, "param": member, "code": {"type": "string"}}}}})
+}
+
+/// What `Message` writes.
+fn message() -> Value {
+    json!({
+        "type": "object",
+        "description": "A message with the members that it was stored with.",
+        "required": ["id", "object", "role", "content", "created_at", "turn_id", "complete"],
+        "additionalProperties": true,
+        "properties": {
+            "id": {"type": "string"}, "object": {"const": "thread.message"}, "role": {}, "content": {},
+            "created_at": {"type": "integer", "description": "In seconds since 1970."}, "turn_id": {"type": "string"},
+            "complete": {"type": "boolean", "description": "Whether the turn's answer came to its end."},
+        },
+    })
+}
+
+#[test]
+fn the_committed_document_is_current() {
+    let made = document();
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(FILE, format!("{made:#}\n")).unwrap();
+    }
+    // As values: what else is built in the workspace decides about the order of members.
+    let committed = std::fs::read_to_string(FILE).ok().and_then(|it| serde_json::from_str::<Value>(&it).ok());
+    assert!(committed == Some(made), "openapi.json is stale; run: UPDATE=1 cargo test -p companion --lib openapi");
+}
+
+#[test]
+fn every_reference_leads_somewhere() {
+    let document = document();
+    let text = document.to_string();
+    for part in text.split("\"$ref\":\"#/components/schemas/").skip(1) {
+        let name = part.split('"').next().unwrap();
+        assert!(document["components"]["schemas"].get(name).is_some(), "{name}");
+    }
+}
