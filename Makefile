@@ -53,6 +53,7 @@ deny: ## licences, sources, banned crates and, from the network, known vulnerabi
 
 generate: ## rewrite the generated files: schemas, Kong's meta files, tables in the docs
 	UPDATE=1 cargo test -q -p tests --all-features --test generated
+	UPDATE=1 cargo test -q -p companion --lib openapi
 
 bench: wasm ## cost of the chain against bare Envoy and its native filters, as ratios
 	cargo build --profile bench-tool -p companion --bin tollgate -p tests --bin bench

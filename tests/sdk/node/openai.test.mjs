@@ -106,5 +106,5 @@ test("a thread remembers", async () => {
     await remembering.chat.completions.create({ model: "gpt-4o", messages: ask(text) }, { headers: { "x-thread-id": "node-openai" } });
   }
   const messages = await remembering.get("/threads/node-openai/messages");
-  assert.deepEqual(messages.map((it) => it.role), ["user", "assistant", "user", "assistant"]);
+  assert.deepEqual(messages.data.map((it) => it.role), ["user", "assistant", "user", "assistant"]);
 });

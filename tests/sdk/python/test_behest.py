@@ -1,5 +1,6 @@
 """The published Behest client, unchanged: only its base URL is ours."""
 
+import httpx
 import pytest
 from behest import Behest
 from behest.v1_5 import BehestAuthError, BehestError
@@ -42,11 +43,9 @@ def test_a_session_remembers(behest):
     assert answer["usage"]["prompt_tokens"] > 1, "the second request carried the first turn"
 
 
-def test_threads(gateway, behest, user):
+def test_threads(gateway, behest):
     token = behest.auth.mint().token
     # The client has no parameter for a thread's id; an app adds the header.
-    import httpx
-
     for text in ["one", "two"]:
         answer = httpx.post(
             f"{gateway}/v1/chat/completions",
@@ -54,9 +53,9 @@ def test_threads(gateway, behest, user):
             json={"model": "gpt-4o", "messages": ask(text)},
         )
         assert answer.status_code == 200, answer.text
-    assert [it["id"] for it in behest.threads.list(token=token)] == ["t-1"]
+    assert [it["id"] for it in behest.threads.list(token=token)["data"]] == ["t-1"]
     assert behest.threads.get("t-1", token=token)["message_count"] == 4
-    messages = behest.threads.messages("t-1", token=token)
+    messages = behest.threads.messages("t-1", token=token)["data"]
     assert [it["role"] for it in messages] == ["user", "assistant"] * 2
     assert behest.threads.delete("t-1", token=token) is None
     with pytest.raises(BehestError) as error:
@@ -65,8 +64,6 @@ def test_threads(gateway, behest, user):
 
 
 def test_another_user_finds_nothing(gateway, behest, api_key):
-    import httpx
-
     token = behest.auth.mint().token
     httpx.post(
         f"{gateway}/v1/chat/completions",

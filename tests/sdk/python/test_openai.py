@@ -101,7 +101,7 @@ def test_a_thread_remembers(client):
     for text in ["my name is Ada", "what is my name?"]:
         client.chat.completions.create(model="gpt-4o", messages=ask(text), extra_headers=thread)
     messages = client.get("/threads/python-openai/messages", cast_to=object)
-    assert [it["role"] for it in messages] == ["user", "assistant"] * 2
+    assert [it["role"] for it in messages["data"]] == ["user", "assistant"] * 2
 
 
 def test_a_secret_does_not_reach_the_model(client):
@@ -111,7 +111,12 @@ def test_a_secret_does_not_reach_the_model(client):
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_provider_that_breaks_off_is_an_error(client, stream):
-    with pytest.raises((openai.APIError, Exception)) as error:
+    def read() -> None:
         answer = client.chat.completions.create(model="openai/fake-cut-3", messages=ask("hi"), stream=stream)
-        list(answer)
-    assert not isinstance(error.value, AssertionError)
+        if stream:
+            for _ in answer:
+                pass
+
+    # What it is depends on the SDK's HTTP library; that it is no normal end does not.
+    with pytest.raises(Exception):
+        read()
