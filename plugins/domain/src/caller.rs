@@ -64,30 +64,18 @@ impl Caller {
     /// Reads what [`Caller::encode`] wrote; `None` when there is no project or no user in it.
     #[must_use]
     pub fn decode(text: &str) -> Option<Self> {
-        let mut fields = text
-            .split('\n')
-            .map(|it| Some(it.to_owned()).filter(|it| !it.is_empty()));
+        let mut fields = text.split('\n').map(|it| Some(it.to_owned()).filter(|it| !it.is_empty()));
         let mut next = || fields.next().flatten();
         let tenant = next();
         let (project, user) = (next()?, next()?);
-        Some(Self {
-            tenant,
-            project,
-            user,
-            role: next(),
-            tier: next(),
-            session: next(),
-        })
+        Some(Self { tenant, project, user, role: next(), tier: next(), session: next() })
     }
 
     /// Reads the identity headers; `None` when the project or the user is absent, not UTF-8, or
     /// stands there more than once, because then somebody else may have written one of them.
     #[must_use]
     pub fn from_headers(headers: &Headers) -> Option<Self> {
-        if headers::IDENTITY
-            .iter()
-            .any(|name| headers.all(name).count() > 1)
-        {
+        if headers::IDENTITY.iter().any(|name| headers.all(name).count() > 1) {
             return None;
         }
         let text = |name| headers.text(name).map(str::to_owned);
@@ -107,12 +95,7 @@ mod tests {
     use super::*;
 
     fn ada() -> Caller {
-        Caller {
-            project: "p1".into(),
-            user: "ada".into(),
-            tier: Some("pro".into()),
-            ..Caller::default()
-        }
+        Caller { project: "p1".into(), user: "ada".into(), tier: Some("pro".into()), ..Caller::default() }
     }
 
     #[test]
@@ -124,20 +107,10 @@ mod tests {
 
     #[test]
     fn headers_make_a_caller_only_when_none_stands_twice() {
-        let plain = [
-            ("x-project-id", "p1"),
-            ("x-end-user-id", "ada"),
-            ("x-tier", "pro"),
-        ];
-        assert_eq!(
-            Caller::from_headers(&Headers::from_iter(plain)),
-            Some(ada())
-        );
+        let plain = [("x-project-id", "p1"), ("x-end-user-id", "ada"), ("x-tier", "pro")];
+        assert_eq!(Caller::from_headers(&Headers::from_iter(plain)), Some(ada()));
         let twice = Headers::from_iter(plain.into_iter().chain([("X-End-User-Id", "eve")]));
         assert_eq!(Caller::from_headers(&twice), None);
-        assert_eq!(
-            Caller::from_headers(&Headers::from_iter([("x-end-user-id", "ada")])),
-            None
-        );
+        assert_eq!(Caller::from_headers(&Headers::from_iter([("x-end-user-id", "ada")])), None);
     }
 }

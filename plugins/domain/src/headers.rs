@@ -48,12 +48,7 @@ pub fn starts_with_name(name: &[u8], prefix: &str) -> bool {
         b'_' => b'-',
         other => other.to_ascii_lowercase(),
     };
-    name.len() >= prefix.len()
-        && name
-            .iter()
-            .map(fold)
-            .zip(prefix.bytes())
-            .all(|(a, b)| a == b)
+    name.len() >= prefix.len() && name.iter().map(fold).zip(prefix.bytes()).all(|(a, b)| a == b)
 }
 
 /// The headers of one message, in order.
@@ -89,27 +84,19 @@ impl Headers {
     /// Removes every copy of `name`.
     pub fn remove(&mut self, name: &str) {
         let bytes = &self.bytes;
-        self.entries.retain(|(at, _)| {
-            !bytes
-                .get(at.clone())
-                .is_some_and(|it| it.eq_ignore_ascii_case(name.as_bytes()))
-        });
+        self.entries
+            .retain(|(at, _)| !bytes.get(at.clone()).is_some_and(|it| it.eq_ignore_ascii_case(name.as_bytes())));
     }
 
     /// Every header that has a value, in order: name as it came, value.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         let slice = |range: &Range<usize>| self.bytes.get(range.clone()).unwrap_or_default();
-        self.entries
-            .iter()
-            .map(move |(name, value)| (slice(name), slice(value)))
-            .filter(|(_, value)| !value.is_empty())
+        self.entries.iter().map(move |(name, value)| (slice(name), slice(value))).filter(|(_, value)| !value.is_empty())
     }
 
     /// Every value of `name`, in order.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-        self.iter()
-            .filter(move |(it, _)| it.eq_ignore_ascii_case(name.as_bytes()))
-            .map(|(_, value)| value)
+        self.iter().filter(move |(it, _)| it.eq_ignore_ascii_case(name.as_bytes())).map(|(_, value)| value)
     }
 
     /// How often `name` stands there, copies without a value included.
@@ -125,9 +112,7 @@ impl Headers {
     /// The first value of `name`.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        self.iter()
-            .find(|(it, _)| it.eq_ignore_ascii_case(name.as_bytes()))
-            .map(|(_, value)| value)
+        self.iter().find(|(it, _)| it.eq_ignore_ascii_case(name.as_bytes())).map(|(_, value)| value)
     }
 
     /// The first value of `name`, if it is UTF-8.
@@ -171,12 +156,7 @@ mod tests {
 
     #[test]
     fn every_spelling_of_ours_is_recognised() {
-        for name in [
-            "x-tollgate-chain",
-            "X_Tollgate_Chain",
-            "X-TOLLGATE-x",
-            "x_tollgate-",
-        ] {
+        for name in ["x-tollgate-chain", "X_Tollgate_Chain", "X-TOLLGATE-x", "x_tollgate-"] {
             assert!(starts_with_name(name.as_bytes(), OURS), "{name}");
         }
         for name in ["x-tollgat", "tollgate-x", ""] {

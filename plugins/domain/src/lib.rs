@@ -3,13 +3,7 @@
 //! Nothing here does I/O, reads a clock, draws a random number or names a proxy: every function is
 //! data in, data out. The filters and the companion share it, so both mean the same thing.
 #![forbid(unsafe_code)]
-#![cfg_attr(
-    test,
-    allow(
-        clippy::arithmetic_side_effects,
-        reason = "a test that overflows fails"
-    )
-)]
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails"))]
 
 pub mod caller;
 pub mod chat;

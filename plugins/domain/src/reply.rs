@@ -34,13 +34,7 @@ impl Reply {
     /// A reply without `param` and without headers of its own.
     #[must_use]
     pub fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            code,
-            message: message.into(),
-            param: None,
-            headers: Vec::new(),
-        }
+        Self { status, code, message: message.into(), param: None, headers: Vec::new() }
     }
 
     /// A 400 `invalid_request`: the request cannot be understood.
@@ -79,12 +73,7 @@ impl Reply {
     /// The body, as `application/json`.
     #[must_use]
     pub fn body(&self) -> String {
-        let error = Body {
-            message: &self.message,
-            r#type: self.kind(),
-            param: self.param.as_deref(),
-            code: self.code,
-        };
+        let error = Body { message: &self.message, r#type: self.kind(), param: self.param.as_deref(), code: self.code };
         // Strings and options of strings always serialise; the default can not be reached.
         serde_json::to_string(&Envelope { error }).unwrap_or_default()
     }
@@ -101,10 +90,6 @@ mod tests {
             reply.body(),
             r#"{"error":{"message":"no model \"x\"","type":"invalid_request_error","param":"model","code":"model_not_found"}}"#
         );
-        assert!(
-            Reply::new(503, "killed", "")
-                .body()
-                .contains(r#""type":"server_error","param":null"#)
-        );
+        assert!(Reply::new(503, "killed", "").body().contains(r#""type":"server_error","param":null"#));
     }
 }

@@ -86,12 +86,6 @@ mod tests {
     fn an_empty_variable_is_not_set() {
         let parsed: SecretRef = serde_json::from_str(r#"{"env": "KEY"}"#).unwrap();
         assert_eq!(parsed.resolve(|_| Some(String::new())), None);
-        assert_eq!(
-            parsed
-                .resolve(|name| Some(name.to_lowercase()))
-                .unwrap()
-                .reveal(),
-            "key"
-        );
+        assert_eq!(parsed.resolve(|name| Some(name.to_lowercase())).unwrap().reveal(), "key");
     }
 }

@@ -62,17 +62,12 @@ impl TryFrom<String> for Period {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let wrong = || {
-            format!(
-                "`{text}` is no period: expected a number with a unit, as in \"250ms\" or \"2s\""
-            )
-        };
+        let wrong = || format!("`{text}` is no period: expected a number with a unit, as in \"250ms\" or \"2s\"");
         let (number, unit) = match text.strip_suffix("ms") {
             Some(number) => (number, 0.001),
             None => (text.strip_suffix('s').ok_or_else(wrong)?, 1.0),
         };
-        let plain =
-            !number.is_empty() && number.bytes().all(|it| it.is_ascii_digit() || it == b'.');
+        let plain = !number.is_empty() && number.bytes().all(|it| it.is_ascii_digit() || it == b'.');
         let number: f64 = number.parse().ok().filter(|_| plain).ok_or_else(wrong)?;
         match Duration::try_from_secs_f64(number * unit) {
             Ok(it) if it.is_zero() => Err(format!("`{text}` is zero; expected a longer period")),
@@ -107,20 +102,8 @@ mod tests {
         assert_eq!(check("250ms"), Ok(250));
         assert_eq!(check("2s"), Ok(2000));
         assert_eq!(check("0.5s"), Ok(500));
-        for wrong in [
-            "",
-            "s",
-            "2",
-            "2m",
-            "-1s",
-            "0s",
-            "0ms",
-            "1e3s",
-            "infs",
-            "nans",
-            "1 s",
-            "99999999999999999999999s",
-        ] {
+        for wrong in ["", "s", "2", "2m", "-1s", "0s", "0ms", "1e3s", "infs", "nans", "1 s", "99999999999999999999999s"]
+        {
             assert!(check(wrong).is_err(), "{wrong}");
         }
     }

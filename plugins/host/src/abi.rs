@@ -49,20 +49,8 @@ unsafe extern "C" {
     fn proxy_log(level: u32, text: *const u8, size: usize) -> u32;
     fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
     fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
-    fn proxy_get_buffer_bytes(
-        buffer: u32,
-        start: usize,
-        size: usize,
-        data: *mut *mut u8,
-        len: *mut usize,
-    ) -> u32;
-    fn proxy_set_buffer_bytes(
-        buffer: u32,
-        start: usize,
-        size: usize,
-        data: *const u8,
-        len: usize,
-    ) -> u32;
+    fn proxy_get_buffer_bytes(buffer: u32, start: usize, size: usize, data: *mut *mut u8, len: *mut usize) -> u32;
+    fn proxy_set_buffer_bytes(buffer: u32, start: usize, size: usize, data: *const u8, len: usize) -> u32;
     fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, len: *mut usize) -> u32;
     fn proxy_get_header_map_value(
         map: u32,
@@ -79,18 +67,8 @@ unsafe extern "C" {
         value_size: usize,
     ) -> u32;
     fn proxy_remove_header_map_value(map: u32, name: *const u8, name_size: usize) -> u32;
-    fn proxy_get_property(
-        path: *const u8,
-        path_size: usize,
-        data: *mut *mut u8,
-        len: *mut usize,
-    ) -> u32;
-    fn proxy_set_property(
-        path: *const u8,
-        path_size: usize,
-        value: *const u8,
-        value_size: usize,
-    ) -> u32;
+    fn proxy_get_property(path: *const u8, path_size: usize, data: *mut *mut u8, len: *mut usize) -> u32;
+    fn proxy_set_property(path: *const u8, path_size: usize, value: *const u8, value_size: usize) -> u32;
     fn proxy_get_shared_data(
         key: *const u8,
         key_size: usize,
@@ -98,13 +76,7 @@ unsafe extern "C" {
         len: *mut usize,
         cas: *mut u32,
     ) -> u32;
-    fn proxy_set_shared_data(
-        key: *const u8,
-        key_size: usize,
-        value: *const u8,
-        value_size: usize,
-        cas: u32,
-    ) -> u32;
+    fn proxy_set_shared_data(key: *const u8, key_size: usize, value: *const u8, value_size: usize, cas: u32) -> u32;
     fn proxy_http_call(
         upstream: *const u8,
         upstream_size: usize,
@@ -179,9 +151,7 @@ pub(crate) fn buffer(which: Buffer, size: usize) -> Result<Option<Vec<u8>>, Stat
 /// Replaces the whole of a buffer. (Kong cuts the bytes to the size that is given, hence the maximum.)
 pub(crate) fn replace_buffer(which: Buffer, bytes: &[u8]) -> Result<(), Status> {
     // SAFETY: the host reads `bytes` during the call.
-    check(unsafe {
-        proxy_set_buffer_bytes(which as u32, 0, usize::MAX, bytes.as_ptr(), bytes.len())
-    })
+    check(unsafe { proxy_set_buffer_bytes(which as u32, 0, usize::MAX, bytes.as_ptr(), bytes.len()) })
 }
 
 pub(crate) fn headers(map: Map) -> Result<Headers, Status> {
@@ -192,22 +162,12 @@ pub(crate) fn headers(map: Map) -> Result<Headers, Status> {
 
 pub(crate) fn header(map: Map, name: &str) -> Result<Option<Vec<u8>>, Status> {
     // SAFETY: the host reads `name` during the call; `fetch` makes room for the results.
-    fetch(|data, len| unsafe {
-        proxy_get_header_map_value(map as u32, name.as_ptr(), name.len(), data, len)
-    })
+    fetch(|data, len| unsafe { proxy_get_header_map_value(map as u32, name.as_ptr(), name.len(), data, len) })
 }
 
 pub(crate) fn set_header(map: Map, name: &str, value: &[u8]) -> Result<(), Status> {
     // SAFETY: the host reads `name` and `value` during the call.
-    check(unsafe {
-        proxy_replace_header_map_value(
-            map as u32,
-            name.as_ptr(),
-            name.len(),
-            value.as_ptr(),
-            value.len(),
-        )
-    })
+    check(unsafe { proxy_replace_header_map_value(map as u32, name.as_ptr(), name.len(), value.as_ptr(), value.len()) })
 }
 
 pub(crate) fn remove_header(map: Map, name: &str) -> Result<(), Status> {
@@ -231,26 +191,17 @@ pub(crate) fn set_property(path: &[&str], value: &[u8]) -> Result<(), Status> {
 pub(crate) fn shared(key: &str) -> Result<(Option<Vec<u8>>, u32), Status> {
     let mut cas = 0;
     // SAFETY: the host reads `key` during the call; `fetch` makes room for the results.
-    let value = fetch(|data, len| unsafe {
-        proxy_get_shared_data(key.as_ptr(), key.len(), data, len, &raw mut cas)
-    })?;
+    let value = fetch(|data, len| unsafe { proxy_get_shared_data(key.as_ptr(), key.len(), data, len, &raw mut cas) })?;
     Ok((value, cas))
 }
 
 pub(crate) fn set_shared(key: &str, value: &[u8], cas: u32) -> Result<(), Status> {
     // SAFETY: the host reads `key` and `value` during the call.
-    check(unsafe {
-        proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), cas)
-    })
+    check(unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), cas) })
 }
 
 /// Starts a call-out; the answer comes under the token that is returned.
-pub(crate) fn http_call(
-    upstream: &str,
-    headers: &[(&str, &str)],
-    body: &[u8],
-    timeout_ms: u32,
-) -> Result<u32, Status> {
+pub(crate) fn http_call(upstream: &str, headers: &[(&str, &str)], body: &[u8], timeout_ms: u32) -> Result<u32, Status> {
     let (headers, trailers) = (encode_map(headers), encode_map(&[]));
     let mut token = 0;
     // SAFETY: the host reads the slices during the call and writes one `u32`.
@@ -275,16 +226,7 @@ pub(crate) fn reply(status: u32, headers: &[(&str, &str)], body: &[u8]) -> Resul
     let headers = encode_map(headers);
     // SAFETY: the host reads the slices during the call.
     check(unsafe {
-        proxy_send_local_response(
-            status,
-            null_mut(),
-            0,
-            body.as_ptr(),
-            body.len(),
-            headers.as_ptr(),
-            headers.len(),
-            -1,
-        )
+        proxy_send_local_response(status, null_mut(), 0, body.as_ptr(), body.len(), headers.as_ptr(), headers.len(), -1)
     })
 }
 
@@ -368,12 +310,7 @@ mod tests {
 
     #[test]
     fn a_map_survives_the_trip() {
-        let pairs = [
-            (":path", "/v1"),
-            ("x-empty", ""),
-            ("x-Twice", "a"),
-            ("x-twice", "b"),
-        ];
+        let pairs = [(":path", "/v1"), ("x-empty", ""), ("x-Twice", "a"), ("x-twice", "b")];
         let headers = decode_map(encode_map(&pairs));
         assert_eq!(headers.text(":path"), Some("/v1"));
         assert_eq!(headers.all("x-twice").count(), 2);

@@ -64,10 +64,7 @@ struct Configured<P> {
 
 impl<P: Plugin> Configured<P> {
     fn new(id: u32) -> Self {
-        Self {
-            root: Root::new(id),
-            plugin: RefCell::new(None),
-        }
+        Self { root: Root::new(id), plugin: RefCell::new(None) }
     }
 
     fn plugin(&self) -> Option<Rc<P>> {
@@ -124,24 +121,16 @@ pub(crate) fn create(id: u32, parent: u32) {
             return;
         }
         let root = it.roots.borrow().get(&parent).cloned();
-        let exchange =
-            root.map_or_else(|| Box::new(Refused) as Box<dyn Turn>, |it| it.exchange(id));
-        it.exchanges
-            .borrow_mut()
-            .insert(id, Rc::new(RefCell::new(exchange)));
+        let exchange = root.map_or_else(|| Box::new(Refused) as Box<dyn Turn>, |it| it.exchange(id));
+        it.exchanges.borrow_mut().insert(id, Rc::new(RefCell::new(exchange)));
     });
 }
 
 pub(crate) fn delete(id: u32) {
     // The context is dropped after the maps are free again, for what it owns may look into them.
     let gone = CONTEXTS.with(|it| {
-        it.calls
-            .borrow_mut()
-            .retain(|_, owner| *owner != Owner::Exchange(id));
-        (
-            it.roots.borrow_mut().remove(&id),
-            it.exchanges.borrow_mut().remove(&id),
-        )
+        it.calls.borrow_mut().retain(|_, owner| *owner != Owner::Exchange(id));
+        (it.roots.borrow_mut().remove(&id), it.exchanges.borrow_mut().remove(&id))
     });
     drop(gone);
 }
@@ -172,19 +161,10 @@ pub(crate) fn exchange(id: u32, act: impl FnOnce(&mut dyn Turn) -> Action) -> Ac
 
 /// Starts a call-out for `owner`.
 pub(crate) fn call(owner: Owner, call: &Call) -> Result<CallId, NoAnswer> {
-    let mut headers = vec![
-        (":method", call.method),
-        (":authority", call.authority.as_str()),
-        (":path", call.path.as_str()),
-    ];
-    headers.extend(
-        call.headers
-            .iter()
-            .map(|(name, value)| (*name, value.as_str())),
-    );
-    let timeout = u32::try_from(call.timeout.as_millis())
-        .unwrap_or(u32::MAX)
-        .max(1);
+    let mut headers =
+        vec![(":method", call.method), (":authority", call.authority.as_str()), (":path", call.path.as_str())];
+    headers.extend(call.headers.iter().map(|(name, value)| (*name, value.as_str())));
+    let timeout = u32::try_from(call.timeout.as_millis()).unwrap_or(u32::MAX).max(1);
     let token = abi::http_call(&call.cluster, &headers, &call.body, timeout).map_err(|status| {
         log::warn!("cluster {} was not asked: {status:?}", call.cluster);
         NoAnswer::NotSent
@@ -214,20 +194,13 @@ pub(crate) fn answered(token: u32, headers: usize, size: usize) {
 }
 
 fn read_answer(headers: usize, size: usize) -> Result<Answer, NoAnswer> {
-    let status = if headers == 0 {
-        0
-    } else {
-        head::status(Map::CallResponse)
-    };
+    let status = if headers == 0 { 0 } else { head::status(Map::CallResponse) };
     if status == 0 || size > MAX_ANSWER {
         return Err(NoAnswer::Failed);
     }
     let body = match size {
         0 => Vec::new(),
-        _ => abi::buffer(Buffer::CallBody, size)
-            .ok()
-            .flatten()
-            .ok_or(NoAnswer::Failed)?,
+        _ => abi::buffer(Buffer::CallBody, size).ok().flatten().ok_or(NoAnswer::Failed)?,
     };
     Ok(Answer { status, body })
 }

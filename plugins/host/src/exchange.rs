@@ -59,11 +59,7 @@ enum Request {
 /// Where the response is.
 enum Response {
     /// The filter follows it. Of `length` bytes, where the host does not tell the end, `seen` have passed.
-    Watched {
-        edit: bool,
-        seen: u64,
-        length: Option<u64>,
-    },
+    Watched { edit: bool, seen: u64, length: Option<u64> },
     /// It has not come, has ended, or is none of the filter's business.
     Free,
 }
@@ -81,24 +77,11 @@ pub(crate) struct Exchange<S> {
 impl<S: Stream> Exchange<S> {
     pub(crate) fn new(id: u32, stream: S) -> Self {
         let (request, response) = (Request::Free, Response::Free);
-        Self {
-            id,
-            stream,
-            request,
-            response,
-            calls: 0,
-            logged: false,
-        }
+        Self { id, stream, request, response, calls: 0, logged: false }
     }
 
     /// Does what the filter wants after a look at the head. `whole` is the body's size, if all of it is here.
-    fn follow(
-        &mut self,
-        mut next: Next,
-        head: &mut RequestHead,
-        seen: usize,
-        whole: bool,
-    ) -> Action {
+    fn follow(&mut self, mut next: Next, head: &mut RequestHead, seen: usize, whole: bool) -> Action {
         loop {
             let call = match next {
                 Next::Pass => return self.release(),
@@ -107,21 +90,13 @@ impl<S: Stream> Exchange<S> {
                 Next::Body => {
                     self.request = Request::Reading { seen };
                     // Kong reads the body only after the headers were let go, and keeps them changeable.
-                    return if kind() == Kind::Kong {
-                        Action::Continue
-                    } else {
-                        Action::Pause
-                    };
+                    return if kind() == Kind::Kong { Action::Continue } else { Action::Pause };
                 }
                 Next::Call(call) => call,
             };
             self.calls = self.calls.saturating_add(1);
             if self.calls > MAX_CALLS {
-                return self.answer(&Reply::new(
-                    500,
-                    "internal_error",
-                    "too many questions for one request",
-                ));
+                return self.answer(&Reply::new(500, "internal_error", "too many questions for one request"));
             }
             match contexts::call(Owner::Exchange(self.id), &call) {
                 Ok(_) => {
@@ -138,10 +113,7 @@ impl<S: Stream> Exchange<S> {
         let body = match size {
             0 => Some(Vec::new()),
             // Kong gives none of a body that it wrote to a file.
-            _ => abi::buffer(Buffer::RequestBody, size)
-                .ok()
-                .flatten()
-                .filter(|it| it.len() >= size),
+            _ => abi::buffer(Buffer::RequestBody, size).ok().flatten().filter(|it| it.len() >= size),
         };
         let Some(body) = body else {
             let message = "the request's body is larger than this gateway's buffer";
@@ -154,11 +126,7 @@ impl<S: Stream> Exchange<S> {
             Edit::Replace(body) => {
                 if let Err(status) = abi::replace_buffer(Buffer::RequestBody, &body) {
                     log::error!("a body was not replaced: {status:?}");
-                    return self.answer(&Reply::new(
-                        500,
-                        "internal_error",
-                        "the request could not be changed",
-                    ));
+                    return self.answer(&Reply::new(500, "internal_error", "the request could not be changed"));
                 }
                 if kind() == Kind::Envoy {
                     head.set("content-length", &body.len().to_string());
@@ -181,8 +149,7 @@ impl<S: Stream> Exchange<S> {
 
     fn request_headers(&mut self, count: usize, end: bool) -> Action {
         if count > MAX_HEADERS {
-            let message =
-                format!("the request has {count} headers; this gateway takes {MAX_HEADERS}");
+            let message = format!("the request has {count} headers; this gateway takes {MAX_HEADERS}");
             return self.answer(&Reply::new(431, "invalid_request", message));
         }
         let mut head = RequestHead::default();
@@ -213,9 +180,7 @@ impl<S: Stream> Exchange<S> {
     /// Trailers end a body that said no end itself.
     fn request_trailers(&mut self) -> Action {
         match self.request {
-            Request::Calling { seen, .. } | Request::Reading { seen } => {
-                self.request_body(seen, true)
-            }
+            Request::Calling { seen, .. } | Request::Reading { seen } => self.request_body(seen, true),
             Request::Free => Action::Continue,
             Request::Answered => Action::Pause,
         }
@@ -232,10 +197,7 @@ impl<S: Stream> Exchange<S> {
         }
         let length = match kind() {
             Kind::Envoy => None,
-            Kind::Kong => head
-                .headers()
-                .text("content-length")
-                .and_then(|it| it.parse().ok()),
+            Kind::Kong => head.headers().text("content-length").and_then(|it| it.parse().ok()),
         };
         let edit = watch == Watch::Edit;
         if edit {
@@ -244,11 +206,7 @@ impl<S: Stream> Exchange<S> {
         if end || length == Some(0) {
             self.stream.response_chunk(Vec::new(), true);
         } else {
-            self.response = Response::Watched {
-                edit,
-                seen: 0,
-                length,
-            };
+            self.response = Response::Watched { edit, seen: 0, length };
         }
     }
 
@@ -264,10 +222,7 @@ impl<S: Stream> Exchange<S> {
         }
         let chunk = match size {
             0 => Vec::new(),
-            _ => abi::buffer(Buffer::ResponseBody, size)
-                .ok()
-                .flatten()
-                .unwrap_or_default(),
+            _ => abi::buffer(Buffer::ResponseBody, size).ok().flatten().unwrap_or_default(),
         };
         let Chunk::Replace(mut bytes) = self.stream.response_chunk(chunk, last) else {
             return;
@@ -353,11 +308,7 @@ pub(crate) struct Refused;
 impl Turn for Refused {
     fn headers(&mut self, direction: Direction, _: usize, _: bool) -> Action {
         if direction == Direction::Request {
-            send(&Reply::new(
-                503,
-                "misconfigured",
-                "this gateway's configuration was refused; its log says why",
-            ));
+            send(&Reply::new(503, "misconfigured", "this gateway's configuration was refused; its log says why"));
             return Action::Pause;
         }
         Action::Continue
@@ -384,17 +335,8 @@ impl Turn for Refused {
 /// Answers the request in place of the upstream.
 fn send(reply: &Reply) {
     let mut headers = vec![("content-type", "application/json")];
-    headers.extend(
-        reply
-            .headers
-            .iter()
-            .map(|(name, value)| (*name, value.as_str())),
-    );
+    headers.extend(reply.headers.iter().map(|(name, value)| (*name, value.as_str())));
     if let Err(status) = abi::reply(reply.status.into(), &headers, reply.body().as_bytes()) {
-        log::error!(
-            "a reply {} {} was not sent: {status:?}",
-            reply.status,
-            reply.code
-        );
+        log::error!("a reply {} {} was not sent: {status:?}", reply.status, reply.code);
     }
 }

@@ -68,13 +68,7 @@ pub extern "C" fn proxy_on_response_trailers(id: u32, _: usize) -> Action {
 }
 
 #[unsafe(no_mangle)]
-pub extern "C" fn proxy_on_http_call_response(
-    _: u32,
-    token: u32,
-    headers: usize,
-    size: usize,
-    _: usize,
-) {
+pub extern "C" fn proxy_on_http_call_response(_: u32, token: u32, headers: usize, size: usize, _: usize) {
     contexts::answered(token, headers, size);
 }
 

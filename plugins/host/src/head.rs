@@ -81,10 +81,7 @@ impl RequestHead {
                     Kind::Envoy => abi::property(&[CALLER]),
                     Kind::Kong => abi::property(&CALLER_IN_KONG),
                 };
-                let text = property
-                    .ok()
-                    .flatten()
-                    .and_then(|it| String::from_utf8(it).ok());
+                let text = property.ok().flatten().and_then(|it| String::from_utf8(it).ok());
                 match text.as_deref() {
                     Some(BYPASSED) => return Identity::Bypassed,
                     Some(text) => Caller::decode(text),
@@ -109,13 +106,7 @@ impl RequestHead {
     /// `tollgate.provider`. `None` in Kong, and outside an upstream filter.
     #[must_use]
     pub fn upstream_provider(&self) -> Option<String> {
-        let path = [
-            "xds",
-            "upstream_host_metadata",
-            "filter_metadata",
-            "tollgate",
-            "provider",
-        ];
+        let path = ["xds", "upstream_host_metadata", "filter_metadata", "tollgate", "provider"];
         match kind() {
             Kind::Envoy => String::from_utf8(abi::property(&path).ok()??).ok(),
             Kind::Kong => None,
@@ -138,9 +129,7 @@ impl RequestHead {
     /// Whether a body follows, as the headers tell it. (Kong does not say at the end of the headers.)
     pub(crate) fn announces_body(&self) -> bool {
         let headers = self.headers();
-        let empty = headers
-            .text("content-length")
-            .is_none_or(|it| it.trim() == "0");
+        let empty = headers.text("content-length").is_none_or(|it| it.trim() == "0");
         !empty || headers.get("transfer-encoding").is_some()
     }
 }

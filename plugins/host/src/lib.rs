@@ -10,17 +10,8 @@
 //! body is whole or not there, a call-out is asked for and answered. It refuses to let a filter
 //! pause, resume, or touch what the host has already let go.
 
-#![cfg_attr(
-    not(target_family = "wasm"),
-    allow(dead_code, reason = "what only the host calls has no caller natively")
-)]
-#![cfg_attr(
-    test,
-    allow(
-        clippy::arithmetic_side_effects,
-        reason = "a test that overflows fails"
-    )
-)]
+#![cfg_attr(not(target_family = "wasm"), allow(dead_code, reason = "what only the host calls has no caller natively"))]
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails"))]
 
 mod abi;
 mod contexts;

@@ -54,21 +54,14 @@ impl Outbox {
     /// An empty outbox that counts what it drops in `dropped`.
     #[must_use]
     pub fn new(target: Target, dropped: Counter) -> Self {
-        Self {
-            target,
-            queue: RefCell::default(),
-            dropped,
-        }
+        Self { target, queue: RefCell::default(), dropped }
     }
 
     /// Queues one report, a JSON value.
     pub fn push(&self, report: Vec<u8>) {
         if !self.queue.borrow_mut().push(report) {
             self.dropped.add(1);
-            log::error!(
-                "{}: the queue is full, a report was dropped",
-                self.target.path
-            );
+            log::error!("{}: the queue is full, a report was dropped", self.target.path);
         }
     }
 
@@ -104,11 +97,7 @@ impl Outbox {
         }
         let outcome = Outcome::of(answer);
         if outcome != Outcome::Taken {
-            log::warn!(
-                "{}: a batch was not taken: {}",
-                self.target.path,
-                describe(answer)
-            );
+            log::warn!("{}: a batch was not taken: {}", self.target.path, describe(answer));
         }
         self.settle(outcome, now());
         true
@@ -118,10 +107,7 @@ impl Outbox {
         let dropped = self.queue.borrow_mut().settle(outcome, now);
         if dropped > 0 {
             self.dropped.add(dropped);
-            log::error!(
-                "{}: refused for good, {dropped} report(s) dropped",
-                self.target.path
-            );
+            log::error!("{}: refused for good, {dropped} report(s) dropped", self.target.path);
         }
     }
 }
@@ -214,23 +200,13 @@ impl Queue {
             bytes = bytes.saturating_add(report.len());
             first || bytes <= MAX_BATCH_BYTES
         };
-        let batch: Vec<_> = self
-            .reports
-            .iter()
-            .take(most)
-            .take_while(fits)
-            .cloned()
-            .collect();
+        let batch: Vec<_> = self.reports.iter().take(most).take_while(fits).cloned().collect();
         if batch.is_empty() {
             return None;
         }
         // The proxy answers every call-out within its timeout; the grace covers a lost answer.
         let until = now.after(timeout.saturating_mul(2));
-        self.flight = Flight::Sending {
-            reports: batch.len(),
-            call: None,
-            until,
-        };
+        self.flight = Flight::Sending { reports: batch.len(), call: None, until };
         Some(batch)
     }
 
@@ -321,9 +297,7 @@ mod tests {
         let mut waits = Vec::new();
         for _ in 0..9 {
             assert_eq!(send(&mut queue, at, Outcome::Later), Some(1));
-            let Flight::Resting(until) = queue.flight else {
-                panic!("it rests")
-            };
+            let Flight::Resting(until) = queue.flight else { panic!("it rests") };
             waits.push(until.0 / 1_000 - at);
             at = until.0 / 1_000;
         }
@@ -360,26 +334,15 @@ mod tests {
 
     #[test]
     fn a_status_says_whether_to_try_again() {
-        let check = |status| {
-            Outcome::of(&Ok(Answer {
-                status,
-                body: Vec::new(),
-            }))
-        };
+        let check = |status| Outcome::of(&Ok(Answer { status, body: Vec::new() }));
         assert_eq!([200, 204].map(check), [Outcome::Taken; 2]);
-        assert_eq!(
-            [401, 429, 500, 503, 504, 302].map(check),
-            [Outcome::Later; 6]
-        );
+        assert_eq!([401, 429, 500, 503, 504, 302].map(check), [Outcome::Later; 6]);
         assert_eq!([400, 413, 422].map(check), [Outcome::Never; 3]);
         assert_eq!(Outcome::of(&Err(NoAnswer::NotSent)), Outcome::Later);
     }
 
     #[test]
     fn a_batch_is_one_json_object() {
-        assert_eq!(
-            wrap("turns", &[b"{}".to_vec(), b"1".to_vec()]),
-            br#"{"turns":[{},1]}"#
-        );
+        assert_eq!(wrap("turns", &[b"{}".to_vec(), b"1".to_vec()]), br#"{"turns":[{},1]}"#);
     }
 }

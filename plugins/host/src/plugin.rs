@@ -35,11 +35,7 @@ pub trait Stream: 'static {
     }
 
     /// The call-out that [`Next::Call`] asked for was answered, or failed. The head may still be changed.
-    fn call_answered(
-        &mut self,
-        _head: &mut RequestHead,
-        _answer: Result<Answer, NoAnswer>,
-    ) -> Next {
+    fn call_answered(&mut self, _head: &mut RequestHead, _answer: Result<Answer, NoAnswer>) -> Next {
         Next::Pass
     }
 

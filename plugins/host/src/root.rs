@@ -18,10 +18,7 @@ pub struct Root {
 
 impl Root {
     pub(crate) fn new(id: u32) -> Self {
-        Self {
-            id,
-            ticking: Cell::new(false),
-        }
+        Self { id, ticking: Cell::new(false) }
     }
 
     /// Has [`crate::Plugin::tick`] called about every `period`. The first wish counts: a second one would

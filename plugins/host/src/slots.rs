@@ -24,11 +24,7 @@ fn key(table: &str, slot: u32) -> String {
 ///
 /// # Errors
 /// [`Contended`] when the write lost the race too often, or the host refused it.
-pub fn update<T>(
-    table: &str,
-    slot: u32,
-    change: impl Fn(&[u8]) -> (Vec<u8>, T),
-) -> Result<T, Contended> {
+pub fn update<T>(table: &str, slot: u32, change: impl Fn(&[u8]) -> (Vec<u8>, T)) -> Result<T, Contended> {
     let key = key(table, slot);
     for _ in 0..TRIES {
         let (old, cas) = abi::shared(&key).map_err(|status| refused(&key, status))?;
