@@ -75,6 +75,8 @@ pub struct Message<'a> {
     content: Option<&'a str>,
     refusal: Option<&'a str>,
     tool_calls: Option<&'a str>,
+    /// What stood in the place of `tool_calls` before there were several; providers still read it.
+    function_call: Option<&'a str>,
 }
 
 impl Message<'_> {
@@ -142,15 +144,23 @@ impl<'a> Body<'a> {
 
     fn message(&self, index: usize, span: &Span) -> Result<Message<'a>, Malformed> {
         let raw = self.found.slice(span);
-        let mut message =
-            Message { index, role: Cow::Borrowed(""), raw, content: None, refusal: None, tool_calls: None };
-        let names = ["role", "content", "refusal", "tool_calls"];
+        let mut message = Message {
+            index,
+            role: Cow::Borrowed(""),
+            raw,
+            content: None,
+            refusal: None,
+            tool_calls: None,
+            function_call: None,
+        };
+        let names = ["role", "content", "refusal", "tool_calls", "function_call"];
         read::object(raw, &names, |name, value| {
             match name {
                 "role" => message.role = read::string(value).map_err(|wrong| Malformed::at("role", wrong))?,
                 "content" => message.content = Some(value),
                 "refusal" => message.refusal = Some(value),
-                _ => message.tool_calls = Some(value),
+                "tool_calls" => message.tool_calls = Some(value),
+                _ => message.function_call = Some(value),
             }
             Ok(())
         })

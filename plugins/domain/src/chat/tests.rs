@@ -138,7 +138,7 @@ fn every_text_is_shown_with_its_place() {
 
 #[test]
 fn what_a_tool_call_hands_over_is_a_text_too() {
-    let body = r#"{"messages":[{"role":"assistant","refusal":"no","tool_calls":[{"function":{"name":"f","arguments":"{\"a\":1}"}},{"custom":{"input":"x"}},1]}],"input":[{"type":"function_call","arguments":"y"}]}"#;
+    let body = r#"{"messages":[{"role":"assistant","refusal":"no","tool_calls":[{"function":{"name":"f","arguments":"{\"a\":1}"}},{"custom":{"input":"x"}},1],"function_call":{"name":"f","arguments":"o"}}],"input":[{"type":"function_call","arguments":"y"},{"type":"custom_tool_call","input":"z"},{"type":"reasoning","summary":[{"text":"s"}]}]}"#;
     let body = check(body);
     let texts = body.texts().unwrap();
     let texts: Vec<_> = texts.iter().map(|it| (it.place.as_str(), &*it.text)).collect();
@@ -148,7 +148,10 @@ fn what_a_tool_call_hands_over_is_a_text_too() {
             ("messages[0].refusal", "no"),
             ("messages[0].tool_calls[0].function.arguments", "{\"a\":1}"),
             ("messages[0].tool_calls[1].custom.input", "x"),
+            ("messages[0].function_call.arguments", "o"),
             ("input[0].arguments", "y"),
+            ("input[1].input", "z"),
+            ("input[2].summary[0].text", "s"),
         ]
     );
     let twice = r#"{"messages":[{"tool_calls":[{"function":{"arguments":"a","arguments":"b"}}]}]}"#;

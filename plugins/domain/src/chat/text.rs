@@ -38,6 +38,9 @@ struct Collect<'a> {
 const PLAIN: [(&str, &str); 4] =
     [("instructions", "system"), ("input", "user"), ("prompt", "user"), ("suffix", "user")];
 
+/// The members of an item (Responses API) that hold its role or texts.
+const ITEM: [&str; 7] = ["role", "content", "text", "output", "arguments", "input", "summary"];
+
 pub(super) fn of<'a>(body: &Body<'a>) -> Result<Vec<Text<'a>>, Malformed> {
     let mut collect = Collect { whole: body.found.text, message: None, role: Cow::Borrowed(""), texts: Vec::new() };
     for message in body.messages()? {
@@ -51,6 +54,9 @@ pub(super) fn of<'a>(body: &Body<'a>) -> Result<Vec<Text<'a>>, Malformed> {
         }
         for (index, call) in message.tool_calls.and_then(read::array).unwrap_or_default().into_iter().enumerate() {
             collect.call(&format!("{place}.tool_calls[{index}]"), call)?;
+        }
+        if let Some(called) = message.function_call {
+            collect.strings(&format!("{place}.function_call"), called, &["arguments"])?;
         }
     }
     collect.message = None;
@@ -116,7 +122,7 @@ impl<'a> Collect<'a> {
             return Ok(());
         }
         let mut contents = Vec::new();
-        for (name, value) in members(place, raw, &["role", "content", "text", "output", "arguments"])? {
+        for (name, value) in members(place, raw, &ITEM)? {
             match name {
                 "role" => {
                     let role = read::string(value).map_err(|wrong| Malformed::at(name, wrong).inside(place))?;
