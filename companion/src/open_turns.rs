@@ -21,6 +21,8 @@ pub(crate) enum Memory {
     Thread(String),
     /// A session.
     Session(String),
+    /// All of the caller's.
+    Any,
 }
 
 /// The open turns.
@@ -66,6 +68,7 @@ impl OpenTurns {
         let mut table = self.lock();
         table.make_room(now);
         let before = table.before(caller, &memories);
+        let memories: Vec<Memory> = memories.into_iter().chain([Memory::Any]).collect();
         let ticket = table.last.saturating_add(1);
         table.last = ticket;
         for memory in &memories {
@@ -84,6 +87,20 @@ impl OpenTurns {
         if let Some(ticket) = table.by_id.get(&(caller.clone(), id.to_owned())).copied() {
             table.remove(ticket);
         }
+    }
+
+    /// Waits until the caller's open turns of one memory arrived, at most for `bound`: so that who reads a
+    /// thread right after an answer finds that answer in it. Gives no turn up.
+    pub(crate) async fn settle(&self, caller: &Caller, memory: Memory, bound: Duration) {
+        let before = self.lock().before(caller, &[memory]);
+        let all = async {
+            for (_, _, mut closed) in before.into_iter().filter(|(_, given_up, _)| !given_up) {
+                // Nothing is ever sent; an error says that the turn is gone.
+                let _ = closed.changed().await;
+            }
+        };
+        // Past the bound the answer is still being given, and the reader sees what is there.
+        let _ = tokio::time::timeout(bound, all).await;
     }
 
     /// The ids of the caller's open turns of one memory.

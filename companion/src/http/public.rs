@@ -4,6 +4,7 @@ use super::{App, bearer, json, query};
 use crate::api_key::{ApiKey, looks_like_a_key};
 use crate::caller::Caller;
 use crate::failure::Failure;
+use crate::open_turns::Memory;
 use crate::{mint, threads};
 use axum::Router;
 use axum::extract::rejection::PathRejection;
@@ -13,11 +14,16 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The largest body that mint reads; a real one has some hundred bytes.
 const MAX_MINT_BYTES: usize = 16 * 1024;
 /// How long a verifier may keep the keys, in seconds.
 const JWKS_CACHE: &str = "public, max-age=300";
+
+/// How long a read waits for turns that a gateway is about to report. A report takes some 30 ms; a
+/// reader who comes while an answer is still being streamed is held up for no longer than this.
+const READ_WAIT: Duration = Duration::from_millis(500);
 
 type Id = Result<Path<String>, PathRejection>;
 
@@ -47,19 +53,24 @@ async fn jwks(State(app): State<Arc<App>>) -> Result<Response, Failure> {
 async fn list(State(app): State<Arc<App>>, parts: Parts) -> Result<Response, Failure> {
     let caller = caller(&app, &parts.headers)?;
     let page = query::page(parts.uri.query(), false)?;
+    app.turns.settle(&caller, Memory::Any, READ_WAIT).await;
     json::answer(&threads::list(&app.store, &caller, page).await?)
 }
 
 async fn thread(State(app): State<Arc<App>>, id: Id, parts: Parts) -> Result<Response, Failure> {
     let caller = caller(&app, &parts.headers)?;
     query::none(parts.uri.query())?;
-    json::answer(&threads::get(&app.store, &caller, &known(id)?).await?)
+    let id = known(id)?;
+    app.turns.settle(&caller, Memory::Thread(id.clone()), READ_WAIT).await;
+    json::answer(&threads::get(&app.store, &caller, &id).await?)
 }
 
 async fn messages(State(app): State<Arc<App>>, id: Id, parts: Parts) -> Result<Response, Failure> {
     let caller = caller(&app, &parts.headers)?;
     let page = query::page(parts.uri.query(), true)?;
-    json::answer(&threads::messages(&app.store, &caller, &known(id)?, page).await?)
+    let id = known(id)?;
+    app.turns.settle(&caller, Memory::Thread(id.clone()), READ_WAIT).await;
+    json::answer(&threads::messages(&app.store, &caller, &id, page).await?)
 }
 
 async fn delete(State(app): State<Arc<App>>, id: Id, parts: Parts) -> Result<Response, Failure> {

@@ -94,6 +94,27 @@ async fn an_open_holds_until_the_earlier_turn_arrives() {
 }
 
 /// Waits until the companion holds `count` open turns.
+#[tokio::test]
+async fn a_read_waits_for_the_turn_that_was_just_answered() {
+    let app = Arc::new(TestApp::start().await);
+    let token = app.token("ada").await;
+    let thread = json!({"thread": "t1"});
+    let (first, _, _) = app.open("ada", thread.clone()).await;
+    app.record(&first, "ada", thread.clone(), ("q1", "a1")).await;
+    let (second, _, _) = app.open("ada", thread.clone()).await;
+    let reader = tokio::spawn({
+        let (app, token) = (Arc::clone(&app), token.clone());
+        async move { app.get("/v1/threads/t1/messages", &token).await.json() }
+    });
+    app.record(&second, "ada", thread.clone(), ("q2", "a2")).await;
+    assert_eq!(said(&reader.await.unwrap()["data"]), ["q1", "a1", "q2", "a2"]);
+    // A turn that goes on and on holds nobody up for long.
+    app.open("ada", thread).await;
+    for path in ["/v1/threads/t1/messages", "/v1/threads/t1", "/v1/threads"] {
+        assert_eq!(app.get(path, &token).await.status, 200, "{path}");
+    }
+}
+
 async fn until_open(app: &TestApp, count: u64) {
     while app.get("/readyz", "").await.json()["open_turns"].as_u64() < Some(count) {}
 }
