@@ -129,7 +129,7 @@ impl Metrics {
 
 impl host::Stream for Stream {
     fn request_head(&mut self, head: &mut RequestHead) -> Next {
-        if let Some(reply) = strip(head) {
+        if let Some(reply) = strip(head).or_else(|| request::upgrade(head.headers())) {
             return Next::Reply(reply);
         }
         let step = self.plugin.gate.borrow_mut().look(head.method(), head.path(), head.headers(), host::now());

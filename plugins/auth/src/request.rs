@@ -3,6 +3,7 @@
 
 use crate::config::{ApiKeys, Config};
 use domain::headers::{self, Headers, same_name, starts_with_name};
+use domain::reply::Reply;
 
 /// The headers of ours that are the client's own choice (DESIGN.md, "Headers between filters").
 const CLIENTS_OWN: [&str; 2] = [headers::MEMORY, "x-tollgate-max-cost"];
@@ -27,6 +28,15 @@ fn is_forbidden(name: &[u8]) -> bool {
     let ours = starts_with_name(name, headers::OURS)
         && !CLIENTS_OWN.iter().any(|own| name.eq_ignore_ascii_case(own.as_bytes()));
     ours || starts_with_name(name, ENVOYS) || headers::IDENTITY.iter().any(|it| same_name(name, it))
+}
+
+/// The refusal of a request that wants its connection to become another protocol's. No part of the chain speaks one,
+/// and Envoy would say so only after filters had waited for the end of a body that never comes.
+#[must_use]
+pub fn upgrade(headers: &Headers) -> Option<Reply> {
+    headers
+        .get("upgrade")
+        .map(|_| Reply::invalid("This gateway upgrades no connection; leave the header `upgrade` out."))
 }
 
 /// Whether the request needs no token.
@@ -113,6 +123,12 @@ mod tests {
             "bypass_cors_preflight": true,
             "api_keys": {"prefixes": ["behest_sk_live_"], "mint_path": "/v1/auth/mint"}}"#;
         Config::parse(json.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_request_to_change_protocols_is_refused() {
+        assert!(upgrade(&Headers::from_iter([("Upgrade", "websocket")])).is_some_and(|it| it.status == 400));
+        assert_eq!(upgrade(&Headers::from_iter([("x-upgrade", "websocket")])), None);
     }
 
     #[test]
