@@ -255,9 +255,6 @@ fn hostile_bytes_are_refused_and_the_next_request_works() {
         }
         assert_eq!(ask(&gateway).bearer(&good).send().status, 200);
     }
-    // Envoy would let the filters behind wait for the end of a body that never comes.
-    let upgrade = ask(&gateway).bearer(&good).header("connection", "upgrade").header("upgrade", "websocket").send();
-    assert_eq!(upgrade.error(), "400 invalid_request");
     let elsewhere = ask(&gateway).bearer(&good).header("x-anything", b"\xff\xfe").header("x_tier", b"\xff");
     assert!([200, 400].contains(&elsewhere.send().status));
     assert_eq!(ask(&gateway).bearer(&good).send().status, 200);

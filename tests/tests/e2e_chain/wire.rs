@@ -108,3 +108,13 @@ fn an_address_is_masked_on_its_way_to_the_model() {
     let text = String::from_utf8_lossy(&seen.body).into_owned();
     assert!(!text.contains("ada@example.com") && text.contains("write to "), "{text}");
 }
+
+#[test]
+fn a_request_to_change_protocols_is_refused_at_once() {
+    let stage = Stage::new();
+    let token = stage.token("u1");
+    let ask = || stage.client().chat(&token, "gpt-4o", "hi");
+    let answer = ask().header("connection", "upgrade").header("upgrade", "websocket").send();
+    assert_eq!(answer.error(), "400 invalid_request");
+    assert_eq!(ask().send().status, 200);
+}
