@@ -75,6 +75,12 @@ impl Companion {
         self.process.take().is_some_and(|mut process| process.terminate(Duration::from_secs(15)))
     }
 
+    /// What it has printed so far, a line for each request.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.process.as_ref().map(Process::log).unwrap_or_default()
+    }
+
     /// A client of the public listener.
     #[must_use]
     pub fn client(&self) -> Client {

@@ -12,7 +12,7 @@ use host::{Answer, Call, CallId, Next, NoAnswer, Plugin, RequestHead, Root};
 use std::{cell::RefCell, collections::BTreeMap, mem, rc::Rc, time::Duration};
 
 /// How often to look whether keys are due. Costs a comparison for each provider.
-const TICK: Duration = Duration::from_millis(250);
+const TICK: Duration = Duration::from_millis(50);
 
 /// The filter, configured.
 pub struct Auth {
