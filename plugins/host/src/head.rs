@@ -113,19 +113,6 @@ impl RequestHead {
         }
     }
 
-    /// Which attempt to reach a provider this is, from 1. Kong's retries do not run the filter again.
-    #[must_use]
-    pub fn attempt(&self) -> u64 {
-        let count = || {
-            let bytes = abi::property(&["upstream", "request_attempt_count"]).ok()??;
-            Some(u64::from_le_bytes(bytes.try_into().ok()?))
-        };
-        match kind() {
-            Kind::Envoy => count().unwrap_or(1).max(1),
-            Kind::Kong => 1,
-        }
-    }
-
     /// Whether a body follows, as the headers tell it. (Kong does not say at the end of the headers.)
     pub(crate) fn announces_body(&self) -> bool {
         let headers = self.headers();
