@@ -1,6 +1,10 @@
 //! What the operator writes. Names follow Envoy's `jwt_authn`, because operators know them.
 
-use crate::{json, jwks::KeySet};
+use crate::{
+    algorithm::{self, Algorithm},
+    json,
+    jwks::KeySet,
+};
 use domain::time::Period;
 use serde::Deserialize;
 use std::{collections::BTreeMap, collections::BTreeSet, fmt, time::Duration};
@@ -46,7 +50,7 @@ pub struct Provider {
     #[serde(default)]
     pub(crate) max_stale: Option<Period>,
     /// The algorithms that its tokens may be signed with, default all of `EdDSA`, `ES256`, `RS256`.
-    #[serde(default = "all_algorithms")]
+    #[serde(default = "algorithm::defaults")]
     pub(crate) algorithms: Vec<Algorithm>,
     /// By how many seconds its clock and ours may differ, 0 to 300, default 60.
     #[serde(default = "skew")]
@@ -139,22 +143,6 @@ pub struct ApiKeys {
     pub(crate) prefixes: Vec<String>,
     /// Where one is exchanged for a user's token; named in the answer.
     pub(crate) mint_path: String,
-}
-
-/// A signature algorithm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(try_from = "String")]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub enum Algorithm {
-    /// Ed25519 (RFC 8037).
-    #[cfg_attr(feature = "schema", schemars(rename = "EdDSA"))]
-    EdDsa,
-    /// ECDSA on P-256 with SHA-256 (RFC 7518, 3.4).
-    #[cfg_attr(feature = "schema", schemars(rename = "ES256"))]
-    Es256,
-    /// RSA PKCS#1 v1.5 with SHA-256, keys of 2048 to 4096 bits (RFC 7518, 3.3).
-    #[cfg_attr(feature = "schema", schemars(rename = "RS256"))]
-    Rs256,
 }
 
 /// The way to a claim: its name, or names of nested members with dots between them.
@@ -287,34 +275,6 @@ impl ApiKeys {
     }
 }
 
-impl Algorithm {
-    /// Its name in a token's header and in a key.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::EdDsa => "EdDSA",
-            Self::Es256 => "ES256",
-            Self::Rs256 => "RS256",
-        }
-    }
-}
-
-const LATER: [&str; 10] = ["HS256", "HS384", "HS512", "RS384", "RS512", "PS256", "PS384", "PS512", "ES384", "Ed25519"];
-
-impl TryFrom<String> for Algorithm {
-    type Error = String;
-
-    fn try_from(name: String) -> Result<Self, String> {
-        match all_algorithms().into_iter().find(|it| it.name() == name) {
-            Some(it) => Ok(it),
-            None if LATER.contains(&name.as_str()) => {
-                Err(format!("algorithms has `{name}`, which is not supported yet; expected EdDSA, ES256 or RS256"))
-            }
-            None => Err(format!("algorithms has `{name}`, which is never accepted; expected EdDSA, ES256 or RS256")),
-        }
-    }
-}
-
 impl ClaimPath {
     /// The path as it was written.
     #[must_use]
@@ -396,10 +356,6 @@ fn distinct<T: Ord + fmt::Debug>(key: &str, values: impl IntoIterator<Item = T>)
 fn path(key: &str, value: &str) -> Result<(), String> {
     let plain = crate::request::plain_path(value) && !value.contains('?') && (value == "/" || !value.ends_with('/'));
     if plain { Ok(()) } else { Err(format!("{key} is {value:?}; expected a plain path as in \"/v1/auth/mint\"")) }
-}
-
-fn all_algorithms() -> Vec<Algorithm> {
-    vec![Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256]
 }
 
 fn skew() -> u16 {

@@ -4,7 +4,7 @@
 //! other purposes next to those that sign tokens. A shared secret (`oct`) in a set that anyone can
 //! fetch is no secret, and is skipped like any other key that is not ours to use.
 
-use crate::{config::Algorithm, json, token::decode};
+use crate::{algorithm::Algorithm, json, token::decode};
 use jwt_simple::algorithms::{
     ECDSAP256PublicKeyLike, ES256PublicKey, Ed25519PublicKey, EdDSAPublicKeyLike, RS256PublicKey, RSAPublicKeyLike,
 };

@@ -5,6 +5,7 @@
 //! because something is missing, and to say more about a refused token than that it is refused.
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails"))]
 
+pub mod algorithm;
 pub mod cache;
 pub mod claims;
 pub mod config;

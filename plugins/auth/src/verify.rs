@@ -1,8 +1,9 @@
 //! Whether a token is good: a fact of the provider, its keys, the token and the time.
 
 use crate::{
+    algorithm::Algorithm,
     claims::{self, Fault, Window},
-    config::{Algorithm, Provider},
+    config::Provider,
     jwks::KeySet,
     token::Token,
 };

@@ -1,7 +1,7 @@
 //! The token's outer form: parts, base64url, JSON, header, algorithm, signature.
 
 use crate::support::{NOW, b64, check, claims, config, keys, present, strangers, word};
-use auth::{config::Algorithm, policy::Gate};
+use auth::{algorithm::Algorithm, policy::Gate};
 use proptest::prelude::*;
 
 const HEADER: &str = r#"{"alg":"EdDSA","kid":"ed","typ":"JWT"}"#;

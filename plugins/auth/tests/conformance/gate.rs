@@ -1,8 +1,8 @@
 //! The gate over time: what it remembers, when it asks for keys, what it answers.
 
 use crate::support::{NOW, claims, config, jwks, keys, present, word};
-use auth::config::{Algorithm, Config};
 use auth::policy::{Denial, Gate, Step};
+use auth::{algorithm::Algorithm, config::Config};
 use domain::{headers::Headers, time::Micros};
 use serde_json::{Value, json};
 

@@ -2,7 +2,7 @@
 
 use crate::support::{NOW, check, claims, config, keys, present};
 use auth::{
-    config::Algorithm,
+    algorithm::Algorithm,
     policy::{Gate, Step},
 };
 use domain::caller::Caller;

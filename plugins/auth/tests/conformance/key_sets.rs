@@ -1,10 +1,7 @@
 //! Which keys of a set are used, and for what.
 
 use crate::support::{b64, check, claims, config, jwks, keys, strangers};
-use auth::{
-    config::{Algorithm, Config},
-    jwks::KeySet,
-};
+use auth::{algorithm::Algorithm, config::Config, jwks::KeySet};
 use serde_json::{Value, json};
 
 fn token(algorithm: Algorithm, header: &str) -> String {

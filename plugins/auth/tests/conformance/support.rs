@@ -1,7 +1,7 @@
 //! Keys made for one run of the tests, and tokens signed with them: any header, any payload, byte for byte.
 
-use auth::config::{Algorithm, Config};
 use auth::policy::{Denial, Gate, Step};
+use auth::{algorithm::Algorithm, config::Config};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::{headers::Headers, time::Micros};
 use jwt_simple::algorithms::{

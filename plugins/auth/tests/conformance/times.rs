@@ -1,7 +1,7 @@
 //! When a token holds: `exp`, `nbf`, `iat`, with 60 s for the clocks' difference.
 
 use crate::support::{NOW, check, claims, config, keys};
-use auth::config::Algorithm;
+use auth::algorithm::Algorithm;
 use serde_json::{Value, json};
 
 /// A token with one claim changed; `None` leaves it out.
