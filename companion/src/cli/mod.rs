@@ -1,0 +1,92 @@
+//! The command line: everything an operator does.
+
+mod key;
+mod project;
+mod serve;
+
+use crate::clock::Clock;
+use crate::names::Name;
+use crate::random;
+use crate::server::{StartError, open_store};
+use crate::settings::SECRET_VARIABLE;
+use clap::{Parser, Subcommand};
+use serde_json::Value;
+use std::io::{self, Write};
+
+/// Tollgate's companion: mints tokens, publishes keys, remembers threads.
+#[derive(Debug, Parser)]
+#[command(name = "tollgate", version, max_term_width = 100)]
+pub struct Cli {
+    /// Where the database is.
+    #[arg(long, global = true, env = "TOLLGATE_DATABASE_URL", default_value = "sqlite://tollgate.db")]
+    database_url: String,
+    /// Print JSON, for programs.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve until SIGTERM. The secret that gateways share is read from TOLLGATE_INTERNAL_SECRET.
+    Serve(serve::Arguments),
+    /// Make and list projects.
+    #[command(subcommand)]
+    Project(project::Command),
+    /// Make, list and revoke API keys. A running companion sees it at once.
+    #[command(subcommand)]
+    Key(key::Command),
+}
+
+/// What a command has to say, for people and for programs.
+struct Said {
+    text: String,
+    json: Value,
+}
+
+/// Carries `cli` out; `secret` is the internal secret's variable.
+///
+/// # Errors
+/// What went wrong, in words for the operator.
+pub async fn run(cli: Cli, clock: Clock, secret: Option<String>) -> Result<(), StartError> {
+    let (url, now) = (cli.database_url, clock.now());
+    let said = match cli.command {
+        Command::Serve(arguments) => return serve::run(url, arguments, clock, secret).await,
+        Command::Project(command) => project::run(&open_store(&url).await?, command, now).await?,
+        Command::Key(command) => key::run(&open_store(&url).await?, command, now).await?,
+    };
+    if cli.json { say(&said.json.to_string()) } else { say(&said.text) }
+}
+
+fn say(line: &str) -> Result<(), StartError> {
+    writeln!(io::stdout(), "{line}").map_err(|it| StartError(format!("standard output: {it}")))
+}
+
+fn made(prefix: &str) -> Result<String, StartError> {
+    random::id(prefix).map_err(|_| no_randomness())
+}
+
+fn no_randomness() -> StartError {
+    StartError("the operating system gave no random bytes".to_owned())
+}
+
+fn no_such_project(id: &str) -> StartError {
+    StartError(format!("there is no project {id}; `tollgate project list` shows all"))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
+fn database(error: sqlx::Error) -> StartError {
+    StartError(format!("database: {error}"))
+}
+
+/// What identifies something must not be empty, nor look like something else.
+fn visible(text: &str) -> Result<String, String> {
+    Name::try_from(text.to_owned()).map(|it| it.as_str().to_owned()).map_err(|it| it.to_string())
+}
+
+/// The internal secret's variable, taken out of the environment.
+#[must_use]
+pub fn secret_variable() -> Option<String> {
+    std::env::var_os(SECRET_VARIABLE).map(|it| it.to_string_lossy().into_owned())
+}

@@ -1,0 +1,84 @@
+//! `tollgate serve`.
+
+use super::{say, visible};
+use crate::clock::Clock;
+use crate::server::{StartError, serve};
+use crate::settings::{DRAIN, Settings, internal_secret};
+use clap::Args;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The public listener.
+    #[arg(long, env = "TOLLGATE_LISTEN", default_value = "127.0.0.1:8787")]
+    listen: SocketAddr,
+    /// The listener for gateways.
+    #[arg(long, env = "TOLLGATE_INTERNAL_LISTEN", default_value = "127.0.0.1:8788")]
+    internal_listen: SocketAddr,
+    /// The Ed25519 private key that signs tokens (PKCS#8 PEM, mode 0600); made if missing.
+    #[arg(long, env = "TOLLGATE_SIGNING_KEY_FILE", default_value = "tollgate-signing-key.pem")]
+    signing_key_file: PathBuf,
+    /// `iss` of the tokens.
+    #[arg(long, env = "TOLLGATE_ISSUER", default_value = "tollgate", value_parser = visible)]
+    issuer: String,
+    /// `aud` of the tokens.
+    #[arg(long, env = "TOLLGATE_AUDIENCE", default_value = "tollgate", value_parser = visible)]
+    audience: String,
+    /// How long a turn waits for earlier turns of its thread or session, in milliseconds.
+    #[arg(long, env = "TOLLGATE_TURN_WAIT_MS", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(1..=60_000))]
+    turn_wait_ms: u64,
+    /// What goes to the log (standard error): error, warn, info or debug.
+    #[arg(long, env = "TOLLGATE_LOG", default_value = "info")]
+    log: tracing::Level,
+}
+
+/// Serves until a signal comes.
+pub(super) async fn run(
+    database_url: String,
+    arguments: Arguments,
+    clock: Clock,
+    secret: Option<String>,
+) -> Result<(), StartError> {
+    until_signal(settings(database_url, arguments, clock, secret)?).await
+}
+
+fn settings(
+    database_url: String,
+    arguments: Arguments,
+    clock: Clock,
+    secret: Option<String>,
+) -> Result<Settings, StartError> {
+    tracing_subscriber::fmt().with_max_level(arguments.log).with_ansi(false).with_writer(io::stderr).init();
+    Ok(Settings {
+        database_url,
+        listen: arguments.listen,
+        internal_listen: arguments.internal_listen,
+        internal_secret: internal_secret(secret).map_err(StartError)?,
+        signing_key_file: arguments.signing_key_file,
+        issuer: arguments.issuer,
+        audience: arguments.audience,
+        turn_wait: Duration::from_millis(arguments.turn_wait_ms),
+        drain: DRAIN,
+        clock,
+    })
+}
+
+async fn until_signal(settings: Settings) -> Result<(), StartError> {
+    let wrong = |it: io::Error| StartError(format!("signals: {it}"));
+    let (mut terminate, mut interrupt) =
+        (signal(SignalKind::terminate()).map_err(wrong)?, signal(SignalKind::interrupt()).map_err(wrong)?);
+    let running = serve(settings).await?;
+    say(&format!("tollgate is ready: public http://{}, internal http://{}", running.public, running.internal))?;
+    tokio::select! {
+        _ = terminate.recv() => (),
+        _ = interrupt.recv() => (),
+    }
+    tracing::info!("draining");
+    running.stop().await;
+    tracing::info!("stopped");
+    Ok(())
+}
