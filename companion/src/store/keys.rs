@@ -1,9 +1,11 @@
 //! Projects and their API keys.
 
+use super::audit::{self, Entry};
 use super::{Store, from_sql, to_sql};
 use crate::api_key::KeyHash;
 use crate::mint::Project;
 use domain::time::Micros;
+use serde_json::{Value, json};
 use sqlx::Row;
 
 /// A project.
@@ -68,10 +70,17 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub(crate) async fn add_key(&self, project: &str, key: &KeyRow, hash: KeyHash) -> Result<bool, sqlx::Error> {
+        let mut tx = self.write().await?;
         let sql = "INSERT INTO api_keys (id, project, hash, hint, created_at) SELECT ?, id, ?, ?, ? FROM projects WHERE id = ?";
         let query = sqlx::query(sql).bind(&key.id).bind(hash.0.to_vec()).bind(&key.hint);
-        let done = query.bind(to_sql(key.created_at)).bind(project).execute(&self.pool).await?;
-        Ok(done.rows_affected() == 1)
+        let done = query.bind(to_sql(key.created_at)).bind(project).execute(&mut *tx).await?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        let details = json!({"hint": key.hint});
+        audit::record(&mut tx, &by_operator("key_created", &key.id, project, key.created_at, details)).await?;
+        tx.commit().await?;
+        Ok(true)
     }
 
     /// The project's keys, oldest first; `None` when there is no such project.
@@ -101,9 +110,17 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub(crate) async fn revoke_key(&self, id: &str, now: Micros) -> Result<bool, sqlx::Error> {
-        let sql = "UPDATE api_keys SET revoked_at = COALESCE(revoked_at, ?) WHERE id = ?";
-        let done = sqlx::query(sql).bind(to_sql(now)).bind(id).execute(&self.pool).await?;
-        Ok(done.rows_affected() == 1)
+        let mut tx = self.write().await?;
+        let sql = "UPDATE api_keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL RETURNING project";
+        let revoked = sqlx::query(sql).bind(to_sql(now)).bind(id).fetch_optional(&mut *tx).await?;
+        let Some(row) = revoked else {
+            let known = sqlx::query("SELECT 1 FROM api_keys WHERE id = ?").bind(id).fetch_optional(&mut *tx).await?;
+            return Ok(known.is_some());
+        };
+        let project: String = row.try_get("project")?;
+        audit::record(&mut tx, &by_operator("key_revoked", id, &project, now, json!({}))).await?;
+        tx.commit().await?;
+        Ok(true)
     }
 
     /// For which project a key mints; `None` when it is unknown or revoked.
@@ -116,4 +133,9 @@ impl Store {
         let row = sqlx::query(sql).bind(hash.0.to_vec()).fetch_optional(&self.pool).await?;
         row.map(|row| Ok(Project { id: row.try_get("id")?, tenant: row.try_get("tenant")? })).transpose()
     }
+}
+
+/// What an operator did at the command line, so from no address.
+fn by_operator<'a>(action: &'a str, key: &'a str, project: &'a str, at: Micros, details: Value) -> Entry<'a> {
+    Entry { at, action, subject: key, project: Some(project), address: None, details }
 }

@@ -1,6 +1,7 @@
 //! The only place that talks SQL. It holds no policy: what may be asked, and what an answer means,
 //! is decided by its callers. Every question about a user's memory names the caller.
 
+pub(crate) mod audit;
 mod history;
 mod keys;
 mod threads;
@@ -24,7 +25,10 @@ const BUSY: Duration = Duration::from_secs(5);
 /// Readers at a time; SQLite has one writer at a time in any case.
 const CONNECTIONS: u32 = 8;
 /// In order. A migration that was released is never changed.
-const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "first", include_str!("../../migrations/0001_first.sql"))];
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "first", include_str!("../../migrations/0001_first.sql")),
+    (3, "audit", include_str!("../../migrations/0003_audit.sql")),
+];
 
 /// The database.
 #[derive(Debug, Clone)]
