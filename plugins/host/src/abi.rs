@@ -100,6 +100,14 @@ unsafe extern "C" {
         grpc_status: i32,
     ) -> u32;
     fn proxy_continue_stream(stream: u32) -> u32;
+    fn proxy_call_foreign_function(
+        name: *const u8,
+        name_size: usize,
+        arguments: *const u8,
+        arguments_size: usize,
+        data: *mut *mut u8,
+        len: *mut usize,
+    ) -> u32;
     fn proxy_set_effective_context(context: u32) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
@@ -227,6 +235,14 @@ pub(crate) fn reply(status: u32, headers: &[(&str, &str)], body: &[u8]) -> Resul
     // SAFETY: the host reads the slices during the call.
     check(unsafe {
         proxy_send_local_response(status, null_mut(), 0, body.as_ptr(), body.len(), headers.as_ptr(), headers.len(), -1)
+    })
+}
+
+/// Calls one of Envoy's own functions; a trap in Kong. `None`: Envoy has none of this name.
+pub(crate) fn foreign(name: &str, arguments: &[u8]) -> Result<Option<Vec<u8>>, Status> {
+    // SAFETY: the host reads the slices during the call; `fetch` makes room for the results.
+    fetch(|data, len| unsafe {
+        proxy_call_foreign_function(name.as_ptr(), name.len(), arguments.as_ptr(), arguments.len(), data, len)
     })
 }
 

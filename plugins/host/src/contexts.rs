@@ -45,6 +45,8 @@ struct Contexts {
     roots: RefCell<BTreeMap<u32, Rc<dyn AnyRoot>>>,
     exchanges: RefCell<BTreeMap<u32, Shared<dyn Turn>>>,
     calls: RefCell<BTreeMap<u32, Owner>>,
+    /// The exchanges that wait, each with the root of its plugin.
+    held: RefCell<Vec<(u32, u32)>>,
 }
 
 thread_local! {
@@ -94,7 +96,7 @@ impl<P: Plugin> AnyRoot for Configured<P> {
 
     fn exchange(&self, id: u32) -> Box<dyn Turn> {
         match self.plugin() {
-            Some(plugin) => Box::new(Exchange::new(id, plugin.stream())),
+            Some(plugin) => Box::new(Exchange::new(id, self.root.id(), plugin.stream())),
             None => Box::new(Refused),
         }
     }
@@ -130,6 +132,7 @@ pub(crate) fn delete(id: u32) {
     // The context is dropped after the maps are free again, for what it owns may look into them.
     let gone = CONTEXTS.with(|it| {
         it.calls.borrow_mut().retain(|_, owner| *owner != Owner::Exchange(id));
+        it.held.borrow_mut().retain(|(_, held)| *held != id);
         (it.roots.borrow_mut().remove(&id), it.exchanges.borrow_mut().remove(&id))
     });
     drop(gone);
@@ -157,6 +160,26 @@ pub(crate) fn exchange(id: u32, act: impl FnOnce(&mut dyn Turn) -> Action) -> Ac
         Some(Err(_)) => Action::Pause,
         None => act(&mut Refused),
     }
+}
+
+/// Keeps an exchange until its plugin's root releases it.
+pub(crate) fn hold(root: u32, id: u32) {
+    CONTEXTS.with(|it| it.held.borrow_mut().push((root, id)));
+}
+
+/// Lets the exchanges that wait for this root go on; one that wants to wait again waits for the next time.
+pub(crate) fn release(root: u32) {
+    let (free, rest) =
+        CONTEXTS.with(|it| it.held.take().into_iter().partition::<Vec<_>, _>(|(owner, _)| *owner == root));
+    CONTEXTS.with(|it| it.held.replace(rest));
+    if free.is_empty() {
+        return;
+    }
+    for (_, id) in free {
+        abi::act_for(id);
+        exchange(id, |it| it.released());
+    }
+    abi::act_for(root);
 }
 
 /// Starts a call-out for `owner`.

@@ -34,20 +34,21 @@ pub(crate) trait Turn {
     fn body(&mut self, direction: Direction, size: usize, end: bool) -> Action;
     fn trailers(&mut self, direction: Direction) -> Action;
     fn answered(&mut self, answer: Result<Answer, NoAnswer>) -> Action;
+    fn released(&mut self) -> Action;
     fn log(&mut self);
 }
 
 /// Kong shows a filter the first 100 headers only, so more of them could hide one that matters.
 const MAX_HEADERS: usize = 90;
 
-/// How many call-outs one request may make, so that a filter which keeps asking comes to an end.
-const MAX_CALLS: u32 = 8;
+/// How often one request may wait, so that a filter which keeps asking comes to an end.
+const MAX_WAITS: u32 = 8;
 
 /// Where the request is.
 enum Request {
-    /// Its headers are held. A call-out is under way; the body, of which `seen` bytes are here,
-    /// waits at the proxy, and is `whole` or not.
-    Calling { seen: usize, whole: bool },
+    /// Its headers are held. A call-out is under way, or the filter waits for another one's; the body, of which `seen`
+    /// bytes are here, waits at the proxy, and is `whole` or not.
+    Waiting { seen: usize, whole: bool },
     /// Its headers are held. The filter waits for the whole body, of which `seen` bytes are here.
     Reading { seen: usize },
     /// It went on, or has not come.
@@ -67,23 +68,24 @@ enum Response {
 /// One exchange, and the filter's state in it.
 pub(crate) struct Exchange<S> {
     id: u32,
+    root: u32,
     stream: S,
     request: Request,
     response: Response,
-    calls: u32,
+    waits: u32,
     logged: bool,
 }
 
 impl<S: Stream> Exchange<S> {
-    pub(crate) fn new(id: u32, stream: S) -> Self {
+    pub(crate) fn new(id: u32, root: u32, stream: S) -> Self {
         let (request, response) = (Request::Free, Response::Free);
-        Self { id, stream, request, response, calls: 0, logged: false }
+        Self { id, root, stream, request, response, waits: 0, logged: false }
     }
 
     /// Does what the filter wants after a look at the head. `whole` is the body's size, if all of it is here.
     fn follow(&mut self, mut next: Next, head: &mut RequestHead, seen: usize, whole: bool) -> Action {
         loop {
-            let call = match next {
+            match next {
                 Next::Pass => return self.release(),
                 Next::Reply(reply) => return self.answer(&reply),
                 Next::Body if whole => return self.read_body(head, seen),
@@ -92,20 +94,27 @@ impl<S: Stream> Exchange<S> {
                     // Kong reads the body only after the headers were let go, and keeps them changeable.
                     return if kind() == Kind::Kong { Action::Continue } else { Action::Pause };
                 }
-                Next::Call(call) => call,
-            };
-            self.calls = self.calls.saturating_add(1);
-            if self.calls > MAX_CALLS {
-                return self.answer(&Reply::new(500, "internal_error", "too many questions for one request"));
-            }
-            match contexts::call(Owner::Exchange(self.id), &call) {
-                Ok(_) => {
-                    self.request = Request::Calling { seen, whole };
-                    return Action::Pause;
+                Next::Call(_) | Next::Hold if self.waits == MAX_WAITS => {
+                    return self.answer(&Reply::new(500, "internal_error", "too many questions for one request"));
                 }
-                Err(why) => next = self.stream.call_answered(head, Err(why)),
+                Next::Hold if kind() == Kind::Kong => next = self.stream.released(head),
+                Next::Hold => {
+                    contexts::hold(self.root, self.id);
+                    return self.wait(seen, whole);
+                }
+                Next::Call(call) => match contexts::call(Owner::Exchange(self.id), &call) {
+                    Ok(_) => return self.wait(seen, whole),
+                    Err(why) => next = self.stream.call_answered(head, Err(why)),
+                },
             }
+            self.waits = self.waits.saturating_add(1);
         }
+    }
+
+    fn wait(&mut self, seen: usize, whole: bool) -> Action {
+        self.waits = self.waits.saturating_add(1);
+        self.request = Request::Waiting { seen, whole };
+        Action::Pause
     }
 
     /// Shows the filter the whole body and does what it wants with it.
@@ -156,14 +165,14 @@ impl<S: Stream> Exchange<S> {
         let next = self.stream.request_head(&mut head);
         let whole = match &next {
             Next::Pass | Next::Reply(_) => true,
-            Next::Body | Next::Call(_) => end || (kind() == Kind::Kong && !head.announces_body()),
+            Next::Body | Next::Call(_) | Next::Hold => end || (kind() == Kind::Kong && !head.announces_body()),
         };
         self.follow(next, &mut head, 0, whole)
     }
 
     fn request_body(&mut self, size: usize, end: bool) -> Action {
         match &mut self.request {
-            Request::Calling { seen, whole } => {
+            Request::Waiting { seen, whole } => {
                 (*seen, *whole) = (size, end);
                 Action::Pause
             }
@@ -177,10 +186,25 @@ impl<S: Stream> Exchange<S> {
         }
     }
 
+    /// A request that waited may go on, if `ask` says so.
+    fn go_on(&mut self, ask: impl FnOnce(&mut S, &mut RequestHead) -> Next) -> Action {
+        let Request::Waiting { seen, whole } = self.request else {
+            return Action::Continue;
+        };
+        let mut head = RequestHead::default();
+        let next = ask(&mut self.stream, &mut head);
+        let action = self.follow(next, &mut head, seen, whole);
+        // Kong resumes by itself once the last call-out was answered.
+        if action == Action::Continue && kind() == Kind::Envoy {
+            abi::resume_request();
+        }
+        action
+    }
+
     /// Trailers end a body that said no end itself.
     fn request_trailers(&mut self) -> Action {
         match self.request {
-            Request::Calling { seen, .. } | Request::Reading { seen } => self.request_body(seen, true),
+            Request::Waiting { seen, .. } | Request::Reading { seen } => self.request_body(seen, true),
             Request::Free => Action::Continue,
             Request::Answered => Action::Pause,
         }
@@ -281,17 +305,11 @@ impl<S: Stream> Turn for Exchange<S> {
     }
 
     fn answered(&mut self, answer: Result<Answer, NoAnswer>) -> Action {
-        let Request::Calling { seen, whole } = self.request else {
-            return Action::Continue;
-        };
-        let mut head = RequestHead::default();
-        let next = self.stream.call_answered(&mut head, answer);
-        let action = self.follow(next, &mut head, seen, whole);
-        // Kong resumes by itself once the last call-out was answered.
-        if action == Action::Continue && kind() == Kind::Envoy {
-            abi::resume_request();
-        }
-        action
+        self.go_on(|stream, head| stream.call_answered(head, answer))
+    }
+
+    fn released(&mut self) -> Action {
+        self.go_on(Stream::released)
     }
 
     fn log(&mut self) {
@@ -326,6 +344,10 @@ impl Turn for Refused {
     }
 
     fn answered(&mut self, _: Result<Answer, NoAnswer>) -> Action {
+        Action::Continue
+    }
+
+    fn released(&mut self) -> Action {
         Action::Continue
     }
 

@@ -26,11 +26,13 @@ pub mod note;
 pub mod outbox;
 mod plugin;
 mod root;
+mod signature;
 pub mod slots;
 
 pub use head::{RequestHead, ResponseHead};
 pub use plugin::{Answer, Call, CallId, Chunk, Edit, Next, NoAnswer, Plugin, Stream, Watch};
 pub use root::Root;
+pub use signature::verify_signature;
 
 use domain::time::Micros;
 

@@ -39,6 +39,11 @@ pub trait Stream: 'static {
         Next::Pass
     }
 
+    /// The wait that [`Next::Hold`] asked for is over. The head may still be changed.
+    fn released(&mut self, _head: &mut RequestHead) -> Next {
+        Next::Pass
+    }
+
     /// The whole body that [`Next::Body`] asked for; empty if the request has none. The head may
     /// still be changed.
     fn request_body(&mut self, _head: &mut RequestHead, _body: Vec<u8>) -> Edit {
@@ -69,6 +74,9 @@ pub enum Next {
     Body,
     /// The filter must ask another service before the request goes on.
     Call(Call),
+    /// The filter waits for something that is under way elsewhere, until [`Root::release`]. Kong cannot hold a request
+    /// without a call-out of its own: there [`Stream::released`] follows at once.
+    Hold,
     /// The filter answers the request itself.
     Reply(Reply),
 }

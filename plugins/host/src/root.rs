@@ -21,6 +21,10 @@ impl Root {
         Self { id, ticking: Cell::new(false) }
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.id
+    }
+
     /// Has [`crate::Plugin::tick`] called about every `period`. The first wish counts: a second one would
     /// trap in Kong.
     pub fn tick_every(&self, period: Duration) {
@@ -39,6 +43,11 @@ impl Root {
     /// [`NoAnswer::NotSent`] when the proxy does not know the service or has no endpoint of it.
     pub fn call(&self, call: &Call) -> Result<CallId, NoAnswer> {
         contexts::call(Owner::Root(self.id), call)
+    }
+
+    /// Lets every request go on that waits under [`crate::Next::Hold`].
+    pub fn release(&self) {
+        contexts::release(self.id);
     }
 
     /// Creates the slots `0..count` of a table, where they do not exist: in Envoy two workers that
