@@ -86,8 +86,8 @@ pub(crate) struct Minted {
 /// Mints a token for an end user of `project`.
 ///
 /// # Errors
-/// 400 that names the member at fault.
-pub(crate) fn mint(tokens: &Tokens, project: Project, now: Micros, request: Request) -> Result<Minted, Failure> {
+/// 400 that names the member at fault; 503 when nothing can sign.
+pub(crate) async fn mint(tokens: &Tokens, project: Project, now: Micros, request: Request) -> Result<Minted, Failure> {
     let name = |param, text| Name::try_from(text).map_err(|it| Failure::name(param, &it));
     let user = name("user_id", request.user_id)?;
     if is_reserved(user.as_str()) {
@@ -105,7 +105,7 @@ pub(crate) fn mint(tokens: &Tokens, project: Project, now: Micros, request: Requ
     }
     let issued = now.seconds();
     let expires_at = issued.saturating_add(ttl);
-    let token = tokens.sign(&Claims {
+    let claims = Claims {
         tid: project.tenant,
         pid: project.id.clone(),
         uid: user.as_str().to_owned(),
@@ -119,7 +119,8 @@ pub(crate) fn mint(tokens: &Tokens, project: Project, now: Micros, request: Requ
         exp: expires_at,
         jti: random::uuid_v4()?,
         tier: request.tier,
-    });
+    };
+    let token = tokens.sign(&claims, now).await?;
     Ok(Minted {
         access_token: token.clone(),
         jwt: token,

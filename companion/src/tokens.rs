@@ -85,21 +85,25 @@ struct Required {
 
 impl Tokens {
     /// A token that says `claims` (RFC 7515, compact).
-    #[must_use]
-    pub(crate) fn sign(&self, claims: &Claims) -> String {
+    ///
+    /// # Errors
+    /// 503 when nothing can sign at `now`.
+    #[expect(clippy::unused_async, reason = "it will write down how long the token lives")]
+    pub(crate) async fn sign(&self, claims: &Claims, _now: Micros) -> Result<String, Failure> {
         let header = format!(r#"{{"alg":"EdDSA","kid":"{}","typ":"JWT"}}"#, self.key.kid());
         // Strings and numbers always serialise; the default can not be reached.
         let claims = serde_json::to_string(claims).unwrap_or_default();
         let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
         let signature = URL_SAFE_NO_PAD.encode(self.key.sign(signed.as_bytes()));
-        format!("{signed}.{signature}")
+        Ok(format!("{signed}.{signature}"))
     }
 
     /// Whose token this is.
     ///
     /// # Errors
     /// 401: `token_expired` for one that was good, `invalid_token` for every other reason alike.
-    pub(crate) fn verify(&self, token: &str, now: Micros) -> Result<Caller, Failure> {
+    #[expect(clippy::unused_async, reason = "it will look for changes of the keys")]
+    pub(crate) async fn verify(&self, token: &str, now: Micros) -> Result<Caller, Failure> {
         let claims = self.claims(token).ok_or_else(invalid)?;
         if claims.exp <= now.seconds() {
             return Err(Failure::unauthorized("token_expired", "The token has expired; mint a new one."));

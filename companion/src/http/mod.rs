@@ -3,6 +3,7 @@
 mod frame;
 mod internal;
 mod json;
+mod jwks;
 mod public;
 mod query;
 

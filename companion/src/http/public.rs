@@ -1,6 +1,6 @@
 //! For end users and their backends: mint, keys to verify with, threads.
 
-use super::{App, bearer, json, query};
+use super::{App, bearer, json, jwks, query};
 use crate::api_key::{ApiKey, looks_like_a_key};
 use crate::caller::Caller;
 use crate::failure::Failure;
@@ -10,7 +10,7 @@ use axum::Router;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use std::sync::Arc;
@@ -18,8 +18,6 @@ use std::time::Duration;
 
 /// The largest body that mint reads; a real one has some hundred bytes.
 const MAX_MINT_BYTES: usize = 16 * 1024;
-/// How long a verifier may keep the keys, in seconds.
-const JWKS_CACHE: &str = "public, max-age=300";
 
 /// How long a read waits for turns that a gateway is about to report. A report takes some 30 ms; a
 /// reader who comes while an answer is still being streamed is held up for no longer than this.
@@ -31,7 +29,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route(mint::PATH, post(mint))
         .route("/auth/v1/auth/mint", post(mint))
-        .route("/.well-known/jwks.json", get(jwks))
+        .route("/.well-known/jwks.json", get(jwks::keys))
         .route("/v1/threads", get(list))
         .route("/v1/threads/{thread}", get(thread).delete(delete))
         .route("/v1/threads/{thread}/messages", get(messages))
@@ -41,24 +39,18 @@ async fn mint(State(app): State<Arc<App>>, request: Request) -> Result<Response,
     let key = bearer(request.headers()).and_then(ApiKey::parse).ok_or_else(|| no_key(request.headers()))?;
     let project = app.store.project_of(key.hash()).await?.ok_or_else(unknown_key)?;
     let input = json::read(request, MAX_MINT_BYTES).await?;
-    json::answer(&mint::mint(&app.tokens, project, app.clock.now(), input)?)
-}
-
-async fn jwks(State(app): State<Arc<App>>) -> Result<Response, Failure> {
-    let mut response = json::answer(&app.tokens.key.jwks())?;
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(JWKS_CACHE));
-    Ok(response)
+    json::answer(&mint::mint(&app.tokens, project, app.clock.now(), input).await?)
 }
 
 async fn list(State(app): State<Arc<App>>, parts: Parts) -> Result<Response, Failure> {
-    let caller = caller(&app, &parts.headers)?;
+    let caller = caller(&app, &parts.headers).await?;
     let page = query::page(parts.uri.query(), false)?;
     app.turns.settle(&caller, Memory::Any, READ_WAIT).await;
     json::answer(&threads::list(&app.store, &caller, page).await?)
 }
 
 async fn thread(State(app): State<Arc<App>>, id: Id, parts: Parts) -> Result<Response, Failure> {
-    let caller = caller(&app, &parts.headers)?;
+    let caller = caller(&app, &parts.headers).await?;
     query::none(parts.uri.query())?;
     let id = known(id)?;
     app.turns.settle(&caller, Memory::Thread(id.clone()), READ_WAIT).await;
@@ -66,7 +58,7 @@ async fn thread(State(app): State<Arc<App>>, id: Id, parts: Parts) -> Result<Res
 }
 
 async fn messages(State(app): State<Arc<App>>, id: Id, parts: Parts) -> Result<Response, Failure> {
-    let caller = caller(&app, &parts.headers)?;
+    let caller = caller(&app, &parts.headers).await?;
     let page = query::page(parts.uri.query(), true)?;
     let id = known(id)?;
     app.turns.settle(&caller, Memory::Thread(id.clone()), READ_WAIT).await;
@@ -74,7 +66,7 @@ async fn messages(State(app): State<Arc<App>>, id: Id, parts: Parts) -> Result<R
 }
 
 async fn delete(State(app): State<Arc<App>>, id: Id, parts: Parts) -> Result<Response, Failure> {
-    let caller = caller(&app, &parts.headers)?;
+    let caller = caller(&app, &parts.headers).await?;
     query::none(parts.uri.query())?;
     threads::delete(&app.store, &app.turns, &caller, &known(id)?, app.clock.now()).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
@@ -86,7 +78,7 @@ fn known(id: Id) -> Result<String, Failure> {
 }
 
 /// Who asks, by the token that the companion signed; identity headers are not looked at.
-fn caller(app: &App, headers: &HeaderMap) -> Result<Caller, Failure> {
+async fn caller(app: &App, headers: &HeaderMap) -> Result<Caller, Failure> {
     let missing = || Failure::unauthorized("invalid_token", "Expected one header `authorization: Bearer <token>`.");
     let token = bearer(headers).ok_or_else(missing)?;
     if looks_like_a_key(token) {
@@ -94,7 +86,7 @@ fn caller(app: &App, headers: &HeaderMap) -> Result<Caller, Failure> {
             format!("An API key is not allowed here: POST it to {} and send the token that you get.", mint::PATH);
         return Err(Failure::unauthorized("api_key_not_allowed", message));
     }
-    app.tokens.verify(token, app.clock.now()).map_err(|failure| retried(failure, headers))
+    app.tokens.verify(token, app.clock.now()).await.map_err(|failure| retried(failure, headers))
 }
 
 /// Tells a stock `OpenAI` client with a callable key to mint once more and try again, but only on

@@ -18,23 +18,23 @@ fn forge(tokens: &Tokens, header: &str, claims: &str) -> String {
     format!("{signed}.{}", URL_SAFE_NO_PAD.encode(tokens.key.sign(signed.as_bytes())))
 }
 
-fn check(tokens: &Tokens, token: &str) -> Result<String, &'static str> {
-    let caller = tokens.verify(token, NOW).map_err(|it| it.0.code)?;
+async fn check(tokens: &Tokens, token: &str) -> Result<String, &'static str> {
+    let caller = tokens.verify(token, NOW).await.map_err(|it| it.0.code)?;
     Ok(format!("{}/{}", caller.project.as_str(), caller.user.as_str()))
 }
 
-#[test]
-fn claims_are_checked_to_the_letter() {
+#[tokio::test]
+async fn claims_are_checked_to_the_letter() {
     let tokens = tokens();
     let header = format!(r#"{{"alg":"EdDSA","kid":"{}"}}"#, tokens.key.kid());
-    let with = |name: &str, value: serde_json::Value| {
+    let with = async |name: &str, value: serde_json::Value| {
         let mut claims = claims();
         claims[name] = value;
-        check(&tokens, &forge(&tokens, &header, &claims.to_string()))
+        check(&tokens, &forge(&tokens, &header, &claims.to_string())).await
     };
-    assert_eq!(with("extra", 1.into()), Ok("p1/ada".into()));
-    assert_eq!(with("exp", 1000.into()), Err("token_expired"));
-    assert_eq!(with("exp", 0.into()), Err("token_expired"));
+    assert_eq!(with("extra", 1.into()).await, Ok("p1/ada".into()));
+    assert_eq!(with("exp", 1000.into()).await, Err("token_expired"));
+    assert_eq!(with("exp", 0.into()).await, Err("token_expired"));
     for (name, value) in [
         ("nbf", 1001.into()),
         ("exp", "1001".into()),
@@ -48,17 +48,17 @@ fn claims_are_checked_to_the_letter() {
         ("uid", "a\nb".into()),
         ("pid", " p1".into()),
     ] {
-        assert_eq!(with(name, value.clone()), Err("invalid_token"), "{name}: {value}");
+        assert_eq!(with(name, value.clone()).await, Err("invalid_token"), "{name}: {value}");
     }
     for name in ["pid", "uid", "iss", "aud", "nbf", "exp"] {
         let mut claims = claims();
         claims.as_object_mut().unwrap().remove(name);
-        assert_eq!(check(&tokens, &forge(&tokens, &header, &claims.to_string())), Err("invalid_token"), "{name}");
+        assert_eq!(check(&tokens, &forge(&tokens, &header, &claims.to_string())).await, Err("invalid_token"), "{name}");
     }
 }
 
-#[test]
-fn only_eddsa_by_the_own_key_is_accepted() {
+#[tokio::test]
+async fn only_eddsa_by_the_own_key_is_accepted() {
     let tokens = tokens();
     let other = super::tests::tokens();
     let kid = tokens.key.kid();
@@ -73,20 +73,20 @@ fn only_eddsa_by_the_own_key_is_accepted() {
         format!(r#"{{"alg":"none","alg":"EdDSA","kid":"{kid}"}}"#),
         "garbage".to_owned(),
     ] {
-        assert_eq!(check(&tokens, &forge(&tokens, &header, &claims)), Err("invalid_token"), "{header}");
+        assert_eq!(check(&tokens, &forge(&tokens, &header, &claims)).await, Err("invalid_token"), "{header}");
     }
     let header = format!(r#"{{"alg":"EdDSA","kid":"{kid}"}}"#);
     let good = forge(&tokens, &header, &claims);
-    assert!(check(&tokens, &good).is_ok());
-    assert_eq!(check(&tokens, &forge(&other, &header, &claims)), Err("invalid_token"));
+    assert!(check(&tokens, &good).await.is_ok());
+    assert_eq!(check(&tokens, &forge(&other, &header, &claims)).await, Err("invalid_token"));
     let unsigned = good.rsplit_once('.').unwrap().0;
     for wrong in [format!("{unsigned}."), unsigned.to_owned(), format!("{good}="), format!("{good}.x"), String::new()] {
-        assert_eq!(check(&tokens, &wrong), Err("invalid_token"), "{wrong}");
+        assert_eq!(check(&tokens, &wrong).await, Err("invalid_token"), "{wrong}");
     }
 }
 
-#[test]
-fn what_is_signed_verifies() {
+#[tokio::test]
+async fn what_is_signed_verifies() {
     let tokens = tokens();
     let text = |it: &str| it.to_owned();
     let claims = Claims {
@@ -104,7 +104,7 @@ fn what_is_signed_verifies() {
         jti: text("j"),
         tier: Some(Tier::Number(2)),
     };
-    let token = tokens.sign(&claims);
-    assert_eq!(check(&tokens, &token), Ok("p1/ada".into()));
-    assert_eq!(tokens.verify(&token, Micros::from_seconds(1900)).unwrap_err().0.code, "token_expired");
+    let token = tokens.sign(&claims, NOW).await.unwrap();
+    assert_eq!(check(&tokens, &token).await, Ok("p1/ada".into()));
+    assert_eq!(tokens.verify(&token, Micros::from_seconds(1900)).await.unwrap_err().0.code, "token_expired");
 }
