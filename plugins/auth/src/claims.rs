@@ -1,6 +1,7 @@
 //! What verified claims say: until when they hold, for whom they were made, and who calls.
 
-use crate::config::{ClaimPath, Provider};
+use crate::config::Provider;
+use crate::mapping::{ClaimPath, Fixed, Name, Source, is_plain};
 use domain::{caller::Caller, time::Micros};
 use serde_json::{Map, Value};
 use std::time::Duration;
@@ -54,10 +55,17 @@ impl Window {
 /// What is wrong with them, whatever the time.
 pub fn read(provider: &Provider, claims: &Members) -> Result<(Caller, Window), Fault> {
     let window = window(provider, claims)?;
-    if !names_one(claims.get("aud"), &provider.audiences) {
+    let ours = match &provider.audiences {
+        Some(audiences) => names_one(claims.get("aud"), audiences),
+        // RFC 7519, 4.1.3: whoever is not named by an `aud` that is there must refuse the token.
+        None => !claims.contains_key("aud"),
+    };
+    if !ours {
         return Err(Fault::Audience);
     }
-    let required = |(path, values): (&ClaimPath, &Vec<String>)| names_one(find(claims, path), values);
+    let required = |(path, values): (&ClaimPath, &Vec<String>)| {
+        find(claims, path.as_str()).is_ok_and(|claim| names_one(claim, values))
+    };
     if !provider.required_claims.iter().all(required) {
         return Err(Fault::Required);
     }
@@ -100,51 +108,54 @@ fn names_one(claim: Option<&Value>, allowed: &[String]) -> bool {
     }
 }
 
-fn find<'a>(claims: &'a Members, path: &ClaimPath) -> Option<&'a Value> {
-    let nested = || {
-        let mut names = path.as_str().split('.');
-        let first = claims.get(names.next()?)?;
-        names.try_fold(first, |value, name| value.as_object()?.get(name))
-    };
+/// The claim at `path`, if there is one. Something else than an object on the way to it is a fault, not an absence: the
+/// token says something in that place, and not what the operator expects there.
+fn find<'a>(claims: &'a Members, path: &str) -> Result<Option<&'a Value>, Fault> {
     // Auth0 asks for claims that are named by an address, dots and all.
-    claims.get(path.as_str()).or_else(nested)
+    if let Some(claim) = claims.get(path) {
+        return Ok(Some(claim));
+    }
+    let mut names = path.split('.');
+    let mut found = names.next().and_then(|first| claims.get(first));
+    for name in names {
+        let Some(value) = found else { return Ok(None) };
+        found = value.as_object().ok_or(Fault::Identity)?.get(name);
+    }
+    Ok(found)
 }
 
 fn caller(provider: &Provider, claims: &Members) -> Result<Caller, Fault> {
-    let names = &provider.claims;
-    let text = |path| match find(claims, path) {
-        None => Ok(None),
-        Some(Value::String(it)) if is_plain(it) => Ok(Some(it.clone())),
-        Some(_) => Err(Fault::Identity),
+    let (named, none) = (&provider.claims, Fixed::default());
+    let fixed = provider.fixed.as_ref().unwrap_or(&none);
+    let text = |fixed: &Option<Name>, claim: &Option<ClaimPath>, usual| match Source::of(fixed, claim, usual) {
+        Source::Fixed(name) => Ok(Some(name.as_str().to_owned())),
+        Source::Claim(path) => find(claims, path)?.map(plain).transpose(),
     };
-    let tier = match find(claims, &names.tier) {
-        Some(Value::Number(it)) if it.is_i64() || it.is_u64() => Some(it.to_string()),
-        _ => text(&names.tier)?,
+    let tier = match Source::of(&fixed.tier, &named.tier, "tier") {
+        Source::Fixed(name) => Some(name.as_str().to_owned()),
+        Source::Claim(path) => find(claims, path)?.map(|it| tier(provider, it)).transpose()?,
     };
     Ok(Caller {
-        tenant: text(&names.tenant)?,
-        project: text(&names.project)?.ok_or(Fault::Identity)?,
-        user: text(&names.user)?.ok_or(Fault::Identity)?,
-        role: text(&names.role)?,
+        tenant: text(&fixed.tenant, &named.tenant, "tid")?,
+        project: text(&fixed.project, &named.project, "pid")?.ok_or(Fault::Identity)?,
+        user: text(&None, &named.user, "uid")?.ok_or(Fault::Identity)?,
+        role: text(&fixed.role, &named.role, "role")?,
         tier,
-        session: text(&names.session)?,
+        session: text(&None, &named.session, "sid")?,
     })
 }
 
-/// Whether a text can be a header, a key of a counter and a line of a log without becoming another:
-/// 1 to 255 characters, all of them visible or spaces, no space at the ends.
-fn is_plain(text: &str) -> bool {
-    let length = text.chars().count();
-    (1..=255).contains(&length) && text.trim() == text && text.chars().all(is_visible)
+fn plain(claim: &Value) -> Result<String, Fault> {
+    let text = claim.as_str().ok_or(Fault::Identity)?;
+    if is_plain(text) { Ok(text.to_owned()) } else { Err(Fault::Identity) }
 }
 
-fn is_visible(it: char) -> bool {
-    let white = it.is_whitespace() && it != ' ';
-    // What has no shape of its own: joiners, directions, tags, fillers. Two names that differ only
-    // in these look the same.
-    let invisible = matches!(it,
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
-        | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
-        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}');
-    !white && !invisible && !it.is_control()
+/// The tier that a claim names, in the gateway's own word if there is one for it.
+fn tier(provider: &Provider, claim: &Value) -> Result<String, Fault> {
+    let said = match claim {
+        Value::Number(it) if it.is_i64() || it.is_u64() => it.to_string(),
+        other => plain(other)?,
+    };
+    let ours = provider.tiers.as_ref().and_then(|tiers| tiers.get(said.as_str()));
+    Ok(ours.map_or(said, |it| it.as_str().to_owned()))
 }

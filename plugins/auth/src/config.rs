@@ -4,6 +4,7 @@ use crate::{
     algorithm::{self, Algorithm},
     json,
     jwks::KeySet,
+    mapping::{ClaimPath, Claims, Fixed, Tiers},
 };
 use domain::time::Period;
 use serde::Deserialize;
@@ -37,8 +38,11 @@ pub struct Config {
 pub struct Provider {
     /// The `iss` claim of its tokens, byte for byte. No two providers have the same.
     pub(crate) issuer: String,
-    /// The token's `aud` claim must name one of these, byte for byte; at least one.
-    pub(crate) audiences: Vec<String>,
+    /// The token's `aud` claim must name one of these, byte for byte; at least one. May be left out where
+    /// `required_claims` says by `client_id` or `azp` for whom a token must be made; then a token that
+    /// has an `aud` is refused, as it is meant for somebody else.
+    #[serde(default)]
+    pub(crate) audiences: Option<Vec<String>>,
     /// Its public keys, given here. Either this or `remote_jwks`.
     #[serde(default)]
     pub(crate) local_jwks: Option<LocalJwks>,
@@ -65,6 +69,14 @@ pub struct Provider {
     /// Which claim says what about the caller.
     #[serde(default)]
     pub(crate) claims: Claims,
+    /// What holds for all its callers, whatever the token says: identity providers know nothing of
+    /// tenants and projects here. What is fixed has no place in `claims`.
+    #[serde(default)]
+    pub(crate) fixed: Option<Fixed>,
+    /// The gateway's tiers by what the token calls them, such as `{"price_1Oa…": "pro"}`; an integer is
+    /// written as a text. A tier that is not in the list keeps the name that the token gives it.
+    #[serde(default)]
+    pub(crate) tiers: Option<Tiers>,
 }
 
 /// Keys in the configuration.
@@ -104,26 +116,6 @@ pub struct HttpUri {
     pub(crate) timeout: Period,
 }
 
-/// Claims by what they say. `o.id` is the member `id` of the claim `o`, unless there is a claim that
-/// is called `o.id`. Each must be a text of 1 to 255 visible characters, `tier` also an integer.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Claims {
-    /// The end user; must be in every token. Default `uid`.
-    pub(crate) user: ClaimPath,
-    /// The project; must be in every token. Default `pid`.
-    pub(crate) project: ClaimPath,
-    /// The tenant. Default `tid`.
-    pub(crate) tenant: ClaimPath,
-    /// The session. Default `sid`.
-    pub(crate) session: ClaimPath,
-    /// The tier. Default `tier`.
-    pub(crate) tier: ClaimPath,
-    /// The role. Default `role`.
-    pub(crate) role: ClaimPath,
-}
-
 /// Paths without a token.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -144,12 +136,6 @@ pub struct ApiKeys {
     /// Where one is exchanged for a user's token; named in the answer.
     pub(crate) mint_path: String,
 }
-
-/// The way to a claim: its name, or names of nested members with dots between them.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(try_from = "String")]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(with = "String"))]
-pub struct ClaimPath(String);
 
 /// An `http` or `https` address, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -203,7 +189,7 @@ impl Config {
 impl Provider {
     fn check(&self) -> Result<(), String> {
         text("issuer", &self.issuer)?;
-        texts("audiences", &self.audiences)?;
+        self.check_audiences()?;
         if self.algorithms.is_empty() {
             return Err("algorithms is empty; leave it out to accept EdDSA, ES256 and RS256".to_owned());
         }
@@ -214,11 +200,42 @@ impl Provider {
         for (claim, values) in &self.required_claims {
             texts(&format!("required_claims.{claim}"), values)?;
         }
+        self.fixed.as_ref().map_or(Ok(()), |it| it.check(&self.claims))?;
+        self.check_tiers()?;
         match (&self.local_jwks, &self.remote_jwks) {
             (Some(local), None) => self.check_local(local),
-            (None, Some(remote)) => remote.check(),
+            (None, Some(remote)) => self.check_remote(remote),
             (None, None) => Err("local_jwks and remote_jwks are missing; expected one of them".to_owned()),
             (Some(_), Some(_)) => Err("local_jwks and remote_jwks are both there; expected one of them".to_owned()),
+        }
+    }
+
+    fn check_audiences(&self) -> Result<(), String> {
+        match &self.audiences {
+            Some(audiences) => texts("audiences", audiences),
+            None if self.required_claims.keys().any(|it| matches!(it.as_str(), "client_id" | "azp")) => Ok(()),
+            None => Err("audiences is missing; expected at least one, or `client_id` or `azp` in required_claims, \
+                         so that tokens made for somebody else are refused"
+                .to_owned()),
+        }
+    }
+
+    fn check_tiers(&self) -> Result<(), String> {
+        let fixed = self.fixed.as_ref().is_some_and(|it| it.tier.is_some());
+        match &self.tiers {
+            Some(tiers) if tiers.is_empty() => Err("tiers is empty; expected at least one, or no `tiers`".to_owned()),
+            Some(_) if fixed => Err("tiers has no meaning with fixed.tier; expected one of them".to_owned()),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_remote(&self, remote: &RemoteJwks) -> Result<(), String> {
+        match self.algorithms.iter().map(|it| it.name()).find(|it| it.starts_with("HS")) {
+            Some(name) => Err(format!(
+                "algorithms has {name}, which takes a secret that both sides know; expected local_jwks with that \
+                 secret, because keys of kind `oct` in a remote set are ignored"
+            )),
+            None => remote.check(),
         }
     }
 
@@ -275,35 +292,6 @@ impl ApiKeys {
     }
 }
 
-impl ClaimPath {
-    /// The path as it was written.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    fn known(name: &str) -> Self {
-        Self(name.to_owned())
-    }
-}
-
-impl fmt::Display for ClaimPath {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&self.0)
-    }
-}
-
-impl TryFrom<String> for ClaimPath {
-    type Error = String;
-
-    fn try_from(path: String) -> Result<Self, String> {
-        if path.split('.').any(str::is_empty) {
-            return Err(format!("{path:?} names no claim; expected a name, or names with single dots between them"));
-        }
-        Ok(Self(path))
-    }
-}
-
 impl TryFrom<String> for Uri {
     type Error = String;
 
@@ -318,14 +306,6 @@ impl TryFrom<String> for Uri {
         }
         let path = if path.is_empty() { "/" } else { path };
         Ok(Self { authority: authority.to_owned(), path: path.to_owned() })
-    }
-}
-
-impl Default for Claims {
-    fn default() -> Self {
-        let [user, project, tenant, session, tier, role] =
-            ["uid", "pid", "tid", "sid", "tier", "role"].map(ClaimPath::known);
-        Self { user, project, tenant, session, tier, role }
     }
 }
 

@@ -13,6 +13,7 @@ pub mod filter;
 pub mod json;
 pub mod jwks;
 pub mod keys;
+pub mod mapping;
 pub mod policy;
 pub mod request;
 pub mod token;

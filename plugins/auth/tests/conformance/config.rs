@@ -8,10 +8,15 @@ fn good() -> Value {
     json!({
         "providers": {
             "local": {"issuer": "a", "audiences": ["x"], "local_jwks": {"inline_string": jwks().to_string()}},
+            "fixed": {
+                "issuer": "c", "required_claims": {"client_id": ["app"]}, "local_jwks": {"inline_string": jwks().to_string()},
+                "claims": {"user": "sub"}, "fixed": {"tenant": "t", "project": "p", "tier": "pro", "role": "user"},
+            },
             "remote": {
                 "issuer": "b", "audiences": ["x", "y"], "algorithms": ["EdDSA", "RS256"], "clock_skew_seconds": 0, "require_expiration": false,
                 "remote_jwks": {"http_uri": {"uri": "https://h:8/p?q", "cluster": "c", "timeout": "2s"}, "cache_duration": "300s"},
                 "max_stale": "1s", "required_claims": {"azp": ["z"]}, "claims": {"user": "sub", "project": "o.id"},
+                "fixed": {"tenant": "t"}, "tiers": {"price_1": "pro", "2": "max"},
             },
         },
         "bypass": [{"path_prefix": "/v1/auth/mint"}], "bypass_cors_preflight": true,
@@ -52,6 +57,22 @@ fn what_is_wrong_is_named() {
         ("/providers/local/audiences", json!([]), "providers.local.audiences is empty"),
         ("/providers/local/audiences", json!([""]), "providers.local.audiences"),
         ("/providers/local/audiences", json!(["x", "x"]), "twice"),
+        ("/providers/local/audiences", json!("x"), "a sequence"),
+        // Nothing else would say for whom a token is.
+        ("/providers/local/audiences", Value::Null, "providers.local.audiences is missing"),
+        ("/providers/local/required_claims", json!({"azp": []}), "required_claims.azp is empty"),
+        ("/providers/local/fixed", json!({}), "providers.local.fixed is empty"),
+        ("/providers/local/fixed", json!({"user": "u"}), "unknown field `user`"),
+        ("/providers/local/fixed", json!({"project": ""}), "\"\" is no name"),
+        ("/providers/local/fixed", json!({"project": " p"}), "\" p\" is no name"),
+        ("/providers/local/fixed", json!({"tier": 1}), "a string"),
+        // One of them would never be read.
+        ("/providers/remote/fixed", json!({"project": "p"}), "fixed.project and claims.project are both there"),
+        ("/providers/local/tiers", json!({}), "providers.local.tiers is empty"),
+        ("/providers/local/tiers", json!({"price_1": ""}), "\"\" is no name"),
+        ("/providers/local/tiers", json!({" price_1": "pro"}), "\" price_1\" is no name"),
+        ("/providers/local/tiers", json!({"price_1": 3}), "a string"),
+        ("/providers/fixed/tiers", json!({"price_1": "pro"}), "tiers has no meaning with fixed.tier"),
         ("/providers/local/local_jwks", Value::Null, "local_jwks and remote_jwks are missing"),
         ("/providers/remote/local_jwks", json!({"inline_string": "{}"}), "local_jwks and remote_jwks are both there"),
         ("/providers/local/local_jwks/inline_string", json!(""), "providers.local.local_jwks.inline_string"),
@@ -102,6 +123,16 @@ fn what_is_wrong_is_named() {
     ] {
         let said = complaint(path, value.clone());
         assert!(said.starts_with("auth: ") && said.contains(named), "{path} = {value}: {said:?}");
+    }
+}
+
+#[test]
+fn audiences_may_be_left_out_where_a_client_is_required() {
+    for (claim, enough) in [("client_id", true), ("azp", true), ("scope", false), ("o.azp", false)] {
+        let mut config = good();
+        let provider = &mut config["providers"]["fixed"];
+        provider["required_claims"] = json!({claim: ["app"]});
+        assert_eq!(Config::parse(config.to_string().as_bytes()).is_ok(), enough, "{claim}");
     }
 }
 
