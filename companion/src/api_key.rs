@@ -4,6 +4,7 @@
 //! SHA-256 of it is stored. A slow hash (Argon2) protects secrets that people choose; here it would
 //! only make every mint slow.
 
+use crate::constant_time;
 use crate::random::{self, NoRandomness};
 use domain::secret::Secret;
 use sha2::{Digest, Sha256};
@@ -21,6 +22,14 @@ pub(crate) struct ApiKey(Secret);
 /// What is stored of a key, and what it is found by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct KeyHash(pub(crate) [u8; 32]);
+
+impl KeyHash {
+    /// Whether `stored` is this hash; in constant time.
+    #[must_use]
+    pub(crate) fn is(self, stored: &[u8]) -> bool {
+        stored.try_into().is_ok_and(|it| constant_time::is_same(&self.0, it))
+    }
+}
 
 impl ApiKey {
     /// A new key.

@@ -7,21 +7,27 @@
 //! A handler (`http`) extracts, calls a function of (store, caller, now, input), and answers JSON.
 //! Only `store` talks SQL; only `clock` reads the clock.
 
+mod address;
 mod api_key;
 mod caller;
 pub mod cli;
 pub mod clock;
+mod constant_time;
+mod failed_mints;
 mod failure;
 mod http;
+mod ledger;
 mod mint;
 mod names;
 mod open_turns;
 #[cfg(test)]
 mod openapi;
+mod published;
 mod random;
+mod refusals;
 mod server;
 mod settings;
-mod signing_key;
+mod signing;
 mod store;
 mod threads;
 mod title;

@@ -4,8 +4,11 @@ use crate::failure::Failure;
 use crate::names::Name;
 use crate::random;
 use crate::tokens::{Claims, Tier, Tokens};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::time::Micros;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use std::fmt;
 
 /// Where keys are traded for tokens.
@@ -83,54 +86,79 @@ pub(crate) struct Minted {
     project_id: String,
 }
 
+/// A token that may leave once it is written down.
+#[derive(Debug, Clone)]
+pub(crate) struct Mint {
+    /// What the backend is answered.
+    pub(crate) answer: Minted,
+    /// What the audit table keeps of it; not the token.
+    pub(crate) details: Value,
+}
+
 /// Mints a token for an end user of `project`.
 ///
 /// # Errors
 /// 400 that names the member at fault; 503 when nothing can sign.
-pub(crate) async fn mint(tokens: &Tokens, project: Project, now: Micros, request: Request) -> Result<Minted, Failure> {
-    let name = |param, text| Name::try_from(text).map_err(|it| Failure::name(param, &it));
+pub(crate) async fn mint(tokens: &Tokens, project: Project, now: Micros, request: Request) -> Result<Mint, Failure> {
+    let claims = claims(tokens, project, now, request)?;
+    let token = tokens.sign(&claims, now).await?;
+    let details = json!({
+        "kid": kid(&token), "jti": claims.jti, "user_id": claims.uid, "role": claims.role, "tier": claims.tier,
+        "ttl": claims.exp.saturating_sub(claims.iat), "exp": claims.exp,
+    });
+    Ok(Mint { answer: answer(token, claims), details })
+}
+
+fn claims(tokens: &Tokens, project: Project, now: Micros, request: Request) -> Result<Claims, Failure> {
+    let name = |param, text| match Name::try_from(text) {
+        Ok(name) => Ok(name.as_str().to_owned()),
+        Err(wrong) => Err(Failure::name(param, &wrong)),
+    };
     let user = name("user_id", request.user_id)?;
-    if is_reserved(user.as_str()) {
+    if is_reserved(&user) {
         let what = "this id is reserved; expected the id of one end user";
         return Err(Failure::invalid("user_id", what));
     }
     let ttl = lifetime(request.ttl)?;
-    let session = match request.session_id {
-        Some(text) => name("session_id", text)?.as_str().to_owned(),
-        None => random::uuid_v4()?,
-    };
-    let role = name("role", request.role.unwrap_or_else(|| DEFAULT_ROLE.to_owned()))?;
     if let Some(Tier::Name(text)) = &request.tier {
         name("tier", text.clone())?;
     }
     let issued = now.seconds();
-    let expires_at = issued.saturating_add(ttl);
-    let claims = Claims {
+    Ok(Claims {
         tid: project.tenant,
-        pid: project.id.clone(),
-        uid: user.as_str().to_owned(),
-        role: role.as_str().to_owned(),
+        pid: project.id,
+        uid: user,
+        role: name("role", request.role.unwrap_or_else(|| DEFAULT_ROLE.to_owned()))?,
         scp: Vec::new(),
-        sid: session.clone(),
+        sid: request.session_id.map_or_else(|| Ok(random::uuid_v4()?), |it| name("session_id", it))?,
         iss: tokens.issuer.clone(),
         aud: tokens.audience.clone(),
         iat: issued,
         nbf: issued,
-        exp: expires_at,
+        exp: issued.saturating_add(ttl),
         jti: random::uuid_v4()?,
         tier: request.tier,
-    };
-    let token = tokens.sign(&claims, now).await?;
-    Ok(Minted {
+    })
+}
+
+fn answer(token: String, claims: Claims) -> Minted {
+    let ttl = claims.exp.saturating_sub(claims.iat);
+    Minted {
         access_token: token.clone(),
         jwt: token,
         token_type: "Bearer",
         expires_in: ttl,
         ttl,
-        expires_at,
-        session_id: session,
-        project_id: project.id,
-    })
+        expires_at: claims.exp,
+        session_id: claims.sid,
+        project_id: claims.pid,
+    }
+}
+
+/// The key that signed `token`, by the token's own word: that is what a verifier goes by.
+fn kid(token: &str) -> Option<Value> {
+    let header = URL_SAFE_NO_PAD.decode(token.split('.').next()?).ok()?;
+    serde_json::from_slice::<Value>(&header).ok()?.get_mut("kid").map(Value::take)
 }
 
 fn lifetime(ttl: Option<i64>) -> Result<u64, Failure> {

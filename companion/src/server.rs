@@ -3,14 +3,19 @@
 //! `axum::serve` bounds neither the number of connections, nor how long a client may take to send
 //! its headers, nor how long a drain may last; so the accept loop is here.
 
-use crate::http::{self, App};
+use crate::failed_mints::FailedMints;
+use crate::http::{self, App, Peer};
+use crate::ledger::{Ledger, Writer};
 use crate::open_turns::OpenTurns;
 use crate::settings::Settings;
-use crate::signing_key::SigningKey;
+use crate::signing::{Folder, NoKey, Ring};
 use crate::store::Store;
 use crate::tokens::Tokens;
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
@@ -44,6 +49,7 @@ pub struct Running {
     store: Store,
     stop: watch::Sender<bool>,
     listeners: Vec<JoinHandle<()>>,
+    writer: Writer,
 }
 
 /// Starts a companion; it serves when this returns.
@@ -51,13 +57,20 @@ pub struct Running {
 /// # Errors
 /// When the signing key, the database or an address is not as it must be.
 pub async fn serve(settings: Settings) -> Result<Running, StartError> {
-    let key = SigningKey::load_or_create(&settings.signing_key_file).map_err(|it| StartError(it.to_string()))?;
+    let folder = Folder::open(&settings.signing_keys)?;
     let store = open_store(&settings.database_url).await?;
+    let ring = Ring::open(store.clone(), folder, settings.clock.now()).await?;
+    let failed_mints =
+        FailedMints::new().map_err(|_| StartError("the operating system gave no random bytes".to_owned()))?;
     let (public, public_address) = bind("listen", settings.listen).await?;
     let (internal, internal_address) = bind("internal-listen", settings.internal_listen).await?;
+    let (ledger, writer) = Ledger::open(store.clone(), settings.clock.clone());
     let app = Arc::new(App {
         store: store.clone(),
-        tokens: Tokens { key, issuer: settings.issuer, audience: settings.audience },
+        ledger,
+        failed_mints,
+        trusted_hops: settings.trusted_hops,
+        tokens: Tokens { ring, issuer: settings.issuer, audience: settings.audience },
         turns: OpenTurns::default(),
         turn_wait: settings.turn_wait,
         internal_secret: settings.internal_secret,
@@ -68,7 +81,7 @@ pub async fn serve(settings: Settings) -> Result<Running, StartError> {
         tokio::spawn(accept(public, http::public(app.clone()), stopped.clone(), settings.drain)),
         tokio::spawn(accept(internal, http::internal(app), stopped, settings.drain)),
     ];
-    Ok(Running { public: public_address, internal: internal_address, store, stop, listeners })
+    Ok(Running { public: public_address, internal: internal_address, store, stop, listeners, writer })
 }
 
 /// Opens the database at `url`.
@@ -88,6 +101,7 @@ impl Running {
         for listener in self.listeners {
             let _ = listener.await;
         }
+        self.writer.close().await;
         self.store.close().await;
     }
 }
@@ -113,8 +127,9 @@ async fn accept(listener: TcpListener, router: Router, mut stop: watch::Receiver
         };
         while connections.try_join_next().is_some() {}
         match accepted {
-            Ok((stream, _)) => {
-                let connection = graceful.watch(connection(stream, router.clone()));
+            Ok((stream, peer)) => {
+                let router = Known { peer: Peer(peer.ip()), router: TowerToHyperService::new(router.clone()) };
+                let connection = graceful.watch(connection(stream, router));
                 connections.spawn(async move {
                     // A client that broke off is its own business.
                     let _ = connection.await;
@@ -134,14 +149,29 @@ async fn accept(listener: TcpListener, router: Router, mut stop: watch::Receiver
     // What still runs is aborted with the set.
 }
 
-type Connection = http1::Connection<TokioIo<TcpStream>, TowerToHyperService<Router>>;
+/// A router that learns of every request who sent it.
+struct Known {
+    peer: Peer,
+    router: TowerToHyperService<Router>,
+}
 
-fn connection(stream: TcpStream, router: Router) -> Connection {
+impl Service<Request<Incoming>> for Known {
+    type Response = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Response;
+    type Error = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Error;
+    type Future = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Future;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        request.extensions_mut().insert(self.peer);
+        self.router.call(request)
+    }
+}
+
+fn connection(stream: TcpStream, router: Known) -> http1::Connection<TokioIo<TcpStream>, Known> {
     // Without it, a small answer may wait for the acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN);
-    http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+    http.serve_connection(TokioIo::new(stream), router)
 }
 
 impl fmt::Display for StartError {
@@ -151,3 +181,9 @@ impl fmt::Display for StartError {
 }
 
 impl std::error::Error for StartError {}
+
+impl From<NoKey> for StartError {
+    fn from(NoKey(why): NoKey) -> Self {
+        Self(why)
+    }
+}

@@ -25,12 +25,15 @@ pub struct Settings {
     pub internal_listen: SocketAddr,
     /// What gateways prove themselves with.
     pub internal_secret: Secret,
-    /// The Ed25519 key's file; made if missing.
-    pub signing_key_file: PathBuf,
+    /// The folder of the private keys; made if missing.
+    pub signing_keys: PathBuf,
     /// `iss` of the tokens.
     pub issuer: String,
     /// `aud` of the tokens.
     pub audience: String,
+    /// How many proxies stand before the public listener, each of which appends the address that it
+    /// sees to `X-Forwarded-For`.
+    pub trusted_hops: u8,
     /// How long a turn waits for earlier turns of its memory.
     pub turn_wait: Duration,
     /// How long a stopping companion waits for requests in flight.

@@ -34,7 +34,8 @@ pub(super) async fn run(store: &Store, command: Command, now: Micros) -> Result<
     match command {
         Command::Create { project } => {
             let key = ApiKey::generate().map_err(|_| no_randomness())?;
-            let row = KeyRow { id: made("key_")?, hint: key.hint(), created_at: now, revoked_at: None };
+            let row =
+                KeyRow { id: made("key_")?, hint: key.hint(), created_at: now, last_used_at: None, revoked_at: None };
             if !store.add_key(&project, &row, key.hash()).await.map_err(database)? {
                 return Err(no_such_project(&project));
             }

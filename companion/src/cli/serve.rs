@@ -7,7 +7,6 @@ use crate::settings::{DRAIN, Settings, internal_secret};
 use clap::Args;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -19,15 +18,18 @@ pub(super) struct Arguments {
     /// The listener for gateways.
     #[arg(long, env = "TOLLGATE_INTERNAL_LISTEN", default_value = "127.0.0.1:8788")]
     internal_listen: SocketAddr,
-    /// The Ed25519 private key that signs tokens (PKCS#8 PEM, mode 0600); made if missing.
-    #[arg(long, env = "TOLLGATE_SIGNING_KEY_FILE", default_value = "tollgate-signing-key.pem")]
-    signing_key_file: PathBuf,
+    #[command(flatten)]
+    keys: super::KeyFolder,
     /// `iss` of the tokens.
     #[arg(long, env = "TOLLGATE_ISSUER", default_value = "tollgate", value_parser = visible)]
     issuer: String,
     /// `aud` of the tokens.
     #[arg(long, env = "TOLLGATE_AUDIENCE", default_value = "tollgate", value_parser = visible)]
     audience: String,
+    /// How many proxies stand before the public listener and append the address that they see to
+    /// X-Forwarded-For; 1 behind one gateway. With 0 the header is not looked at.
+    #[arg(long, env = "TOLLGATE_TRUSTED_HOPS", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=16))]
+    trusted_hops: u8,
     /// How long a turn waits for earlier turns of its thread or session, in milliseconds.
     #[arg(long, env = "TOLLGATE_TURN_WAIT_MS", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(1..=60_000))]
     turn_wait_ms: u64,
@@ -58,9 +60,10 @@ fn settings(
         listen: arguments.listen,
         internal_listen: arguments.internal_listen,
         internal_secret: internal_secret(secret).map_err(StartError)?,
-        signing_key_file: arguments.signing_key_file,
+        signing_keys: arguments.keys.signing_keys,
         issuer: arguments.issuer,
         audience: arguments.audience,
+        trusted_hops: arguments.trusted_hops,
         turn_wait: Duration::from_millis(arguments.turn_wait_ms),
         drain: DRAIN,
         clock,

@@ -4,11 +4,14 @@ mod frame;
 mod internal;
 mod json;
 mod jwks;
+mod mint;
 mod public;
 mod query;
 
 use crate::clock::Clock;
+use crate::failed_mints::FailedMints;
 use crate::failure::Failure;
+use crate::ledger::Ledger;
 use crate::open_turns::OpenTurns;
 use crate::store::Store;
 use crate::tokens::Tokens;
@@ -19,6 +22,7 @@ use axum::routing::get;
 use axum::{Router, middleware};
 use domain::reply::Reply;
 use domain::secret::Secret;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +36,12 @@ pub(crate) struct App {
     pub(crate) store: Store,
     /// Signs and verifies.
     pub(crate) tokens: Tokens,
+    /// Where mints are written down.
+    pub(crate) ledger: Ledger,
+    /// Who failed to mint.
+    pub(crate) failed_mints: FailedMints,
+    /// How many proxies stand before the public listener, each of which appends to `X-Forwarded-For`.
+    pub(crate) trusted_hops: u8,
     /// Turns under way.
     pub(crate) turns: OpenTurns,
     /// How long a turn waits for earlier ones.
@@ -41,6 +51,10 @@ pub(crate) struct App {
     /// Tells the time.
     pub(crate) clock: Clock,
 }
+
+/// Who is at the other end of the connection; every request carries it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub(crate) IpAddr);
 
 /// What end users and backends may ask.
 pub(crate) fn public(app: Arc<App>) -> Router {

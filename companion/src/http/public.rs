@@ -1,23 +1,21 @@
 //! For end users and their backends: mint, keys to verify with, threads.
 
-use super::{App, bearer, json, jwks, query};
-use crate::api_key::{ApiKey, looks_like_a_key};
+use super::{App, bearer, json, jwks, mint, query};
+use crate::api_key::looks_like_a_key;
 use crate::caller::Caller;
 use crate::failure::Failure;
+use crate::mint::PATH;
 use crate::open_turns::Memory;
-use crate::{mint, threads};
+use crate::threads;
 use axum::Router;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Path, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use std::sync::Arc;
 use std::time::Duration;
-
-/// The largest body that mint reads; a real one has some hundred bytes.
-const MAX_MINT_BYTES: usize = 16 * 1024;
 
 /// How long a read waits for turns that a gateway is about to report. A report takes some 30 ms; a
 /// reader who comes while an answer is still being streamed is held up for no longer than this.
@@ -27,19 +25,12 @@ type Id = Result<Path<String>, PathRejection>;
 
 pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
-        .route(mint::PATH, post(mint))
-        .route("/auth/v1/auth/mint", post(mint))
+        .route(PATH, post(mint::mint))
+        .route("/auth/v1/auth/mint", post(mint::mint))
         .route("/.well-known/jwks.json", get(jwks::keys))
         .route("/v1/threads", get(list))
         .route("/v1/threads/{thread}", get(thread).delete(delete))
         .route("/v1/threads/{thread}/messages", get(messages))
-}
-
-async fn mint(State(app): State<Arc<App>>, request: Request) -> Result<Response, Failure> {
-    let key = bearer(request.headers()).and_then(ApiKey::parse).ok_or_else(|| no_key(request.headers()))?;
-    let project = app.store.project_of(key.hash()).await?.ok_or_else(unknown_key)?;
-    let input = json::read(request, MAX_MINT_BYTES).await?;
-    json::answer(&mint::mint(&app.tokens, project, app.clock.now(), input).await?)
 }
 
 async fn list(State(app): State<Arc<App>>, parts: Parts) -> Result<Response, Failure> {
@@ -82,8 +73,7 @@ async fn caller(app: &App, headers: &HeaderMap) -> Result<Caller, Failure> {
     let missing = || Failure::unauthorized("invalid_token", "Expected one header `authorization: Bearer <token>`.");
     let token = bearer(headers).ok_or_else(missing)?;
     if looks_like_a_key(token) {
-        let message =
-            format!("An API key is not allowed here: POST it to {} and send the token that you get.", mint::PATH);
+        let message = format!("An API key is not allowed here: POST it to {PATH} and send the token that you get.");
         return Err(Failure::unauthorized("api_key_not_allowed", message));
     }
     app.tokens.verify(token, app.clock.now()).await.map_err(|failure| retried(failure, headers))
@@ -97,18 +87,4 @@ fn retried(Failure(reply): Failure, headers: &HeaderMap) -> Failure {
         return Failure(reply);
     }
     Failure(reply.header("x-should-retry", "true").header("retry-after-ms", "20"))
-}
-
-/// Why there is no API key to mint with, as far as it helps an honest caller.
-fn no_key(headers: &HeaderMap) -> Failure {
-    let message = match bearer(headers) {
-        None => "Expected one header `authorization: Bearer <API key>`.",
-        Some(token) if token.split('.').count() == 3 => "Expected an API key, found a token: only a key can mint.",
-        Some(_) => return unknown_key(),
-    };
-    Failure::unauthorized("invalid_api_key", message)
-}
-
-fn unknown_key() -> Failure {
-    Failure::unauthorized("invalid_api_key", "The API key is unknown or revoked.")
 }

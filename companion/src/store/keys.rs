@@ -3,7 +3,6 @@
 use super::audit::{self, Entry};
 use super::{Store, from_sql, to_sql};
 use crate::api_key::KeyHash;
-use crate::mint::Project;
 use domain::time::Micros;
 use serde_json::{Value, json};
 use sqlx::Row;
@@ -30,6 +29,8 @@ pub(crate) struct KeyRow {
     pub(crate) hint: String,
     /// When it was made.
     pub(crate) created_at: Micros,
+    /// When it last minted, to about a minute.
+    pub(crate) last_used_at: Option<Micros>,
     /// Since when it is refused.
     pub(crate) revoked_at: Option<Micros>,
 }
@@ -92,13 +93,14 @@ impl Store {
         if known.is_none() {
             return Ok(None);
         }
-        let sql = "SELECT id, hint, created_at, revoked_at FROM api_keys WHERE project = ? ORDER BY created_at, id";
+        let sql = "SELECT id, hint, created_at, last_used_at, revoked_at FROM api_keys WHERE project = ? ORDER BY created_at, id";
         let rows = sqlx::query(sql).bind(project).fetch_all(&self.pool).await?;
         let keys = rows.iter().map(|row| {
             Ok(KeyRow {
                 id: row.try_get("id")?,
                 hint: row.try_get("hint")?,
                 created_at: from_sql(row.try_get("created_at")?),
+                last_used_at: row.try_get::<Option<i64>, _>("last_used_at")?.map(from_sql),
                 revoked_at: row.try_get::<Option<i64>, _>("revoked_at")?.map(from_sql),
             })
         });
@@ -121,17 +123,6 @@ impl Store {
         audit::record(&mut tx, &by_operator("key_revoked", id, &project, now, json!({}))).await?;
         tx.commit().await?;
         Ok(true)
-    }
-
-    /// For which project a key mints; `None` when it is unknown or revoked.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub(crate) async fn project_of(&self, hash: KeyHash) -> Result<Option<Project>, sqlx::Error> {
-        let sql = "SELECT p.id, p.tenant FROM api_keys k JOIN projects p ON p.id = k.project
-                   WHERE k.hash = ? AND k.revoked_at IS NULL";
-        let row = sqlx::query(sql).bind(hash.0.to_vec()).fetch_optional(&self.pool).await?;
-        row.map(|row| Ok(Project { id: row.try_get("id")?, tenant: row.try_get("tenant")? })).transpose()
     }
 }
 

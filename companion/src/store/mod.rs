@@ -4,10 +4,12 @@
 pub(crate) mod audit;
 mod history;
 mod keys;
+mod mints;
 mod threads;
 mod turns;
 
 pub(crate) use keys::{KeyRow, ProjectRow};
+pub(crate) use mints::{MintRow, Minter};
 pub(crate) use threads::{MessageRow, ThreadRow};
 pub(crate) use turns::TurnRow;
 

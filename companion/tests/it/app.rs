@@ -158,6 +158,7 @@ async fn start(dir: &Path, turn_wait: Duration, seconds: Arc<AtomicU64>) -> Runn
         signing_key_file: dir.join("key.pem"),
         issuer: "tollgate".to_owned(),
         audience: "app".to_owned(),
+        trusted_hops: 0,
         turn_wait,
         drain: Duration::from_secs(5),
         clock: Clock::from_fn(move || Micros::from_seconds(seconds.load(Ordering::SeqCst))),

@@ -1,0 +1,101 @@
+//! Mint: the one place that takes an API key.
+
+use super::{App, Peer, bearer, json};
+use crate::address::{self, Network};
+use crate::api_key::ApiKey;
+use crate::failure::Failure;
+use crate::mint::{self, Project};
+use crate::refusals::{RevokedKey, Who};
+use crate::store::{MintRow, Minter};
+use axum::Extension;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue};
+use axum::response::Response;
+use domain::reply::Reply;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The largest body that is read; a real one has some hundred bytes.
+const MAX_BYTES: usize = 16 * 1024;
+
+/// Why a key mints nothing.
+struct Refusal {
+    /// The key, if it is one that was revoked.
+    key: Option<RevokedKey>,
+    /// What its holder is told.
+    message: &'static str,
+}
+
+pub(super) async fn mint(
+    State(app): State<Arc<App>>,
+    Extension(Peer(peer)): Extension<Peer>,
+    request: Request,
+) -> Result<Response, Failure> {
+    let address = client(&app, peer, request.headers());
+    let (key, project) = match minter(&app, request.headers()).await? {
+        Ok(good) => good,
+        Err(refusal) => return Err(refused(&app, address, refusal)),
+    };
+    let input = json::read(request, MAX_BYTES).await?;
+    let now = app.clock.now();
+    let revoked = RevokedKey { id: key.clone(), project: project.id.clone() };
+    let mint = mint::mint(&app.tokens, project, now, input).await?;
+    let address_text = address.to_string();
+    let row = MintRow { at: now, key, project: revoked.project.clone(), address: address_text, details: mint.details };
+    if !app.ledger.enter(row).await? {
+        return Err(refused(&app, address, unknown(Some(revoked))));
+    }
+    json::answer(&mint.answer)
+}
+
+/// Who may mint by the request's key, and for which project.
+async fn minter(app: &App, headers: &HeaderMap) -> Result<Result<(String, Project), Refusal>, Failure> {
+    let Some(token) = bearer(headers) else {
+        return Ok(Err(Refusal { key: None, message: "Expected one header `authorization: Bearer <API key>`." }));
+    };
+    let Some(key) = ApiKey::parse(token) else {
+        let message = "Expected an API key, found a token: only a key can mint.";
+        let is_token = token.split('.').count() == 3;
+        return Ok(Err(if is_token { Refusal { key: None, message } } else { unknown(None) }));
+    };
+    Ok(match app.store.minter(key.hash()).await? {
+        Some(Minter::Good { key, project }) => Ok((key, project)),
+        Some(Minter::Revoked(key)) => Err(unknown(Some(key))),
+        None => Err(unknown(None)),
+    })
+}
+
+/// Unknown and revoked are one answer: whoever holds a key that is none learns nothing about it.
+fn unknown(key: Option<RevokedKey>) -> Refusal {
+    Refusal { key, message: "The API key is unknown or revoked." }
+}
+
+/// Writes a refusal down and counts it against the address that it came from.
+fn refused(app: &App, address: IpAddr, refusal: Refusal) -> Failure {
+    let (network, now) = (Network::of(address), app.clock.now());
+    app.ledger.refuse(Who { network, key: refusal.key }, now);
+    match app.failed_mints.count(network, now) {
+        Ok(()) => Failure::unauthorized("invalid_api_key", refusal.message),
+        Err(wait) => too_many(wait),
+    }
+}
+
+fn too_many(wait: Duration) -> Failure {
+    // RFC 9110, section 10.2.3: whole seconds; rounded up, or the client would come too early.
+    let (seconds, millis) = (wait.as_micros().div_ceil(1_000_000), wait.as_micros().div_ceil(1_000));
+    let message = format!(
+        "Too many mints from this address failed. Try again in {seconds} s; a valid API key mints at any time."
+    );
+    let reply = Reply::new(429, "rate_limit_exceeded", message)
+        .header("retry-after", seconds.to_string())
+        .header("retry-after-ms", millis.to_string())
+        // The same key would fail again.
+        .header("x-should-retry", "false");
+    Failure(reply)
+}
+
+fn client(app: &App, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    let lines = headers.get_all("x-forwarded-for").into_iter().map(HeaderValue::as_bytes);
+    address::client(peer, lines, app.trusted_hops)
+}
