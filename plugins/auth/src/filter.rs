@@ -1,24 +1,24 @@
 //! The callbacks: read, ask the gate, carry out.
 
 use crate::{
-    config::{Config, HttpUri},
-    keys::News,
+    config::Config,
+    fetching::{self, Fetching},
     policy::{Denial, Gate, Question, Step},
     request,
+    schedule::Asked,
 };
 use domain::{caller::Caller, headers, reply::Reply};
 use host::metrics::Counter;
-use host::{Answer, Call, CallId, Next, NoAnswer, Plugin, RequestHead, Root};
-use std::{cell::RefCell, collections::BTreeMap, mem, rc::Rc, time::Duration};
+use host::{Answer, CallId, Next, NoAnswer, Plugin, RequestHead, Root};
+use std::{cell::RefCell, mem, rc::Rc, time::Duration};
 
-/// How often to look whether keys are due. Costs a comparison for each provider.
+/// How often to look whether keys are due, and what other workers fetched.
 const TICK: Duration = Duration::from_millis(50);
 
 /// The filter, configured.
 pub struct Auth {
     gate: RefCell<Gate>,
-    /// The provider whose keys each background call asks for.
-    calls: RefCell<BTreeMap<CallId, usize>>,
+    fetching: Fetching,
     metrics: Metrics,
 }
 
@@ -26,8 +26,6 @@ struct Metrics {
     accepted: Counter,
     bypassed: Counter,
     rejected: Vec<Counter>,
-    jwks_failures: Counter,
-    jwks_skipped: Counter,
 }
 
 /// One exchange.
@@ -42,7 +40,9 @@ enum State {
     /// Nothing is known of it, or all that is to be known.
     #[default]
     Idle,
-    /// Its token waits for keys.
+    /// It asked for the keys that its token needs.
+    Fetching(Question),
+    /// It waits for keys that another request or a worker asked for.
     Waiting(Question),
 }
 
@@ -51,8 +51,9 @@ impl Plugin for Auth {
 
     fn configure(config: &[u8], root: &Root) -> Result<Self, String> {
         let gate = Gate::new(Config::parse(config)?)?;
+        let fetching = Fetching::new(&gate, root);
         root.tick_every(TICK);
-        Ok(Self { gate: RefCell::new(gate), calls: RefCell::default(), metrics: Metrics::define() })
+        Ok(Self { gate: RefCell::new(gate), fetching, metrics: Metrics::define() })
     }
 
     fn stream(self: &Rc<Self>) -> Stream {
@@ -60,57 +61,11 @@ impl Plugin for Auth {
     }
 
     fn tick(&self, root: &Root) {
-        let due = self.gate.borrow_mut().due(host::now());
-        for place in due {
-            match self.fetch(place).ok_or(NoAnswer::NotSent).and_then(|call| root.call(&call)) {
-                Ok(id) => {
-                    let mut calls = self.calls.borrow_mut();
-                    // An earlier one that nobody answered is lost.
-                    calls.retain(|_, it| *it != place);
-                    calls.insert(id, place);
-                }
-                Err(error) => self.fetched(place, Err(error)),
-            }
-        }
+        self.fetching.tick(&self.gate, root, host::now());
     }
 
     fn answered(&self, _: &Root, call: CallId, answer: Result<Answer, NoAnswer>) {
-        let place = self.calls.borrow_mut().remove(&call);
-        if let Some(place) = place {
-            self.fetched(place, answer);
-        }
-    }
-}
-
-impl Auth {
-    fn fetch(&self, place: usize) -> Option<Call> {
-        let gate = self.gate.borrow();
-        let HttpUri { uri, cluster, timeout } = &gate.provider(place)?.remote_jwks.as_ref()?.http_uri;
-        Some(Call {
-            cluster: cluster.clone(),
-            method: "GET",
-            authority: uri.authority.clone(),
-            path: uri.path.clone(),
-            headers: vec![("accept", "application/json".to_owned())],
-            body: Vec::new(),
-            timeout: timeout.get(),
-        })
-    }
-
-    fn fetched(&self, place: usize, answer: Result<Answer, NoAnswer>) {
-        let answer = answer.ok().map(|it| (it.status, it.body));
-        let news = self.gate.borrow_mut().fetched(place, answer, host::now());
-        match news {
-            Ok(News::Same) => {}
-            Ok(News::Changed { skipped }) => {
-                self.metrics.jwks_skipped.add(u64::try_from(skipped).unwrap_or(u64::MAX));
-                log::info!("auth: new keys, {skipped} of them of no use");
-            }
-            Err(error) => {
-                self.metrics.jwks_failures.add(1);
-                log::warn!("auth: keys not fetched: {error}");
-            }
-        }
+        self.fetching.answered(&self.gate, call, answer);
     }
 }
 
@@ -121,8 +76,6 @@ impl Metrics {
             accepted: Counter::define("tollgate_auth_accepted"),
             bypassed: Counter::define("tollgate_auth_bypassed"),
             rejected: Denial::NAMES.into_iter().map(rejected).collect(),
-            jwks_failures: Counter::define("tollgate_auth_jwks_failures"),
-            jwks_skipped: Counter::define("tollgate_auth_jwks_keys_skipped"),
         }
     }
 }
@@ -138,13 +91,25 @@ impl host::Stream for Stream {
 
     fn call_answered(&mut self, head: &mut RequestHead, answer: Result<Answer, NoAnswer>) -> Next {
         match mem::take(&mut self.state) {
-            // Nobody asked; whatever this is, it lets nobody in.
-            State::Idle => self.deny(Denial::NoKeys),
-            State::Waiting(question) => {
-                self.plugin.fetched(question.provider, answer);
-                let step = self.plugin.gate.borrow_mut().answer(&question, host::now());
-                self.carry_out(head, step)
+            State::Fetching(question) => {
+                self.plugin.fetching.answered_at(&self.plugin.gate, question.provider, answer);
+                self.decide(head, &question)
             }
+            // Nobody asked; whatever this is, it lets nobody in.
+            State::Idle | State::Waiting(_) => self.deny(Denial::NoKeys),
+        }
+    }
+
+    fn released(&mut self, head: &mut RequestHead) -> Next {
+        match mem::take(&mut self.state) {
+            State::Waiting(question) => self.decide(head, &question),
+            State::Idle | State::Fetching(_) => self.deny(Denial::NoKeys),
+        }
+    }
+
+    fn log(&mut self) {
+        if let State::Fetching(question) = mem::take(&mut self.state) {
+            self.plugin.fetching.abandon(question.provider);
         }
     }
 }
@@ -163,14 +128,46 @@ impl Stream {
                 head.publish_bypass();
                 Next::Pass
             }
-            Step::Ask(question) => match plugin.fetch(question.provider) {
+            Step::Ask(question) => self.ask(head, question),
+            Step::Deny(denial) => self.deny(denial),
+        }
+    }
+
+    /// Asks for keys, or waits for those that somebody else asked for.
+    fn ask(&mut self, head: &mut RequestHead, question: Question) -> Next {
+        let Auth { gate, fetching, .. } = self.plugin.as_ref();
+        let (place, now) = (question.provider, host::now());
+        match fetching.ask(gate, &question, now) {
+            Asked::Newer => {
+                // The keys are now as new as those of all workers, so that this question is not asked twice.
+                let step = gate.borrow_mut().answer(&question, now);
+                self.carry_out(head, step)
+            }
+            Asked::Fetch => match fetching.call(place) {
                 Some(call) => {
-                    self.state = State::Waiting(question);
+                    self.state = State::Fetching(question);
                     Next::Call(call)
                 }
-                None => self.deny(Denial::NoKeys),
+                None => self.deny(question.refused(false)),
             },
-            Step::Deny(denial) => self.deny(denial),
+            Asked::Wait => {
+                self.state = State::Waiting(question);
+                Next::Hold(fetching::key(place))
+            }
+            Asked::No => self.deny(question.refused(false)),
+        }
+    }
+
+    /// Decides about a request that waited, with the keys that there are now.
+    fn decide(&mut self, head: &mut RequestHead, question: &Question) -> Next {
+        let now = host::now();
+        let step = self.plugin.gate.borrow_mut().answer(question, now);
+        match step {
+            Step::Ask(question) => {
+                let fetching = self.plugin.fetching.is_under_way(question.provider, now);
+                self.deny(question.refused(fetching))
+            }
+            step => self.carry_out(head, step),
         }
     }
 

@@ -9,6 +9,7 @@ pub mod algorithm;
 pub mod cache;
 pub mod claims;
 pub mod config;
+pub mod fetching;
 pub mod filter;
 pub mod json;
 pub mod jwks;
@@ -16,6 +17,7 @@ pub mod keys;
 pub mod mapping;
 pub mod policy;
 pub mod request;
+pub mod schedule;
 pub mod token;
 pub mod verify;
 

@@ -5,8 +5,9 @@ use crate::{
     claims::Fault,
     config::{Config, Provider},
     jwks::KeySet,
-    keys::{Keys, News, Remote},
+    keys::{Keys, Remote},
     request::{self, NoToken},
+    schedule::{Schedule, Want},
     token::{self, Malformed, Token},
     verify::{self, Refused, Verified},
 };
@@ -27,7 +28,7 @@ pub enum Step {
     Admit(Rc<Verified>),
     /// No token is needed.
     Bypass,
-    /// It takes keys to tell: fetch those of the provider and come back with the question.
+    /// It takes other keys to tell: ask for the provider's and come back with the question.
     Ask(Question),
     /// No.
     Deny(Denial),
@@ -36,8 +37,10 @@ pub enum Step {
 /// A request that waits for keys.
 #[derive(Debug)]
 pub struct Question {
-    /// The place of the provider whose keys are to be fetched.
+    /// The place of the provider whose keys are wanted.
     pub provider: usize,
+    /// Why they are wanted.
+    pub want: Want,
     token: Secret,
     first_try: bool,
 }
@@ -57,6 +60,11 @@ pub enum Denial {
     Issuer,
     /// The token's algorithm, key or signature.
     Signature,
+    /// Nobody knows the token's key, and newer keys are on their way.
+    Fetching {
+        /// Whether the client has not been told so for this request.
+        first_try: bool,
+    },
     /// What the token claims.
     Claims,
     /// The token is not valid yet.
@@ -78,7 +86,9 @@ impl Gate {
     pub fn new(config: Config) -> Result<Self, String> {
         let issuer = |provider: &Provider| {
             let keys = match (&provider.local_jwks, &provider.remote_jwks) {
-                (_, Some(remote)) => Keys::Remote(Remote::new(remote.cache_duration.get(), provider.max_stale())),
+                (_, Some(remote)) => {
+                    Keys::Remote(Remote::new(remote.cache_duration.get().saturating_add(provider.max_stale())))
+                }
                 (Some(local), None) => Keys::Fixed(KeySet::parse(local.inline_string.as_bytes())?),
                 (None, None) => return Err("a provider has no keys".to_owned()),
             };
@@ -88,10 +98,9 @@ impl Gate {
         Ok(Self { config, issuers, cache: Cache::default() })
     }
 
-    /// The provider at `place`, in the order of [`Gate::due`].
-    #[must_use]
-    pub fn provider(&self, place: usize) -> Option<&Provider> {
-        self.issuers.get(place).map(|(provider, _)| provider)
+    /// The providers, in the order of their places.
+    pub fn providers(&self) -> impl Iterator<Item = &Provider> {
+        self.issuers.iter().map(|(provider, _)| provider)
     }
 
     /// Decides about a request.
@@ -106,31 +115,27 @@ impl Gate {
             Err(NoToken::ApiKey) => return Step::Deny(Denial::ApiKey),
         };
         let first_try = request::is_first_try(headers);
-        self.remembered(text, first_try, now).unwrap_or_else(|| self.judge(text, first_try, true, now))
+        self.remembered(text, first_try, now).unwrap_or_else(|| self.judge(text, first_try, now))
     }
 
-    /// Decides about a request that waited for keys. Asks no second question.
+    /// Decides again about a request that asked for keys.
     pub fn answer(&mut self, question: &Question, now: Micros) -> Step {
-        self.judge(question.token.reveal(), question.first_try, false, now)
+        self.judge(question.token.reveal(), question.first_try, now)
     }
 
-    /// The places of the providers whose keys are to be fetched in the background now.
-    pub fn due(&mut self, now: Micros) -> Vec<usize> {
-        let due = |(place, (_, keys)): (usize, &mut (Provider, Keys))| keys.start_fetch(now).then_some(place);
-        self.issuers.iter_mut().enumerate().filter_map(due).collect()
+    /// When the keys at hand were fetched; zero when there are none.
+    #[must_use]
+    pub fn known_since(&self, place: usize) -> Micros {
+        self.issuers.get(place).map(|(_, keys)| keys.since()).unwrap_or_default()
     }
 
-    /// Takes the answer to a fetch of the provider's keys; `None` if there was none.
-    ///
-    /// # Errors
-    /// Why it is of no use; the keys are what they were.
-    pub fn fetched(&mut self, place: usize, answer: Option<(u16, Vec<u8>)>, now: Micros) -> Result<News, String> {
-        let Some((_, keys)) = self.issuers.get_mut(place) else { return Ok(News::Same) };
-        let news = keys.answered(answer, now);
-        if matches!(news, Ok(News::Changed { .. })) {
+    /// Takes over what all workers know of the keys of the provider at `place`; whether these are others than before.
+    pub fn follow(&mut self, place: usize, schedule: &Schedule) -> bool {
+        let changed = self.issuers.get_mut(place).is_some_and(|(_, keys)| keys.follow(schedule));
+        if changed {
             self.cache.clear();
         }
-        news
+        changed
     }
 
     /// The reply to a refused request.
@@ -149,29 +154,27 @@ impl Gate {
         }
     }
 
-    fn judge(&mut self, text: &str, first_try: bool, may_ask: bool, now: Micros) -> Step {
+    fn judge(&mut self, text: &str, first_try: bool, now: Micros) -> Step {
         let token = match token::parse(text) {
             Ok(token) => token,
             Err(Malformed::NotAToken) => return Step::Deny(Denial::Missing),
             Err(Malformed::Encrypted) => return Step::Deny(Denial::Encrypted),
             Err(Malformed::Bad) => return Step::Deny(Denial::Malformed),
         };
-        let Some(place) = self.issued_by(&token) else { return Step::Deny(Denial::Issuer) };
-        let Some((provider, keys)) = self.issuers.get_mut(place) else { return Step::Deny(Denial::Issuer) };
+        let issued = self.issued_by(&token).and_then(|place| Some((place, self.issuers.get(place)?)));
+        let Some((place, (provider, keys))) = issued else { return Step::Deny(Denial::Issuer) };
         if let Err(refused) = verify::algorithm(provider, &token) {
             return Step::Deny(Denial::of(refused, first_try));
         }
-        let ask = || Step::Ask(Question { provider: place, token: Secret::new(text.to_owned()), first_try });
-        let Some(known) = keys.usable(now) else {
-            return if may_ask && keys.ask_for_missing(now) { ask() } else { Step::Deny(Denial::NoKeys) };
-        };
+        let ask = |want| Step::Ask(Question { provider: place, want, token: Secret::new(text.to_owned()), first_try });
+        let Some(known) = keys.usable(now) else { return ask(Want::Any) };
         match verify::verify(provider, known, text, &token, now) {
             Ok(verified) => {
                 let verified = Rc::new(verified);
                 self.cache.insert(text, Entry { provider: place, verified: Rc::clone(&verified) });
                 Step::Admit(verified)
             }
-            Err(Refused::UnknownKey) if may_ask && keys.ask_for_unknown(now) => ask(),
+            Err(Refused::UnknownKey) if matches!(keys, Keys::Remote(_)) => ask(Want::Unknown),
             Err(refused) => Step::Deny(Denial::of(refused, first_try)),
         }
     }
@@ -182,9 +185,21 @@ impl Gate {
     }
 }
 
+impl Question {
+    /// The refusal of a request that gets no other keys; `fetching` if they are on their way for somebody else.
+    #[must_use]
+    pub fn refused(&self, fetching: bool) -> Denial {
+        match self.want {
+            Want::Any => Denial::NoKeys,
+            Want::Unknown if fetching => Denial::Fetching { first_try: self.first_try },
+            Want::Unknown => Denial::Signature,
+        }
+    }
+}
+
 impl Denial {
     /// Every kind of denial has a name in the metrics.
-    pub const NAMES: [&str; 10] = [
+    pub const NAMES: [&str; 11] = [
         "missing",
         "api_key",
         "malformed",
@@ -195,6 +210,7 @@ impl Denial {
         "early",
         "expired",
         "no_keys",
+        "fetching",
     ];
 
     /// The place of its name in [`Denial::NAMES`].
@@ -211,6 +227,7 @@ impl Denial {
             Self::Early => 7,
             Self::Expired { .. } => 8,
             Self::NoKeys => 9,
+            Self::Fetching { .. } => 10,
         }
     }
 
@@ -230,6 +247,7 @@ impl Denial {
             let challenge = r#"Bearer realm="tollgate", error="invalid_token""#;
             Reply::new(401, code, message).header("www-authenticate", challenge)
         };
+        let invalid_token = || invalid("invalid_token", "The token is not valid here.".to_owned());
         match self {
             // RFC 6750, 3.1: no error code where the request brings no token.
             Self::Missing => Reply::new(401, "invalid_api_key", missing(mint_path))
@@ -242,12 +260,11 @@ impl Denial {
                 "invalid_token",
                 "The token is encrypted (JWE). Send a signed one (JWS); Auth.js makes one when its jwt.encode is replaced.".to_owned(),
             ),
-            Self::Malformed | Self::Issuer | Self::Signature | Self::Claims | Self::Early => {
-                invalid("invalid_token", "The token is not valid here.".to_owned())
-            }
+            Self::Malformed | Self::Issuer | Self::Signature | Self::Claims | Self::Early => invalid_token(),
+            Self::Fetching { first_try } => retried(invalid_token(), first_try, "500"),
             Self::Expired { first_try } => {
                 let reply = invalid("token_expired", "The token has expired. Get a new one.".to_owned());
-                if first_try { reply.header("x-should-retry", "true").header("retry-after-ms", "20") } else { reply }
+                retried(reply, first_try, "20")
             }
             Self::NoKeys => {
                 Reply::new(503, "companion_unavailable", "The keys that verify tokens cannot be had at the moment.")
@@ -255,6 +272,11 @@ impl Denial {
             }
         }
     }
+}
+
+/// Has a stock SDK send the request again, if it has not done so.
+fn retried(reply: Reply, first_try: bool, milliseconds: &'static str) -> Reply {
+    if first_try { reply.header("x-should-retry", "true").header("retry-after-ms", milliseconds) } else { reply }
 }
 
 fn missing(mint_path: &str) -> String {

@@ -45,8 +45,8 @@ struct Contexts {
     roots: RefCell<BTreeMap<u32, Rc<dyn AnyRoot>>>,
     exchanges: RefCell<BTreeMap<u32, Shared<dyn Turn>>>,
     calls: RefCell<BTreeMap<u32, Owner>>,
-    /// The exchanges that wait, each with the root of its plugin.
-    held: RefCell<Vec<(u32, u32)>>,
+    /// The exchanges that wait, by the root of their plugin and what they wait for.
+    held: RefCell<BTreeMap<(u32, u32), Vec<u32>>>,
 }
 
 thread_local! {
@@ -132,7 +132,7 @@ pub(crate) fn delete(id: u32) {
     // The context is dropped after the maps are free again, for what it owns may look into them.
     let gone = CONTEXTS.with(|it| {
         it.calls.borrow_mut().retain(|_, owner| *owner != Owner::Exchange(id));
-        it.held.borrow_mut().retain(|(_, held)| *held != id);
+        it.held.borrow_mut().values_mut().for_each(|held| held.retain(|it| *it != id));
         (it.roots.borrow_mut().remove(&id), it.exchanges.borrow_mut().remove(&id))
     });
     drop(gone);
@@ -162,24 +162,21 @@ pub(crate) fn exchange(id: u32, act: impl FnOnce(&mut dyn Turn) -> Action) -> Ac
     }
 }
 
-/// Keeps an exchange until its plugin's root releases it.
-pub(crate) fn hold(root: u32, id: u32) {
-    CONTEXTS.with(|it| it.held.borrow_mut().push((root, id)));
+/// Keeps an exchange until its plugin's root releases what waits for `number`.
+pub(crate) fn hold(root: u32, number: u32, id: u32) {
+    CONTEXTS.with(|it| it.held.borrow_mut().entry((root, number)).or_default().push(id));
 }
 
-/// Lets the exchanges that wait for this root go on; one that wants to wait again waits for the next time.
-pub(crate) fn release(root: u32) {
-    let (free, rest) =
-        CONTEXTS.with(|it| it.held.take().into_iter().partition::<Vec<_>, _>(|(owner, _)| *owner == root));
-    CONTEXTS.with(|it| it.held.replace(rest));
-    if free.is_empty() {
-        return;
+/// Lets the exchanges go on that wait for this root and number; one that waits again waits for the next time.
+pub(crate) fn release(root: u32, number: u32) {
+    let free = CONTEXTS.with(|it| it.held.borrow_mut().remove(&(root, number))).unwrap_or_default();
+    for id in &free {
+        abi::act_for(*id);
+        exchange(*id, |it| it.released());
     }
-    for (_, id) in free {
-        abi::act_for(id);
-        exchange(id, |it| it.released());
+    if !free.is_empty() {
+        abi::act_for(root);
     }
-    abi::act_for(root);
 }
 
 /// Starts a call-out for `owner`.

@@ -94,12 +94,12 @@ impl<S: Stream> Exchange<S> {
                     // Kong reads the body only after the headers were let go, and keeps them changeable.
                     return if kind() == Kind::Kong { Action::Continue } else { Action::Pause };
                 }
-                Next::Call(_) | Next::Hold if self.waits == MAX_WAITS => {
+                Next::Call(_) | Next::Hold(_) if self.waits == MAX_WAITS => {
                     return self.answer(&Reply::new(500, "internal_error", "too many questions for one request"));
                 }
-                Next::Hold if kind() == Kind::Kong => next = self.stream.released(head),
-                Next::Hold => {
-                    contexts::hold(self.root, self.id);
+                Next::Hold(_) if kind() == Kind::Kong => next = self.stream.released(head),
+                Next::Hold(number) => {
+                    contexts::hold(self.root, number, self.id);
                     return self.wait(seen, whole);
                 }
                 Next::Call(call) => match contexts::call(Owner::Exchange(self.id), &call) {
@@ -165,7 +165,7 @@ impl<S: Stream> Exchange<S> {
         let next = self.stream.request_head(&mut head);
         let whole = match &next {
             Next::Pass | Next::Reply(_) => true,
-            Next::Body | Next::Call(_) | Next::Hold => end || (kind() == Kind::Kong && !head.announces_body()),
+            Next::Body | Next::Call(_) | Next::Hold(_) => end || (kind() == Kind::Kong && !head.announces_body()),
         };
         self.follow(next, &mut head, 0, whole)
     }

@@ -74,9 +74,9 @@ pub enum Next {
     Body,
     /// The filter must ask another service before the request goes on.
     Call(Call),
-    /// The filter waits for something that is under way elsewhere, until [`Root::release`]. Kong cannot hold a request
-    /// without a call-out of its own: there [`Stream::released`] follows at once.
-    Hold,
+    /// The filter waits for something that is under way elsewhere, until [`Root::release`] of the
+    /// same number. Kong cannot hold a request without a call-out of its own: there [`Stream::released`] follows at once.
+    Hold(u32),
     /// The filter answers the request itself.
     Reply(Reply),
 }

@@ -45,9 +45,9 @@ impl Root {
         contexts::call(Owner::Root(self.id), call)
     }
 
-    /// Lets every request go on that waits under [`crate::Next::Hold`].
-    pub fn release(&self) {
-        contexts::release(self.id);
+    /// Lets every request go on that waits under [`crate::Next::Hold`] with this number.
+    pub fn release(&self, number: u32) {
+        contexts::release(self.id, number);
     }
 
     /// Creates the slots `0..count` of a table, where they do not exist: in Envoy two workers that

@@ -2,9 +2,11 @@
 
 use crate::support::{NOW, claims, config, jwks, keys, present, word};
 use auth::policy::{Denial, Gate, Step};
+use auth::schedule::{Pace, Schedule, Want};
 use auth::{algorithm::Algorithm, config::Config};
 use domain::{headers::Headers, time::Micros};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 fn token(kid: &str, change: impl FnOnce(&mut Value)) -> String {
     let mut claims = claims();
@@ -26,7 +28,10 @@ fn at(seconds: u64) -> Micros {
 }
 
 fn learn(gate: &mut Gate, document: &Value, seconds: u64) {
-    gate.fetched(0, Some((200, document.to_string().into_bytes())), at(seconds)).unwrap();
+    let pace = Pace { fresh: Duration::from_secs(300), lost: Duration::from_secs(10) };
+    let mut schedule = Schedule::default();
+    schedule.learned(document.to_string(), true, at(seconds), pace);
+    gate.follow(0, &schedule);
 }
 
 #[test]
@@ -34,7 +39,7 @@ fn a_request_waits_for_the_first_keys() {
     let mut gate = remote();
     let token = token("ed", |_| ());
     let Step::Ask(question) = present(&mut gate, &token, NOW) else { panic!("it has no keys") };
-    assert_eq!(gate.provider(question.provider).map(|_| ()), Some(()));
+    assert_eq!((question.provider, question.want), (0, Want::Any));
     learn(&mut gate, &jwks(), 0);
     assert_eq!(word(&gate.answer(&question, at(0))), "ok");
     assert_eq!(word(&present(&mut gate, &token, NOW)), "ok");
@@ -45,37 +50,34 @@ fn without_keys_and_without_an_answer_it_is_not_the_clients_fault() {
     let mut gate = remote();
     let token = token("ed", |_| ());
     let Step::Ask(question) = present(&mut gate, &token, NOW) else { panic!("it has no keys") };
-    assert!(gate.fetched(0, Some((503, Vec::new())), at(0)).is_err());
-    assert_eq!(word(&gate.answer(&question, at(0))), "no_keys");
+    assert_eq!(word(&gate.answer(&question, at(0))), "ask");
+    assert_eq!((question.refused(false), question.refused(true)), (Denial::NoKeys, Denial::NoKeys));
     assert_eq!(gate.reply(Denial::NoKeys).status, 503);
     assert_eq!(gate.reply(Denial::NoKeys).code, "companion_unavailable");
-    // The pause after the failure, then another try.
-    assert_eq!(word(&present(&mut gate, &token, NOW)), "no_keys");
-    assert_eq!(word(&present(&mut gate, &token, NOW + 1)), "ask");
     // What could never be good needs no keys to be refused.
     assert_eq!(word(&present(&mut gate, "a.b.c", NOW + 1)), "malformed");
 }
 
 #[test]
-fn an_unknown_key_is_fetched_once_in_30_seconds() {
+fn an_unknown_key_is_asked_for_and_known_when_it_came() {
     let mut gate = remote();
-    let rotated = json!({"keys": [keys().ed_jwk("new")]});
     learn(&mut gate, &jwks(), 0);
     let Step::Ask(question) = present(&mut gate, &token("new", |_| ()), NOW + 1) else { panic!("unknown key") };
-    assert_eq!(word(&present(&mut gate, &token("other", |_| ()), NOW + 1)), "signature");
-    learn(&mut gate, &rotated, 1);
+    assert_eq!(question.want, Want::Unknown);
+    learn(&mut gate, &json!({"keys": [keys().ed_jwk("new")]}), 1);
     assert_eq!(word(&gate.answer(&question, at(1))), "ok");
-    assert_eq!(word(&present(&mut gate, &token("junk", |_| ()), NOW + 30)), "signature");
-    assert_eq!(word(&present(&mut gate, &token("junk", |_| ()), NOW + 31)), "ask");
 }
 
 #[test]
-fn a_question_is_asked_once() {
+fn who_names_a_key_that_nobody_has_is_refused_like_everybody_else() {
     let mut gate = remote();
     learn(&mut gate, &jwks(), 0);
     let Step::Ask(question) = present(&mut gate, &token("new", |_| ()), NOW + 1) else { panic!("unknown key") };
-    learn(&mut gate, &jwks(), 1);
-    assert_eq!(word(&gate.answer(&question, at(40))), "signature");
+    assert_eq!(question.refused(false), Denial::Signature);
+    // Where a request cannot wait for a fetch that is under way, the client is asked to come again, once.
+    let fetching = gate.reply(question.refused(true));
+    assert_eq!((fetching.status, fetching.code), (401, "invalid_token"));
+    assert!(fetching.headers.contains(&("x-should-retry", "true".to_owned())));
 }
 
 #[test]
@@ -86,8 +88,7 @@ fn a_removed_key_is_refused_cache_or_no_cache() {
     assert_eq!(word(&present(&mut gate, &token, NOW)), "ok");
     assert_eq!(word(&present(&mut gate, &token, NOW)), "ok");
     learn(&mut gate, &json!({"keys": [keys().ec_jwk("ec")]}), 10);
-    let Step::Ask(question) = present(&mut gate, &token, NOW + 10) else { panic!("unknown key") };
-    assert_eq!(word(&gate.answer(&question, at(10))), "signature");
+    assert_eq!(word(&present(&mut gate, &token, NOW + 10)), "ask");
 }
 
 #[test]
@@ -96,7 +97,6 @@ fn known_tokens_and_new_ones_pass_while_the_keys_are_not_too_old() {
     let long = |jti: &str| token("ed", |it| (it["exp"], it["jti"]) = (json!(NOW + 100_000), json!(jti)));
     learn(&mut gate, &jwks(), 0);
     assert_eq!(word(&present(&mut gate, &long("a"), NOW)), "ok");
-    assert!(gate.fetched(0, None, at(300)).is_err());
     assert_eq!(word(&present(&mut gate, &long("a"), NOW + 3899)), "ok");
     assert_eq!(word(&present(&mut gate, &long("b"), NOW + 3899)), "ok");
     assert_eq!(word(&present(&mut gate, &long("a"), NOW + 3900)), "ask");
