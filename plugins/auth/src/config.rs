@@ -241,7 +241,7 @@ impl Provider {
 
     fn check_local(&self, local: &LocalJwks) -> Result<(), String> {
         let wrong = |error: String| format!("local_jwks.inline_string: {error}");
-        let keys = KeySet::parse(local.inline_string.as_bytes()).map_err(wrong)?;
+        let keys = KeySet::parse_configured(local.inline_string.as_bytes()).map_err(wrong)?;
         if !self.algorithms.iter().any(|it| keys.fits(*it)) {
             return Err(wrong("none of its keys fits one of `algorithms`".to_owned()));
         }

@@ -89,7 +89,7 @@ impl Gate {
                 (_, Some(remote)) => {
                     Keys::Remote(Remote::new(remote.cache_duration.get().saturating_add(provider.max_stale())))
                 }
-                (Some(local), None) => Keys::Fixed(KeySet::parse(local.inline_string.as_bytes())?),
+                (Some(local), None) => Keys::Fixed(KeySet::parse_configured(local.inline_string.as_bytes())?),
                 (None, None) => return Err("a provider has no keys".to_owned()),
             };
             Ok((provider.clone(), keys))

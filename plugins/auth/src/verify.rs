@@ -5,6 +5,7 @@ use crate::{
     claims::{self, Fault, Window},
     config::Provider,
     jwks::KeySet,
+    signature::Engine,
     token::Token,
 };
 use domain::{caller::Caller, time::Micros};
@@ -53,7 +54,7 @@ pub fn verify(provider: &Provider, keys: &KeySet, text: &str, token: &Token, now
         return Err(Refused::UnknownKey);
     }
     let signed = text.as_bytes().get(..token.signed).ok_or(Refused::Signature)?;
-    if !keys.verify(algorithm, id, signed, &token.signature) {
+    if keys.verify(&Engine::MODULE, algorithm, id, signed, &token.signature).is_none() {
         return Err(Refused::Signature);
     }
     let (caller, window) = claims::read(provider, &token.claims).map_err(Refused::Claims)?;
