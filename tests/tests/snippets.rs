@@ -121,12 +121,13 @@ fn every_snippet_loads() {
 
 #[test]
 fn every_configuration_of_envoy_starts() {
-    let mut files: Vec<String> = fs::read_dir(tools::root().join("envoy/examples"))
-        .unwrap()
-        .map(|it| format!("envoy/examples/{}", it.unwrap().file_name().to_string_lossy()))
-        .collect();
-    files.push("envoy/envoy.yaml".to_owned());
-    assert_eq!(files.len(), 7, "one for each filter, and the whole chain: {files:?}");
+    let mut files = vec!["envoy/envoy.yaml".to_owned()];
+    for folder in ["envoy/examples", "envoy/examples/identity"] {
+        let entries = fs::read_dir(tools::root().join(folder)).unwrap().map(|it| it.unwrap().path());
+        let names = entries.filter(|it| it.is_file()).map(|it| it.file_name().unwrap().to_string_lossy().into_owned());
+        files.extend(names.map(|name| format!("{folder}/{name}")));
+    }
+    assert_eq!(files.len(), 14, "the whole chain, one for each filter and each identity provider: {files:?}");
     for file in files {
         let gateway = Gateway::from(&file).env("OPENAI_API_KEY", "sk-none").start();
         assert_eq!(gateway.admin().get("/ready").send().status, 200, "{file}");

@@ -1,6 +1,6 @@
 //! The table of a filter's configuration, for its README.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 const BEGIN: &str = "<!-- configuration: made by `make generate` -->";
 const END: &str = "<!-- end of configuration -->";
@@ -73,8 +73,9 @@ fn kind(shape: &Value, definitions: &Map<String, Value>) -> String {
     if let Some(only) = shape["const"].as_str() {
         return format!("`{only}`");
     }
+    let is_list = |kinds: &Value| kinds == "array" || kinds.as_array().is_some_and(|it| it.contains(&json!("array")));
     match &shape["type"] {
-        Value::String(kind) if kind == "array" => format!("list of {}", kind_of(&shape["items"], definitions)),
+        kinds if is_list(kinds) => format!("list of {}", kind_of(&shape["items"], definitions)),
         Value::String(kind) => kind.clone(),
         Value::Array(kinds) => kinds.iter().filter_map(Value::as_str).filter(|it| *it != "null").collect(),
         _ => {
