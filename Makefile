@@ -55,9 +55,9 @@ generate: ## rewrite the generated files: schemas, Kong's meta files, tables in 
 	UPDATE=1 cargo test -q -p tests --all-features --test generated
 	UPDATE=1 cargo test -q -p companion --lib openapi
 
-bench: wasm ## cost of the chain against bare Envoy and its native filters, as ratios
+bench: wasm ## cost of auth, of the chain and of minting, next to bare Envoy and jwt_authn; one of them: make bench ONLY=auth
 	cargo build --profile bench-tool -p companion --bin tollgate -p tests --bin bench
-	@cargo run -q --profile bench-tool -p tests --bin bench
+	@cargo run -q --profile bench-tool -p tests --bin bench -- $(ONLY)
 
 dist: wasm ## filters, schemas and their checksums in dist/
 	@scripts/dist

@@ -81,6 +81,15 @@ impl Companion {
         self.process.as_ref().map(Process::log).unwrap_or_default()
     }
 
+    /// Its process id.
+    ///
+    /// # Panics
+    /// If it does not run.
+    #[must_use]
+    pub fn process_id(&self) -> u32 {
+        self.process.as_ref().expect("the companion runs").id()
+    }
+
     /// A client of the public listener.
     #[must_use]
     pub fn client(&self) -> Client {
