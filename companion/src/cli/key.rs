@@ -45,10 +45,13 @@ pub(super) async fn run(store: &Store, command: Command, now: Micros) -> Result<
         Command::List { project } => {
             let keys = store.keys(&project).await.map_err(database)?.ok_or_else(|| no_such_project(&project))?;
             let state = |it: &KeyRow| if it.revoked_at.is_some() { "revoked" } else { "active" };
-            let lines = keys.iter().map(|it| format!("{}  {}  {}", it.id, it.hint, state(it)));
+            let used = |it: &KeyRow| {
+                it.last_used_at.map_or("never used".to_owned(), |at| format!("last used {}", at.seconds()))
+            };
+            let lines = keys.iter().map(|it| format!("{}  {}  {}  {}", it.id, it.hint, state(it), used(it)));
             let rows = keys.iter().map(|it| {
-                let revoked = it.revoked_at.map(Micros::seconds);
-                json!({"key_id": it.id, "hint": it.hint, "created_at": it.created_at.seconds(), "revoked_at": revoked})
+                let (used, revoked) = (it.last_used_at.map(Micros::seconds), it.revoked_at.map(Micros::seconds));
+                json!({"key_id": it.id, "hint": it.hint, "created_at": it.created_at.seconds(), "last_used_at": used, "revoked_at": revoked})
             });
             Ok(Said { text: lines.collect::<Vec<_>>().join("\n"), json: json!({"keys": rows.collect::<Vec<_>>()}) })
         }

@@ -1,17 +1,20 @@
 //! The command line: everything an operator does.
 
+mod audit;
 mod key;
 mod project;
 mod serve;
+mod signing;
 
 use crate::clock::Clock;
 use crate::names::Name;
 use crate::random;
 use crate::server::{StartError, open_store};
 use crate::settings::SECRET_VARIABLE;
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use serde_json::Value;
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 /// Tollgate's companion: mints tokens, publishes keys, remembers threads.
 #[derive(Debug, Parser)]
@@ -27,6 +30,14 @@ pub struct Cli {
     command: Command,
 }
 
+/// Where the private keys are.
+#[derive(Debug, Args)]
+struct KeyFolder {
+    /// The folder of the private keys that sign tokens (PKCS#8 PEM files, mode 0600); made if missing.
+    #[arg(long, env = "TOLLGATE_SIGNING_KEYS", default_value = "tollgate-signing-keys")]
+    signing_keys: PathBuf,
+}
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve until SIGTERM. The secret that gateways share is read from TOLLGATE_INTERNAL_SECRET.
@@ -34,9 +45,12 @@ enum Command {
     /// Make and list projects.
     #[command(subcommand)]
     Project(project::Command),
-    /// Make, list and revoke API keys. A running companion sees it at once.
+    /// API keys, and the keys that sign tokens. A running companion sees it at once.
     #[command(subcommand)]
     Key(key::Command),
+    /// Read the audit table.
+    #[command(subcommand)]
+    Audit(audit::Command),
 }
 
 /// What a command has to say, for people and for programs.
@@ -54,6 +68,7 @@ pub async fn run(cli: Cli, clock: Clock, secret: Option<String>) -> Result<(), S
     let said = match cli.command {
         Command::Serve(arguments) => return serve::run(url, arguments, clock, secret).await,
         Command::Project(command) => project::run(&open_store(&url).await?, command, now).await?,
+        Command::Audit(command) => audit::run(&open_store(&url).await?, command).await?,
         Command::Key(command) => key::run(&open_store(&url).await?, command, now).await?,
     };
     if cli.json { say(&said.json.to_string()) } else { say(&said.text) }

@@ -11,7 +11,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -73,12 +73,21 @@ impl TestApp {
     }
 
     pub(crate) async fn with_turn_wait(turn_wait: Duration) -> Self {
+        Self::told(turn_wait, 0).await
+    }
+
+    /// Behind so many proxies.
+    pub(crate) async fn behind(trusted_hops: u8) -> Self {
+        Self::told(Duration::from_secs(30), trusted_hops).await
+    }
+
+    async fn told(turn_wait: Duration, trusted_hops: u8) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let project = tollgate(dir.path(), &["project", "create", "--tenant", "acme", "--name", "shop"]);
         let project = project["project_id"].as_str().unwrap().to_owned();
         let key = tollgate(dir.path(), &["key", "create", "--project", &project]);
         let seconds = Arc::new(AtomicU64::new(BEGIN));
-        let running = start(dir.path(), turn_wait, seconds.clone()).await;
+        let running = start(dir.path(), turn_wait, trusted_hops, seconds.clone()).await;
         let text = |name: &str| key[name].as_str().unwrap().to_owned();
         Self { running, project, key_id: text("key_id"), key: text("api_key"), dir, seconds }
     }
@@ -87,8 +96,14 @@ impl TestApp {
     pub(crate) async fn restart(self) -> Self {
         let Self { running, project, key_id, key, dir, seconds } = self;
         running.stop().await;
-        let running = start(dir.path(), Duration::from_secs(30), seconds.clone()).await;
+        let running = start(dir.path(), Duration::from_secs(30), 0, seconds.clone()).await;
         Self { running, project, key_id, key, dir, seconds }
+    }
+
+    /// The audit table, after the companion has stopped.
+    pub(crate) async fn rows_in_the_end(self) -> Vec<Value> {
+        self.running.stop().await;
+        audit(self.dir.path(), &[])
     }
 
     pub(crate) fn pass(&self, time: Duration) {
@@ -148,17 +163,17 @@ impl TestApp {
     }
 }
 
-async fn start(dir: &Path, turn_wait: Duration, seconds: Arc<AtomicU64>) -> Running {
+async fn start(dir: &Path, turn_wait: Duration, trusted_hops: u8, seconds: Arc<AtomicU64>) -> Running {
     let free = || "127.0.0.1:0".parse().unwrap();
     let settings = Settings {
         database_url: database_url(dir),
         listen: free(),
         internal_listen: free(),
         internal_secret: Secret::new(SECRET.to_owned()),
-        signing_key_file: dir.join("key.pem"),
+        signing_keys: dir.join("tollgate-signing-keys"),
         issuer: "tollgate".to_owned(),
         audience: "app".to_owned(),
-        trusted_hops: 0,
+        trusted_hops,
         turn_wait,
         drain: Duration::from_secs(5),
         clock: Clock::from_fn(move || Micros::from_seconds(seconds.load(Ordering::SeqCst))),
@@ -170,11 +185,23 @@ pub(crate) fn database_url(dir: &Path) -> String {
     format!("sqlite://{}", dir.join("tollgate.db").display())
 }
 
+/// Every file in `dir` and in the folders in it.
+pub(crate) fn files(dir: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(dir).unwrap().map(|it| it.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
 /// Runs the built binary on the database in `dir` and gives back what it printed.
 pub(crate) fn tollgate(dir: &Path, arguments: &[&str]) -> Value {
     let output = command(dir).args(arguments).arg("--json").output().unwrap();
     assert!(output.status.success(), "{arguments:?}: {output:?}");
     serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Rows of the audit table, oldest first.
+pub(crate) fn audit(dir: &Path, filter: &[&str]) -> Vec<Value> {
+    let rows = tollgate(dir, &[&["audit", "list", "--limit", "10000"], filter].concat());
+    rows["entries"].as_array().unwrap().clone()
 }
 
 pub(crate) fn command(dir: &Path) -> Command {

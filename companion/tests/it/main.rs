@@ -2,8 +2,10 @@
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, clippy::panic, reason = "a test that fails may panic")]
 
 mod app;
+mod audit;
 mod cli;
 mod hostile;
+mod limits;
 mod mint;
 mod threads;
 mod turns;
