@@ -47,7 +47,7 @@ impl PublicKey {
                 .zip(bytes("e"))
                 .and_then(|(n, e)| RsaKey::new(&n, &e))
                 .map(|it| Self::Rsa(Box::new(it)))
-                .ok_or("it is no RSA key of 2048 to 4096 bits with the exponent 65537"),
+                .ok_or("it is no RSA key of 2048 to 4096 bits with a usual exponent"),
             (Some("oct"), _) => bytes("k")
                 .filter(|it| it.len() >= Hash::Sha256.length())
                 .map(|it| Self::Shared(SharedSecret(it)))
@@ -111,7 +111,7 @@ impl PublicKey {
             Self::P256 { key, .. } => of_point("P-256", &key.public_key().to_bytes_uncompressed()),
             Self::P384 { key, .. } => of_point("P-384", &key.public_key().to_bytes_uncompressed()),
             Self::Rsa(key) => {
-                Some(vec![("kty", "RSA".to_owned()), ("n", text(key.modulus())), ("e", "AQAB".to_owned())])
+                Some(vec![("kty", "RSA".to_owned()), ("n", text(key.modulus())), ("e", text(key.exponent()))])
             }
             Self::Shared(_) => None,
         }

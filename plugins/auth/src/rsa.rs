@@ -1,8 +1,7 @@
 //! RSA public keys and the two ways to sign with them (RFC 8017, 8.1.2 and 8.2.2).
 //!
-//! The arithmetic is `crypto-bigint`'s, which `jwt-simple` brings for its curves: with a public exponent of
-//! 65537, which is 16 squarings and a multiplication, it takes a fifth of the time of the `rsa` crate
-//! (docs/decisions/0003-signatures.md). Nothing here is secret, so nothing has to take constant time.
+//! The arithmetic is `crypto-bigint`'s, which `jwt-simple` brings for its curves: it takes a fifth of the time of the
+//! `rsa` crate (docs/decisions/0003-signatures.md). Nothing here is secret, so nothing has to take constant time.
 
 use crate::{
     algorithm::{Algorithm, Family},
@@ -13,26 +12,37 @@ use crypto_bigint::{
     BoxedUint, Odd,
     modular::{BoxedMontyForm, BoxedMontyParams},
 };
-use jwt_simple::algorithms::RS256PublicKey;
+use superboring::{bn::BigNum, rsa::Rsa};
 
-/// An RSA public key of 2048 to 4096 bits with the exponent 65537.
+/// The shortest modulus (RFC 7518, 3.3), in bits. The longest is `superboring`'s: 4096.
+const SHORTEST: u32 = 2048;
+
+/// An RSA public key of 2048 to 4096 bits.
 #[derive(Debug, Clone)]
 pub(crate) struct RsaKey {
     /// Without zeros before it, so that its length is that of a signature.
     modulus: Vec<u8>,
+    exponent: Vec<u8>,
     montgomery: BoxedMontyParams,
     der: Vec<u8>,
 }
 
 impl RsaKey {
-    /// `None` when the modulus is even or of another size, or the exponent another. Zeros before the
-    /// modulus, which RFC 7518, 6.3.1.1 forbids and some providers write, make no other key of it.
+    /// `None` when the modulus is even or of another size, or the exponent is even, 1, or of more than 33 bits, which
+    /// would let whoever publishes a key choose how long we calculate. Exponents such as 3 are weak where padding is
+    /// read leniently, and here it is not read but compared. Zeros before the numbers, which RFC 7518, 6.3.1 forbids and
+    /// some providers write, make no other key of it.
     pub(crate) fn new(modulus: &[u8], exponent: &[u8]) -> Option<Self> {
-        let der = RS256PublicKey::from_components(modulus, exponent).ok()?.to_der().ok()?;
-        let zeros = modulus.iter().take_while(|it| **it == 0).count();
-        let modulus = modulus.get(zeros..)?.to_vec();
-        let odd = Option::from(Odd::new(BoxedUint::from_be_slice_vartime(&modulus)))?;
-        Some(Self { modulus, montgomery: BoxedMontyParams::new_vartime(odd), der })
+        let number = |bytes| BigNum::from_slice(bytes).ok();
+        let key = Rsa::from_public_components(number(modulus)?, number(exponent)?).ok()?;
+        let (modulus, exponent) = (key.n().to_vec(), key.e().to_vec());
+        let odd: Odd<BoxedUint> = Option::from(Odd::new(BoxedUint::from_be_slice_vartime(&modulus)))?;
+        let der = key.public_key_to_der().ok().filter(|_| odd.bits_vartime() >= SHORTEST)?;
+        Some(Self { modulus, exponent, montgomery: BoxedMontyParams::new_vartime(odd), der })
+    }
+
+    pub(crate) fn exponent(&self) -> &[u8] {
+        &self.exponent
     }
 
     pub(crate) fn modulus(&self) -> &[u8] {
@@ -55,11 +65,17 @@ impl RsaKey {
         }
     }
 
-    /// What was signed: the signature to the power of 65537, as long as the modulus.
+    /// What was signed: the signature to the power of the exponent (RFC 8017, 5.2.2), as long as the modulus.
     fn open(&self, signature: &[u8]) -> Option<Vec<u8>> {
         let number = BoxedUint::from_be_slice(signature, self.montgomery.bits_precision()).ok()?;
         let base = BoxedMontyForm::new(number, &self.montgomery);
-        let power = (0..16).fold(base.clone(), |power, _| power.square()).mul(&base).retrieve().to_be_bytes();
+        let bits = self.exponent.iter().flat_map(|byte| (0..8).rev().map(move |bit| byte.checked_shr(bit)));
+        let after_the_first = bits.flatten().map(|it| it & 1 == 1).skip_while(|it| !it).skip(1);
+        let power = after_the_first.fold(base.clone(), |power, bit| {
+            let square = power.square();
+            if bit { square.mul(&base) } else { square }
+        });
+        let power = power.retrieve().to_be_bytes();
         Some(power.get(power.len().checked_sub(self.modulus.len())?..)?.to_vec())
     }
 
