@@ -1,15 +1,29 @@
 //! End users' tokens: signed when minted, verified where the companion itself is asked.
 //!
-//! Only `EdDSA` by the companion's own key is accepted, whatever a token says of itself.
+//! A token is accepted if a published key made it: the companion's own, or a tenant's for that tenant's
+//! project alone. What a token says of itself decides nothing but which of them is asked.
 
 use crate::caller::Caller;
 use crate::failure::Failure;
 use crate::names::Name;
-use crate::signing_key::SigningKey;
+use crate::published::Published;
+use crate::signing::{NoSignature, PrivateKey, Ring};
+use auth::jwks::Key;
+use auth::token::Token;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::time::Micros;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How far two clocks may be apart, as for the gateways.
+const SKEW: Duration = Duration::from_secs(60);
+
+/// Issuers and the audience that published clients write into what a tenant signs, whatever the gateway.
+const KINDRED_ISSUERS: [&str; 2] = ["behest", "https://api.behest.ai"];
+const KINDRED_AUDIENCE: &str = "behest";
 
 /// A tier as it stands in a request and in a token: published clients send a number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -55,32 +69,14 @@ pub(crate) struct Claims {
 }
 
 /// Signs and verifies tokens of one issuer.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Tokens {
-    /// The key.
-    pub(crate) key: SigningKey,
+    /// The keys.
+    pub(crate) ring: Ring,
     /// `iss`.
     pub(crate) issuer: String,
     /// `aud`.
     pub(crate) audience: String,
-}
-
-#[derive(Deserialize)]
-struct Header {
-    alg: String,
-    kid: String,
-    #[serde(default)]
-    crit: Option<serde::de::IgnoredAny>,
-}
-
-#[derive(Deserialize)]
-struct Required {
-    pid: String,
-    uid: String,
-    iss: String,
-    aud: String,
-    nbf: u64,
-    exp: u64,
 }
 
 impl Tokens {
@@ -88,46 +84,107 @@ impl Tokens {
     ///
     /// # Errors
     /// 503 when nothing can sign at `now`.
-    #[expect(clippy::unused_async, reason = "it will write down how long the token lives")]
-    pub(crate) async fn sign(&self, claims: &Claims, _now: Micros) -> Result<String, Failure> {
-        let header = format!(r#"{{"alg":"EdDSA","kid":"{}","typ":"JWT"}}"#, self.key.kid());
-        // Strings and numbers always serialise; the default can not be reached.
-        let claims = serde_json::to_string(claims).unwrap_or_default();
-        let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
-        let signature = URL_SAFE_NO_PAD.encode(self.key.sign(signed.as_bytes()));
-        Ok(format!("{signed}.{signature}"))
+    pub(crate) async fn sign(&self, claims: &Claims, now: Micros) -> Result<String, Failure> {
+        let signer = self.ring.signer(Micros::from_seconds(claims.exp), now).await;
+        let key = signer.map_err(|error| match error {
+            NoSignature::Store(error) => error.into(),
+            NoSignature::NoKey => unsigned(),
+        })?;
+        // Strings and numbers always serialise.
+        let claims = serde_json::to_string(claims).map_err(|_| unsigned())?;
+        compact(&key, &claims).ok_or_else(unsigned)
     }
 
     /// Whose token this is.
     ///
     /// # Errors
-    /// 401: `token_expired` for one that was good, `invalid_token` for every other reason alike.
-    #[expect(clippy::unused_async, reason = "it will look for changes of the keys")]
-    pub(crate) async fn verify(&self, token: &str, now: Micros) -> Result<Caller, Failure> {
-        let claims = self.claims(token).ok_or_else(invalid)?;
-        if claims.exp <= now.seconds() {
-            return Err(Failure::unauthorized("token_expired", "The token has expired; mint a new one."));
-        }
-        let valid = claims.iss == self.issuer && claims.aud == self.audience && claims.nbf <= now.seconds();
-        let name = |text| Name::try_from(text).ok();
-        match (name(claims.pid), name(claims.uid)) {
-            (Some(project), Some(user)) if valid => Ok(Caller { project, user }),
-            _ => Err(invalid()),
+    /// 401: `token_expired` for one that was good, `invalid_token` for every other reason alike; 503 when the
+    /// database does not say which keys are revoked.
+    pub(crate) async fn verify(&self, text: &str, now: Micros) -> Result<Caller, Failure> {
+        let known = self.ring.known(now).await?;
+        let (caller, window) = self.read(&known.published, text).ok_or_else(invalid)?;
+        match window {
+            Window { until, .. } if until <= now => {
+                Err(Failure::unauthorized("token_expired", "The token has expired; mint a new one."))
+            }
+            Window { from, .. } if now < from => Err(invalid()),
+            Window { .. } => Ok(caller),
         }
     }
 
-    /// What the token says, if it is signed by the key.
-    fn claims(&self, token: &str) -> Option<Required> {
-        let (signed, signature) = token.rsplit_once('.')?;
-        let (header, claims) = signed.split_once('.')?;
-        let header: Header = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()?;
-        let ours = header.alg == "EdDSA" && header.kid == self.key.kid() && header.crit.is_none();
-        let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
-        if !ours || !self.key.verifies(signed.as_bytes(), &signature) {
-            return None;
-        }
-        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).ok()?).ok()
+    /// The keys that verify tokens, as a JWK set; those that were known last when the database does not answer.
+    ///
+    /// # Errors
+    /// When it never did.
+    pub(crate) async fn published(&self, now: Micros) -> Result<String, sqlx::Error> {
+        let known = match (self.ring.known(now).await, self.ring.last()) {
+            (Ok(known), _) | (Err(_), Some(known)) => known,
+            (Err(error), None) => return Err(error),
+        };
+        Ok(known.published.document.clone())
     }
+
+    fn read(&self, published: &Published, text: &str) -> Option<(Caller, Window)> {
+        let token = auth::token::parse(text).ok()?;
+        let key = published.signer(text, &token)?;
+        self.is_for(key, &token).then_some(())?;
+        let name = |claim: &str| Name::try_from(token.claims.get(claim)?.as_str()?.to_owned()).ok();
+        Some((Caller { project: name("pid")?, user: name("uid")? }, window(&token.claims)?))
+    }
+
+    /// Whether who signed may speak for whom the token names, to us.
+    fn is_for(&self, key: &Key, token: &Token) -> bool {
+        let says = |claim: &str, value: &str| token.claims.get(claim).and_then(Value::as_str) == Some(value);
+        let ours = says("iss", &self.issuer) && names(&token.claims, &self.audience);
+        let Some(tenant) = &key.binding else {
+            return ours;
+        };
+        let kindred = KINDRED_ISSUERS.iter().any(|it| says("iss", it)) && names(&token.claims, KINDRED_AUDIENCE);
+        (ours || kindred) && says("tid", &tenant.tenant) && says("pid", &tenant.project)
+    }
+}
+
+/// When a token holds, the clocks' difference allowed for.
+struct Window {
+    from: Micros,
+    until: Micros,
+}
+
+fn window(claims: &Map<String, Value>) -> Option<Window> {
+    let until = date(claims.get("exp")?)?;
+    let starts = |claim: &str| claims.get(claim).map_or(Some(Micros(0)), date);
+    let from = starts("nbf")?.max(starts("iat")?);
+    let from = Micros(from.0.saturating_sub(Micros(0).after(SKEW).0));
+    // Zero is no time that anybody waits for: it does not become a minute past 1970.
+    Some(Window { from, until: if until == Micros(0) { until } else { until.after(SKEW) } })
+}
+
+/// A NumericDate (RFC 7519, section 2), up to what every reader of JSON reads alike.
+fn date(value: &Value) -> Option<Micros> {
+    let seconds = value.as_f64().filter(|it| (0.0..=9_007_199_254_740_992.0).contains(it))?;
+    Some(Micros(0).after(Duration::try_from_secs_f64(seconds).ok()?))
+}
+
+/// Whether `aud` is `audience`, or a list of texts with it (RFC 7519, section 4.1.3).
+fn names(claims: &Map<String, Value>, audience: &str) -> bool {
+    match claims.get("aud") {
+        Some(Value::String(one)) => one == audience,
+        Some(Value::Array(all)) => all.iter().all(Value::is_string) && all.iter().any(|it| it == audience),
+        _ => false,
+    }
+}
+
+fn compact(key: &Arc<PrivateKey>, claims: &str) -> Option<String> {
+    let header = format!(r#"{{"alg":"{}","kid":"{}","typ":"JWT"}}"#, key.algorithm().name(), key.kid);
+    let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+    let signature = URL_SAFE_NO_PAD.encode(key.sign(signed.as_bytes())?);
+    Some(format!("{signed}.{signature}"))
+}
+
+fn unsigned() -> Failure {
+    tracing::error!("a token could not be signed");
+    let message = "The companion cannot sign tokens at the moment; its log says why.";
+    Failure(domain::reply::Reply::new(503, "companion_unavailable", message).header("retry-after", "1"))
 }
 
 fn invalid() -> Failure {

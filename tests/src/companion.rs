@@ -175,7 +175,7 @@ impl Companion {
         let mut command = Command::new(tools::companion()?);
         command
             .env("TOLLGATE_DATABASE_URL", format!("sqlite://{}", self.folder.join("tollgate.db").display()))
-            .env("TOLLGATE_SIGNING_KEY_FILE", self.folder.join("signing-key.pem"))
+            .env("TOLLGATE_SIGNING_KEYS", self.folder.join("signing-keys"))
             .env("TOLLGATE_INTERNAL_SECRET", self.secret())
             .env("TOLLGATE_LISTEN", format!("127.0.0.1:{}", self.public))
             .env("TOLLGATE_INTERNAL_LISTEN", format!("127.0.0.1:{}", self.internal))

@@ -1,6 +1,6 @@
-//! `tollgate key`: API keys.
+//! `tollgate key`: API keys, and the keys that sign tokens.
 
-use super::{Said, database, made, no_randomness, no_such_project};
+use super::{Said, database, made, no_randomness, no_such_project, signing};
 use crate::api_key::ApiKey;
 use crate::server::StartError;
 use crate::store::{KeyRow, Store};
@@ -27,11 +27,20 @@ pub(super) enum Command {
         /// The key's id (key_…), as `key list` shows it.
         key_id: String,
     },
+    /// Make a new key that signs tokens; it takes the place of the present one after the overlap.
+    Rotate(signing::Rotate),
+    /// Stop signing tokens with a key; it is published until its last token is dead.
+    Retire(signing::Retire),
+    /// List the keys that sign tokens.
+    Signing,
 }
 
 /// Carries `command` out.
 pub(super) async fn run(store: &Store, command: Command, now: Micros) -> Result<Said, StartError> {
     match command {
+        Command::Rotate(arguments) => signing::rotate(store, arguments, now).await,
+        Command::Retire(arguments) => signing::retire(store, arguments, now).await,
+        Command::Signing => signing::list(store, now).await,
         Command::Create { project } => {
             let key = ApiKey::generate().map_err(|_| no_randomness())?;
             let row =

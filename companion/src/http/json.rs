@@ -22,11 +22,16 @@ pub(super) fn answer<T: Serialize>(value: &T) -> Result<Response, Failure> {
         tracing::error!(%error, "an answer could not be written");
         Reply::new(500, "internal_error", "The companion could not write its answer; its log says why.")
     })?;
-    let mut response = Body::from(body).into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let mut response = text(body);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
+}
+
+/// Answers 200 with a JSON text.
+pub(super) fn text(body: impl Into<Body>) -> Response {
+    let mut response = body.into().into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
 }
 
 /// Reads the body of `request`, at most `limit` bytes.

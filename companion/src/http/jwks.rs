@@ -7,11 +7,12 @@ use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use std::sync::Arc;
 
-/// How long a cache on the way may keep the keys, in seconds.
-const CACHE: &str = "public, max-age=300";
+/// For how many seconds a cache on the way may keep the keys. Short, because a key that was taken out is
+/// a key that may be in the wrong hands; verifiers have longer times of their own.
+const CACHE: &str = "public, max-age=5";
 
 pub(super) async fn keys(State(app): State<Arc<App>>) -> Result<Response, Failure> {
-    let mut response = json::answer(&app.tokens.key.jwks())?;
+    let mut response = json::text(app.tokens.published(app.clock.now()).await?);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(CACHE));
     Ok(response)
 }

@@ -5,11 +5,15 @@ pub(crate) mod audit;
 mod history;
 mod keys;
 mod mints;
+mod signing_keys;
+mod tenant_keys;
 mod threads;
 mod turns;
 
 pub(crate) use keys::{KeyRow, ProjectRow};
 pub(crate) use mints::{MintRow, Minter};
+pub(crate) use signing_keys::{Ended, SigningKeyRow};
+pub(crate) use tenant_keys::{Added, TenantKeyRow};
 pub(crate) use threads::{MessageRow, ThreadRow};
 pub(crate) use turns::TurnRow;
 
@@ -27,8 +31,9 @@ const BUSY: Duration = Duration::from_secs(5);
 /// Readers at a time; SQLite has one writer at a time in any case.
 const CONNECTIONS: u32 = 8;
 /// In order. A migration that was released is never changed.
-const MIGRATIONS: [(i64, &str, &str); 2] = [
+const MIGRATIONS: [(i64, &str, &str); 3] = [
     (1, "first", include_str!("../../migrations/0001_first.sql")),
+    (2, "signing keys", include_str!("../../migrations/0002_signing_keys.sql")),
     (3, "audit", include_str!("../../migrations/0003_audit.sql")),
 ];
 

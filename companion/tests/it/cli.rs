@@ -1,4 +1,4 @@
-use crate::app::{SECRET, TestApp, command, send, tollgate};
+use crate::app::{SECRET, TestApp, command, files, send, tollgate};
 use serde_json::json;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -52,8 +52,8 @@ async fn a_key_mints_until_it_is_revoked_while_the_companion_serves() {
     assert!(listed["keys"][0]["revoked_at"].is_u64() && listed["keys"][1]["revoked_at"].is_null());
     assert!(!listed.to_string().contains(&second_key));
     // Neither is the key in the database.
-    for file in std::fs::read_dir(dir).unwrap() {
-        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+    for file in files(dir) {
+        let bytes = std::fs::read(file).unwrap();
         assert!(!bytes.windows(second_key.len()).any(|it| it == second_key.as_bytes()));
     }
 }
@@ -66,8 +66,7 @@ async fn the_binary_serves_until_sigterm_and_keeps_its_files_to_itself() {
     assert_eq!(ready.status, 200);
     let project = tollgate(dir.path(), &["project", "create", "--tenant", "acme", "--name", "shop"]);
     assert_eq!(project["tenant_id"], "acme");
-    for file in std::fs::read_dir(dir.path()).unwrap() {
-        let file = file.unwrap();
+    for file in files(dir.path()) {
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{file:?}");
     }
     let pid = served.child.id().to_string();
@@ -88,11 +87,9 @@ fn a_companion_that_cannot_start_says_why() {
     let serve = ["serve", "--listen", "127.0.0.1:0", "--internal-listen", "127.0.0.1:0"];
     fails(dir, "", &serve, "TOLLGATE_INTERNAL_SECRET: expected at least 16");
     fails(dir, "short", &serve, "found 5 characters");
-    std::fs::write(dir.join("open.pem"), "x").unwrap();
-    std::fs::set_permissions(dir.join("open.pem"), PermissionsExt::from_mode(0o644)).unwrap();
-    fails(dir, SECRET, &[&serve[..], &["--signing-key-file", "open.pem"]].concat(), "chmod 600");
-    std::fs::set_permissions(dir.join("open.pem"), PermissionsExt::from_mode(0o600)).unwrap();
-    fails(dir, SECRET, &[&serve[..], &["--signing-key-file", "open.pem"]].concat(), "no Ed25519 private key");
+    std::fs::create_dir(dir.join("open")).unwrap();
+    std::fs::set_permissions(dir.join("open"), PermissionsExt::from_mode(0o777)).unwrap();
+    fails(dir, SECRET, &[&serve[..], &["--signing-keys", "open"]].concat(), "chmod 700");
     fails(dir, SECRET, &[&serve[..], &["--database-url", "postgres://x"]].concat(), "database postgres://x");
     fails(dir, SECRET, &[&serve[..], &["--audience", ""]].concat(), "1 to 255 visible characters");
     fails(dir, SECRET, &["serve", "--listen", "nonsense"], "--listen");

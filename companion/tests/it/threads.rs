@@ -1,4 +1,4 @@
-use crate::app::{BEGIN, TestApp};
+use crate::app::{BEGIN, TestApp, files};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -175,8 +175,8 @@ async fn what_was_deleted_is_not_in_the_file_either() {
     app.public("DELETE", "/v1/threads/t1", &token, "").await;
     let TestApp { running, dir, .. } = app;
     running.stop().await;
-    for file in std::fs::read_dir(dir.path()).unwrap() {
-        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+    for file in files(dir.path()) {
+        let bytes = std::fs::read(file).unwrap();
         assert!(!bytes.windows(10).any(|it| it == b"the needle"));
     }
 }

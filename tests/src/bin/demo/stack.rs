@@ -86,7 +86,7 @@ impl Stack {
         command
             .arg("serve")
             .env("TOLLGATE_DATABASE_URL", database(settings))
-            .env("TOLLGATE_SIGNING_KEY_FILE", settings.run.join("signing-key.pem"))
+            .env("TOLLGATE_SIGNING_KEYS", settings.run.join("signing-keys"))
             .env("TOLLGATE_INTERNAL_SECRET", &self.secret)
             // For the admin API, once there is one.
             .env("TOLLGATE_ADMIN_TOKEN", &self.admin_token)
