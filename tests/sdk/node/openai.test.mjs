@@ -1,25 +1,9 @@
-// The stock OpenAI SDK for Node, which knows nothing of Tollgate. The Rust test `sdk` starts the gateway.
+// The stock OpenAI SDK for Node, which knows nothing of Tollgate.
 
 import assert from "node:assert/strict";
-import { randomUUID } from "node:crypto";
 import { test } from "node:test";
 import OpenAI from "openai";
-
-const { GATEWAY_URL: gateway, API_KEY: apiKey } = process.env;
-if (!gateway || !apiKey) throw new Error("GATEWAY_URL and API_KEY are not set; run `cargo nextest run -p tests --test sdk`");
-
-const ask = (text) => [{ role: "user", content: text }];
-
-/** Mints a token, by default for a user whom no other test has. */
-async function mint(user = `user-${randomUUID()}`, more = {}) {
-  const answer = await fetch(`${gateway}/v1/auth/mint`, {
-    method: "POST",
-    headers: { authorization: `Bearer ${apiKey}`, "content-type": "application/json" },
-    body: JSON.stringify({ user_id: user, ...more }),
-  });
-  assert.equal(answer.status, 200);
-  return (await answer.json()).access_token;
-}
+import { apiKey, ask, gateway, mint } from "./gateway.mjs";
 
 const client = (key) => new OpenAI({ baseURL: `${gateway}/v1`, apiKey: key, maxRetries: 0 });
 
