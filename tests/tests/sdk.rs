@@ -2,7 +2,7 @@
 //!
 //! The cases are in tests/sdk; what runs here is a gateway for them, and their own test runners.
 
-use jwt_simple::algorithms::{RS256KeyPair, RSAKeyPairLike};
+use jwt_simple::algorithms::RS256KeyPair;
 use serde_json::{Value, json};
 use std::process::Command;
 use tests::token::now;
