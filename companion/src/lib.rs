@@ -29,6 +29,7 @@ mod server;
 mod settings;
 mod signing;
 mod store;
+mod tenant_keys;
 mod threads;
 mod title;
 mod tokens;

@@ -5,6 +5,7 @@ mod key;
 mod project;
 mod serve;
 mod signing;
+mod tenant_key;
 
 use crate::clock::Clock;
 use crate::names::Name;
@@ -48,6 +49,9 @@ enum Command {
     /// API keys, and the keys that sign tokens. A running companion sees it at once.
     #[command(subcommand)]
     Key(key::Command),
+    /// Public keys of customers who sign their users' tokens themselves. A running companion sees it at once.
+    #[command(subcommand)]
+    TenantKey(tenant_key::Command),
     /// Read the audit table.
     #[command(subcommand)]
     Audit(audit::Command),
@@ -69,6 +73,7 @@ pub async fn run(cli: Cli, clock: Clock, secret: Option<String>) -> Result<(), S
         Command::Serve(arguments) => return serve::run(url, arguments, clock, secret).await,
         Command::Project(command) => project::run(&open_store(&url).await?, command, now).await?,
         Command::Audit(command) => audit::run(&open_store(&url).await?, command).await?,
+        Command::TenantKey(command) => tenant_key::run(&open_store(&url).await?, command, now).await?,
         Command::Key(command) => key::run(&open_store(&url).await?, command, now).await?,
     };
     if cli.json { say(&said.json.to_string()) } else { say(&said.text) }
