@@ -8,10 +8,12 @@
     reason = "test code: a broken assumption should stop the test where it broke"
 )]
 
+mod algorithms;
 mod config;
 mod form;
 mod gate;
 mod identity;
 mod key_sets;
+mod signatures;
 mod support;
 mod times;
