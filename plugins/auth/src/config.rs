@@ -8,6 +8,7 @@ use crate::{
 };
 use domain::time::Period;
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 use std::{collections::BTreeMap, collections::BTreeSet, fmt, time::Duration};
 
 /// Whose tokens are accepted, and where none is needed.
@@ -29,6 +30,9 @@ pub struct Config {
     /// recognised, and one is answered like any other text that is no token.
     #[serde(default)]
     pub(crate) api_keys: Option<ApiKeys>,
+    /// The SHA-256 of the text that all this was read from.
+    #[serde(skip)]
+    pub(crate) digest: [u8; 32],
 }
 
 /// One issuer of tokens.
@@ -157,7 +161,7 @@ impl Config {
             json::parse(json)?;
             let config: Self = serde_json::from_slice(json).map_err(|error| error.to_string())?;
             config.check()?;
-            Ok(config)
+            Ok(Self { digest: Sha256::digest(json).into(), ..config })
         };
         read().map_err(|error: String| format!("auth: {error}"))
     }
@@ -251,9 +255,10 @@ impl Provider {
         Ok(())
     }
 
-    /// How long fetched keys are used after they should have been replaced.
-    pub(crate) fn max_stale(&self) -> Duration {
-        self.max_stale.map_or(Duration::from_secs(3600), Period::get)
+    /// How long fetched keys are used after they came.
+    pub(crate) fn most_age(&self) -> Duration {
+        let fresh = self.remote_jwks.as_ref().map(|it| it.cache_duration.get()).unwrap_or_default();
+        fresh.saturating_add(self.max_stale.map_or(Duration::from_secs(3600), Period::get))
     }
 }
 

@@ -8,8 +8,8 @@ use crate::{
     schedule::{Asked, Pace, Schedule},
 };
 use domain::time::Micros;
-use hmac_sha256::Hash;
 use host::{Answer, Call, CallId, NoAnswer, Root, metrics::Counter, slots};
+use sha2::{Digest, Sha256};
 use std::{cell::RefCell, collections::BTreeMap, collections::BTreeSet, time::Duration};
 
 /// The slot of a provider's table; there is no other.
@@ -34,6 +34,8 @@ struct Board {
     /// The table in shared memory.
     table: String,
     pace: Pace,
+    /// How long keys are used after they came.
+    most: Duration,
     source: HttpUri,
     /// Stands in for a host that shares no memory.
     alone: RefCell<Schedule>,
@@ -96,12 +98,12 @@ impl Fetching {
         let Some(board) = self.boards.get(place).and_then(Option::as_ref) else { return };
         let (read, now) = (keys::read(answer.ok().map(|it| (it.status, it.body))), host::now());
         let ((), schedule) = board.update(|it| match &read {
-            Ok((_, document)) => it.learned(document.clone(), true, now, board.pace),
+            Ok(keys) => keys::learn(it, keys, board.most, now, board.pace),
             Err(_) => it.failed(now),
         });
         let changed = gate.borrow_mut().follow(place, &schedule);
         match read {
-            Ok((keys, _)) if changed => {
+            Ok(keys) if changed => {
                 self.skipped.add(u64::try_from(keys.skipped).unwrap_or(u64::MAX));
                 log::info!("auth: new keys, {} of them of no use", keys.skipped);
             }
@@ -167,7 +169,14 @@ impl Board {
         let remote = provider.remote_jwks.as_ref()?;
         let (source, fresh) = (remote.http_uri.clone(), remote.cache_duration.get());
         let lost = source.timeout.get().saturating_add(GRACE);
-        Some(Self { table: table(&source, fresh), pace: Pace { fresh, lost }, source, alone: RefCell::default() })
+        let most = provider.most_age();
+        Some(Self {
+            table: table(&source, fresh, most),
+            pace: Pace { fresh, lost },
+            most,
+            source,
+            alone: RefCell::default(),
+        })
     }
 
     /// Changes the schedule that workers share; what came of it, and the schedule as it is now.
@@ -198,8 +207,8 @@ impl Board {
 }
 
 /// The table for one source of keys: providers that share the source share the table, wherever they are configured.
-fn table(source: &HttpUri, fresh: Duration) -> String {
-    let named = format!("{} {} {} {fresh:?}", source.cluster, source.uri.authority, source.uri.path);
-    let digest = Hash::hash(named.as_bytes());
+fn table(source: &HttpUri, fresh: Duration, most: Duration) -> String {
+    let named = format!("{} {} {} {fresh:?} {most:?}", source.cluster, source.uri.authority, source.uri.path);
+    let digest = Sha256::digest(named.as_bytes());
     digest.iter().take(8).fold("auth-keys-".to_owned(), |name, byte| format!("{name}{byte:02x}"))
 }

@@ -6,6 +6,7 @@ use crate::{
     policy::{Denial, Gate, Question, Step},
     request,
     schedule::Asked,
+    signature::Engine,
 };
 use domain::{caller::Caller, headers, reply::Reply};
 use host::metrics::Counter;
@@ -50,7 +51,9 @@ impl Plugin for Auth {
     type Stream = Stream;
 
     fn configure(config: &[u8], root: &Root) -> Result<Self, String> {
-        let gate = Gate::new(Config::parse(config)?)?;
+        let engine = Engine::tested(host::verify_signature);
+        let gate = Gate::new(Config::parse(config)?, engine)?;
+        log::info!("auth: RSA and ECDSA signatures are verified by {} code", engine.name());
         let fetching = Fetching::new(&gate, root);
         root.tick_every(TICK);
         Ok(Self { gate: RefCell::new(gate), fetching, metrics: Metrics::define() })

@@ -91,6 +91,22 @@ impl Key {
     }
 }
 
+/// Whether an entry of a set that is of no use here was meant to be: a broken key, and not one for another purpose.
+pub(crate) fn is_broken(entry: &Value) -> bool {
+    let Some(key) = entry.as_object() else { return true };
+    let said = |name| key.get(name).and_then(Value::as_str);
+    let of_ours = match (said("kty"), said("crv")) {
+        (Some("EC"), curve) => matches!(curve, None | Some("P-256" | "P-384")),
+        (Some("OKP"), curve) => matches!(curve, None | Some("Ed25519")),
+        (kind, _) => matches!(kind, None | Some("RSA")),
+    };
+    let verifies = |all: &Vec<Value>| all.iter().any(|it| it == "verify");
+    of_ours
+        && said("use").is_none_or(|it| it == "sig")
+        && said("alg").is_none_or(|it| Algorithm::named(it).is_some())
+        && key.get("key_ops").and_then(Value::as_array).is_none_or(verifies)
+}
+
 /// `Err` when the member is there and no text.
 fn text<'a>(key: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, ()> {
     key.get(name).map(|it| it.as_str().ok_or(())).transpose()

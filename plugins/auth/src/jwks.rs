@@ -5,7 +5,12 @@
 //! fetch is no secret, and is skipped like any other key that is not ours to use.
 
 pub use crate::jwk::{Binding, Key};
-use crate::{algorithm::Algorithm, json, jwk::Source, signature::Engine};
+use crate::{
+    algorithm::Algorithm,
+    json,
+    jwk::{self, Source},
+    signature::Engine,
+};
 use serde_json::{Value, json};
 
 /// The longest document that is read, in bytes.
@@ -21,6 +26,8 @@ pub struct KeySet {
     keys: Vec<Key>,
     /// How many keys of the set are of no use here.
     pub skipped: usize,
+    /// Whether one of these was meant to be: a set with a broken key in it does not say which keys there are.
+    pub torn: bool,
 }
 
 impl KeySet {
@@ -55,7 +62,18 @@ impl KeySet {
             let reasons: Vec<&str> = read.iter().filter_map(|it| it.as_ref().err().copied()).take(3).collect();
             return Err(format!("none of its {} keys can be used: {}", keys.len(), reasons.join("; ")));
         }
-        Ok(Self { skipped: keys.len().saturating_sub(usable.len()), keys: usable })
+        let torn = keys.iter().zip(&read).any(|(entry, read)| read.is_err() && jwk::is_broken(entry));
+        Ok(Self { skipped: keys.len().saturating_sub(usable.len()), keys: usable, torn })
+    }
+
+    /// The keys of this set, and those of `older` whose `kid` it does not have.
+    #[must_use]
+    pub fn with_those_of(mut self, older: &Self) -> Self {
+        let missing = |key: &&Key| !self.keys.iter().any(|it| it.id() == key.id());
+        let kept: Vec<Key> = older.keys.iter().filter(missing).take(MOST_KEYS).cloned().collect();
+        self.keys.extend(kept);
+        self.keys.truncate(MOST_KEYS);
+        self
     }
 
     /// Whether a key of the set fits `algorithm`.

@@ -1,6 +1,9 @@
 //! A provider's keys, as one worker holds them, and how an answer of the provider becomes keys.
 
-use crate::{jwks::KeySet, schedule::Schedule};
+use crate::{
+    jwks::{self, KeySet},
+    schedule::{Pace, Schedule},
+};
 use domain::time::Micros;
 use std::time::Duration;
 
@@ -76,26 +79,38 @@ impl Remote {
     }
 }
 
+/// Makes a provider's keys known to all. While one in them is broken, those that were known before stay, for the answer
+/// may have lost them; but only until `most` after the last answer that was whole.
+pub fn learn(schedule: &mut Schedule, keys: &KeySet, most: Duration, now: Micros, pace: Pace) {
+    let trusted = now.since(schedule.whole_since) < most;
+    let older = Some(&schedule.document).filter(|_| keys.torn && trusted);
+    let older = older.and_then(|it| KeySet::parse(it.as_bytes()).ok());
+    let both = older.map(|it| keys.clone().with_those_of(&it).distilled()).filter(|it| it.len() <= jwks::LONGEST);
+    let document = both.unwrap_or_else(|| keys.distilled());
+    schedule.learned(document, !keys.torn, now, pace);
+}
+
 /// Reads a provider's answer, status and body: `None` if there was none.
 ///
 /// # Errors
 /// Why it is of no use.
-pub fn read(answer: Option<(u16, Vec<u8>)>) -> Result<(KeySet, String), String> {
+pub fn read(answer: Option<(u16, Vec<u8>)>) -> Result<KeySet, String> {
     let (status, document) = answer.ok_or("no answer")?;
     if status != 200 {
         return Err(format!("status {status}"));
     }
-    let keys = KeySet::parse(&document)?;
-    Ok((keys, String::from_utf8(document).map_err(|_| "not UTF-8".to_owned())?))
+    KeySet::parse(&document)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schedule::Pace;
 
     const A: &str =
         r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"a","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+    const B: &str =
+        r#"{"keys":[{},{"kty":"OKP","crv":"Ed25519","kid":"b","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+    const MOST: Duration = Duration::from_secs(3900);
     const PACE: Pace = Pace { fresh: Duration::from_secs(300), lost: Duration::from_secs(10) };
 
     fn at(seconds: u64) -> Micros {
@@ -104,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_worker_follows_what_all_know() {
-        let mut keys = Keys::Remote(Remote::new(Duration::from_secs(3900)));
+        let mut keys = Keys::Remote(Remote::new(MOST));
         let mut schedule = Schedule::default();
         assert!(!keys.follow(&schedule) && keys.usable(at(0)).is_none());
         schedule.learned(A.to_owned(), true, at(0), PACE);
@@ -116,6 +131,27 @@ mod tests {
             !keys.follow(&Schedule::default()) && keys.usable(at(10)).is_some(),
             "what the host lost, a worker keeps"
         );
+    }
+
+    #[test]
+    fn a_broken_key_in_an_answer_takes_none_away_for_a_while() {
+        let with = |entry: &str| read(Some((200, B.replace("{}", entry).into()))).unwrap();
+        let known = |entry: &str, seconds: u64| {
+            let mut schedule = Schedule::default();
+            learn(&mut schedule, &read(Some((200, A.into()))).unwrap(), MOST, at(0), PACE);
+            learn(&mut schedule, &with(entry), MOST, at(seconds), PACE);
+            schedule.document
+        };
+        // Broken: no object, no kind, no point of its curve, no modulus.
+        for broken in ["7", "{\"x\":1}", r#"{"kty":"OKP","crv":"Ed25519","x":"AA"}"#, r#"{"kty":"RSA","use":"sig"}"#] {
+            let kept = known(broken, 3899);
+            assert!(kept.contains("\"a\"") && kept.contains("\"b\""), "{broken}: {kept}");
+            assert!(!known(broken, 3900).contains("\"a\""), "{broken}: not for ever");
+        }
+        // For another purpose.
+        for other in [r#"{"kty":"RSA","use":"enc"}"#, r#"{"kty":"oct","k":"AA"}"#, r#"{"kty":"OKP","crv":"X25519"}"#] {
+            assert!(!known(other, 1).contains("\"a\""), "{other}");
+        }
     }
 
     #[test]

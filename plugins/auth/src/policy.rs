@@ -1,13 +1,14 @@
 //! The decision: what becomes of a request, given what it says, the keys that are known, and the time.
 
 use crate::{
-    cache::{Cache, Entry},
+    cache::{Cache, Entry, Name},
     claims::Fault,
     config::{Config, Provider},
     jwks::KeySet,
     keys::{Keys, Remote},
     request::{self, NoToken},
     schedule::{Schedule, Want},
+    signature::Engine,
     token::{self, Malformed, Token},
     verify::{self, Refused, Verified},
 };
@@ -18,6 +19,7 @@ use std::rc::Rc;
 pub struct Gate {
     config: Config,
     issuers: Vec<(Provider, Keys)>,
+    engine: Engine,
     cache: Cache,
 }
 
@@ -79,23 +81,22 @@ pub enum Denial {
 }
 
 impl Gate {
-    /// Knows the keys that stand in the configuration, and no others yet.
+    /// Knows the keys that stand in the configuration, and no others yet. `engine` verifies signatures.
     ///
     /// # Errors
     /// A key set of the configuration cannot be read; [`Config::parse`] said so before.
-    pub fn new(config: Config) -> Result<Self, String> {
+    pub fn new(config: Config, engine: Engine) -> Result<Self, String> {
         let issuer = |provider: &Provider| {
             let keys = match (&provider.local_jwks, &provider.remote_jwks) {
-                (_, Some(remote)) => {
-                    Keys::Remote(Remote::new(remote.cache_duration.get().saturating_add(provider.max_stale())))
-                }
+                (_, Some(_)) => Keys::Remote(Remote::new(provider.most_age())),
                 (Some(local), None) => Keys::Fixed(KeySet::parse_configured(local.inline_string.as_bytes())?),
                 (None, None) => return Err("a provider has no keys".to_owned()),
             };
             Ok((provider.clone(), keys))
         };
         let issuers = config.providers.values().map(issuer).collect::<Result<_, String>>()?;
-        Ok(Self { config, issuers, cache: Cache::default() })
+        let cache = Cache::new(&config);
+        Ok(Self { config, issuers, engine, cache })
     }
 
     /// The providers, in the order of their places.
@@ -115,12 +116,14 @@ impl Gate {
             Err(NoToken::ApiKey) => return Step::Deny(Denial::ApiKey),
         };
         let first_try = request::is_first_try(headers);
-        self.remembered(text, first_try, now).unwrap_or_else(|| self.judge(text, first_try, now))
+        let name = self.cache.name(text);
+        self.remembered(&name, first_try, now).unwrap_or_else(|| self.judge(text, name, first_try, now))
     }
 
     /// Decides again about a request that asked for keys.
     pub fn answer(&mut self, question: &Question, now: Micros) -> Step {
-        self.judge(question.token.reveal(), question.first_try, now)
+        let text = question.token.reveal();
+        self.judge(text, self.cache.name(text), question.first_try, now)
     }
 
     /// When the keys at hand were fetched; zero when there are none.
@@ -144,8 +147,8 @@ impl Gate {
         denial.reply(self.config.api_keys.as_ref().map_or("", |it| &it.mint_path))
     }
 
-    fn remembered(&self, text: &str, first_try: bool, now: Micros) -> Option<Step> {
-        let entry = self.cache.get(text)?;
+    fn remembered(&self, name: &Name, first_try: bool, now: Micros) -> Option<Step> {
+        let entry = self.cache.get(name)?;
         // Keys that are too old vouch for nothing, and neither does what they once verified.
         self.issuers.get(entry.provider)?.1.usable(now)?;
         match entry.verified.window.check(now) {
@@ -154,7 +157,7 @@ impl Gate {
         }
     }
 
-    fn judge(&mut self, text: &str, first_try: bool, now: Micros) -> Step {
+    fn judge(&mut self, text: &str, name: Name, first_try: bool, now: Micros) -> Step {
         let token = match token::parse(text) {
             Ok(token) => token,
             Err(Malformed::NotAToken) => return Step::Deny(Denial::Missing),
@@ -168,10 +171,10 @@ impl Gate {
         }
         let ask = |want| Step::Ask(Question { provider: place, want, token: Secret::new(text.to_owned()), first_try });
         let Some(known) = keys.usable(now) else { return ask(Want::Any) };
-        match verify::verify(provider, known, text, &token, now) {
+        match verify::verify(provider, known, &self.engine, text, &token, now) {
             Ok(verified) => {
                 let verified = Rc::new(verified);
-                self.cache.insert(text, Entry { provider: place, verified: Rc::clone(&verified) });
+                self.cache.insert(name, Entry { provider: place, verified: Rc::clone(&verified) });
                 Step::Admit(verified)
             }
             Err(Refused::UnknownKey) if matches!(keys, Keys::Remote(_)) => ask(Want::Unknown),

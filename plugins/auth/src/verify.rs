@@ -4,7 +4,7 @@ use crate::{
     algorithm::Algorithm,
     claims::{self, Fault, Window},
     config::Provider,
-    jwks::KeySet,
+    jwks::{Binding, KeySet},
     signature::Engine,
     token::Token,
 };
@@ -47,17 +47,30 @@ pub fn algorithm(provider: &Provider, token: &Token) -> Result<Algorithm, Refuse
 ///
 /// # Errors
 /// Why it is refused.
-pub fn verify(provider: &Provider, keys: &KeySet, text: &str, token: &Token, now: Micros) -> Result<Verified, Refused> {
+pub fn verify(
+    provider: &Provider,
+    keys: &KeySet,
+    engine: &Engine,
+    text: &str,
+    token: &Token,
+    now: Micros,
+) -> Result<Verified, Refused> {
     let algorithm = algorithm(provider, token)?;
     let id = token.key.as_deref();
     if !keys.knows(algorithm, id) {
         return Err(Refused::UnknownKey);
     }
     let signed = text.as_bytes().get(..token.signed).ok_or(Refused::Signature)?;
-    if keys.verify(&Engine::MODULE, algorithm, id, signed, &token.signature).is_none() {
-        return Err(Refused::Signature);
-    }
+    let key = keys.verify(engine, algorithm, id, signed, &token.signature).ok_or(Refused::Signature)?;
     let (caller, window) = claims::read(provider, &token.claims).map_err(Refused::Claims)?;
+    if !key.binding.as_ref().is_none_or(|it| speaks_for(it, &caller)) {
+        return Err(Refused::Claims(Fault::Identity));
+    }
     window.check(now).map_err(Refused::Claims)?;
     Ok(Verified { caller, window })
+}
+
+/// Whether a key that is bound to one project may say that this is the caller.
+fn speaks_for(binding: &Binding, caller: &Caller) -> bool {
+    caller.tenant.as_deref() == Some(binding.tenant.as_str()) && caller.project == binding.project
 }

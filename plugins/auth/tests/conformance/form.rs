@@ -1,7 +1,7 @@
 //! The token's outer form: parts, base64url, JSON, header, algorithm, signature.
 
-use crate::support::{NOW, b64, check, claims, config, keys, present, strangers, word};
-use auth::{algorithm::Algorithm, policy::Gate};
+use crate::support::{NOW, b64, check, claims, config, gate, keys, present, strangers, word};
+use auth::algorithm::Algorithm;
 use proptest::prelude::*;
 
 const HEADER: &str = r#"{"alg":"EdDSA","kid":"ed","typ":"JWT"}"#;
@@ -303,13 +303,13 @@ proptest! {
         let at = at.index(bytes.len());
         bytes[at] ^= 1 << bit;
         let token = String::from_utf8(bytes).unwrap();
-        let got = word(&present(&mut Gate::new(config(|_| ())).unwrap(), &token, NOW));
+        let got = word(&present(&mut gate(config(|_| ())), &token, NOW));
         prop_assert!(got != "ok" && got != "expired", "{got}");
     }
 
     #[test]
     fn any_bytes_as_a_credential_are_refused(bytes in any::<Vec<u8>>(), tail in ".*") {
-        let mut gate = Gate::new(config(|_| ())).unwrap();
+        let mut gate = gate(config(|_| ()));
         for token in [String::from_utf8_lossy(&bytes).into_owned(), format!("{}.{tail}", b64(HEADER)), over(&b64(&bytes), &b64(&tail))] {
             prop_assert_ne!(word(&present(&mut gate, &token, NOW)), "ok");
         }

@@ -1,10 +1,7 @@
 //! Whose token it is and whom it names: `iss`, `aud`, required claims, and the claims that become the caller.
 
-use crate::support::{NOW, check, claims, config, keys, present};
-use auth::{
-    algorithm::Algorithm,
-    policy::{Gate, Step},
-};
+use crate::support::{NOW, check, claims, config, gate, keys, present};
+use auth::{algorithm::Algorithm, policy::Step};
 use domain::caller::Caller;
 use serde_json::{Value, json};
 
@@ -287,7 +284,7 @@ fn tiers_have_names_of_their_own_at_an_issuer() {
 }
 
 fn caller(config: auth::config::Config, token: &str) -> Caller {
-    match present(&mut Gate::new(config).unwrap(), token, NOW) {
+    match present(&mut gate(config), token, NOW) {
         Step::Admit(verified) => verified.caller.clone(),
         other => panic!("{other:?}"),
     }

@@ -1,8 +1,9 @@
 //! Keys made for one run of the tests, and tokens signed with them: any header, any payload, byte for byte.
 
 use auth::policy::{Denial, Gate, Step};
+use auth::signature::Engine;
 use auth::{algorithm::Algorithm, config::Config};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::{headers::Headers, time::Micros};
 use hmac::{Hmac, KeyInit, Mac};
 use jwt_simple::algorithms::{
@@ -138,6 +139,11 @@ pub(crate) fn config(change: impl FnOnce(&mut Value)) -> Config {
     Config::parse(config.to_string().as_bytes()).unwrap()
 }
 
+/// A gate that verifies signatures itself.
+pub(crate) fn gate(config: Config) -> Gate {
+    Gate::new(config, Engine::MODULE).unwrap()
+}
+
 /// Claims that are accepted.
 pub(crate) fn claims() -> Value {
     json!({"iss": "https://issuer.example", "aud": "aud-1", "iat": NOW, "nbf": NOW, "exp": NOW + 900,
@@ -168,7 +174,7 @@ pub(crate) fn check(config: &Config, rows: &[(&str, String, &str)]) {
     let wrong: Vec<String> = rows
         .iter()
         .filter_map(|(what, token, expected)| {
-            let got = word(&present(&mut Gate::new(config.clone()).unwrap(), token, NOW));
+            let got = word(&present(&mut gate(config.clone()), token, NOW));
             (got != *expected).then(|| format!("{what}: expected {expected}, got {got}"))
         })
         .collect();
