@@ -85,8 +85,14 @@ fn what_is_wrong_is_named() {
         ("/providers/local/algorithms", json!([]), "algorithms is empty"),
         ("/providers/local/algorithms", json!(["EdDSA", "EdDSA"]), "twice"),
         ("/providers/local/algorithms", json!(["HS256"]), "none of its keys fits"),
+        ("/providers/local/algorithms", json!(["HS256", "ES384"]), "none of its keys fits"),
+        ("/providers/remote/algorithms", json!(["HS256", "HS512"]), "only those of secrets"),
         ("/providers/local/algorithms", json!(["ES512"]), "`ES512`, which is never accepted"),
         ("/providers/local/algorithms", json!(["none"]), "`none`, which is never accepted"),
+        ("/providers/local/algorithms", json!(["None"]), "`None`, which is never accepted"),
+        ("/providers/local/algorithms", json!(["RS1"]), "`RS1`, which is never accepted"),
+        ("/providers/local/algorithms", json!([""]), "``, which is never accepted"),
+        ("/providers/local/algorithms", json!("EdDSA"), "a sequence"),
         ("/providers/local/algorithms", json!(["eddsa"]), "`eddsa`, which is never accepted"),
         ("/providers/local/clock_skew_seconds", json!(301), "clock_skew_seconds is 301"),
         ("/providers/local/clock_skew_seconds", json!(-1), "-1"),
@@ -134,6 +140,13 @@ fn audiences_may_be_left_out_where_a_client_is_required() {
         provider["required_claims"] = json!({claim: ["app"]});
         assert_eq!(Config::parse(config.to_string().as_bytes()).is_ok(), enough, "{claim}");
     }
+}
+
+#[test]
+fn secrets_among_other_algorithms_are_no_error_and_find_no_key_in_a_remote_set() {
+    let mut config = good();
+    config["providers"]["remote"]["algorithms"] = json!(["HS256", "RS256"]);
+    Config::parse(config.to_string().as_bytes()).unwrap();
 }
 
 #[test]
