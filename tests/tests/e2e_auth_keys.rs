@@ -89,7 +89,6 @@ fn remote(fake: &FakeProvider, port: u16, fresh: &str) -> Gateway {
     let keys = move |config: &mut Value| {
         config["providers"]["tollgate"]["remote_jwks"]["cache_duration"] = json!(fresh);
         config["providers"]["tollgate"]["remote_jwks"]["http_uri"]["timeout"] = json!("5s");
-        config["providers"]["tollgate"]["algorithms"] = json!(["EdDSA", "ES256", "RS256"]);
     };
     let address = json!({"address": "127.0.0.1", "port_value": port});
     let point = |root: &mut Value| {
