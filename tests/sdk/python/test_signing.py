@@ -71,6 +71,15 @@ def test_the_stock_sdk_with_a_token_signed_per_request(gateway, pem, ours, user)
     assert client.chat.completions.create(model="gpt-4o", messages=ask("hi")).choices
 
 
+@pytest.mark.parametrize("whose", ["tenant_id", "project_id"])
+def test_a_key_speaks_for_its_own_project_alone(gateway, pem, ours, user, whose):
+    good = sign_behest_jwt(private_key_pem=pem, user_id=user, **ours)["access_token"]
+    assert status(gateway, good) == (200, None)
+    elsewhere = ours | {whose: "another"}
+    stolen = sign_behest_jwt(private_key_pem=pem, user_id=user, **elsewhere)["access_token"]
+    assert status(gateway, stolen) == (401, "invalid_token")
+
+
 def test_a_key_that_nobody_registered(gateway, pem, ours, user):
     token = sign_behest_jwt(private_key_pem=pem, user_id=user, **ours | {"key_id": "sk_of_nobody"})["access_token"]
     assert status(gateway, token) == (401, "invalid_token")
