@@ -115,3 +115,65 @@ fn pkcs1(hash: Hash, digest: &[u8], length: usize) -> Option<Vec<u8>> {
 fn mask(hash: Hash, seed: &[u8], length: usize) -> impl Iterator<Item = u8> {
     (0..u32::MAX).flat_map(move |counter| hash.digest(&[seed, &counter.to_be_bytes()])).take(length)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::token::decode;
+
+    /// Keys and signatures over "text" made with OpenSSL: the size in bits, the modulus, RS256, PS512.
+    const UNEVEN: [(u32, &str, &str, &str); 2] = [
+        (
+            2049,
+            "\
+            AZpCMGrrTEyLRcDX4bhw8ctV4gF-rkYiF7o7T8QBbYRk2JTBKKDfJ00sFGJy920Xl9hvjmfMmbbNk7EmxEj2AqDm4mwyCY2IqTTQ\
+            QIE-S2xsJ7IZjOp5b59VdnoaMBKehJNwFnuw_7X1B6x7rVODtPGy1iD5o7t5gq4U6OEZccJDcI8eHNjJtgEJY0HeBjrjCls5yB2U\
+            Lg57DggO4qjrAp8cnJJZS6gaOHXYkzXFwWOC2XYDE9orIOHDRfAQeTahq7cZcZilJ_5vePr5i5poY9JdPVmkLgQcwVXahN9XiDv3\
+            aJiscYd8ux50_L6xymhg2J8T89zx4nLjqK_Ze_p1SQ0",
+            "\
+            ADmTFQOJMpqkukosJfMgQ3WPlsGMqZWczMvIIKxAGzEYw0x8r6yGS7-X9pVsxPpV3J4BJ8Y6ctCQRQLQmbElO9kNNhKQKfVBAdh0\
+            hm9h5Blapfsbru8twW1Keaz7pBheOumI6Pcuz5ewyMJjK1S3MClwBIYYP-MJE974G6pnpuuycHLyaRy3oHUpybTMLMaTBu0G6hG5\
+            l8ZxuGYzQryFc7HzlMAWCv4KBFGE4L7XdIogtrwO72l1Wt3wPn9V9J6L6flC9X-tk3jlVr4_beGZ6oDf1Sgi0Es51sbzI6Z8zZVb\
+            IIJjwBVXSkarAzU1jmXNGef_TB8XiM9V_OapKaT705Q",
+            "\
+            AXNyKTzIwnYgdIDVIjXW5Xq1OhTsOqkHzbc5XS5PSsUCt-TGeMo5EQg5yapyjTzHo0SfppOxquebg3Tj1w36Glzm9hp0thHStZva\
+            mRE_W4h93vq0er-2tPw82W1BbK1iWfH0J3zR_ng99DxJp2ovlvRJfkq6L7QBmJPttmPwNNQNg2h9w-xRm_HKSwPGRGLko3XU08Jf\
+            cwQgWVCGFSZzj7jOJlv3UF_wDW-FCSezMRKKb75IbpWeUXQnP3JZGSBhmne-0ihXTpAh3_OMeyy_ckkN7wUiSsRXj_p_x63tlVCd\
+            1XjkRp6eebHmyyYe1Jv0qiJVUG1-VLakpIPUw8cqGU0",
+        ),
+        (
+            2055,
+            "\
+            Zo6_S2EjMGELDb_b4FzpVaMUhHtzR9Opxd-w0_FAinbxSHdaSF4iqXmD6wdlGeJc1Pdu8l7I4fpgKunhAJkp_WwVohFyDNPy4stE\
+            _TtBY3VjROAvaKlr_iEFn157v4iwrBj4M0ngvjn1p3vtV6wVkbbuPDuLMgMdaasIqOXjS83sZq2hpfwChAVsZoR2y6ubu4JOzdQt\
+            ZB3P5p_ZDOVj1jzZG4uLZ2H3XNjr52Tx7xwA1-ZRxkk8j-3A7cRpBfOnKbd6_SZJcSzY1kuZVgDiRCM6-ahmVwWeTS9LxhK9BAs9\
+            LHcs7GgmCfLDchzsmXkq5S2M02z8Jr-f7XpZ1PMu1I0",
+            "\
+            LM1knch3KaKVAr-pukS15S0NHvn2VC37noaeDUyF3JAUhrdzHh3Ve09dcA-bdQIaxk8NZv5gn-8B67Yq2A3XYXhNMk67zoVkvLMW\
+            zyaiPHFc9X7z1S6hjsZqiSGmJooxq6rwnShaulgbJATIrKofxVTuwiX2zrSvfJE8GvBISg_lVEx3cd1ZAAy9pdYqGHMr4uc_nJf_\
+            qJKG67Lx5ZpnBf-84kFrO8iqp-jolf1p9BX3n-rEM1MKfpREFv7YoQtjJut7jeAIQFqyUx9wlytSS00a43dbiY-61blV4tDyh5Hm\
+            yVfoqkxhDGdRToTFOaOo6lX7iJUVOdstrRAtZiXfUsM",
+            "\
+            RjFesCdAx0nYnwpfkUtlm6BnXI2vHVmbkNspouMX3QLLEugYixCZvhKo-SMyz1qnuFJYyZ2LxSgrjOArp7Ksu0AajnJVxT3yynPw\
+            lbjxGZILFS_5MQ480LH8qQdRvJ_-gHL6w17f0rYRXj156aXmkXaW_qh0ujM8BVuKRf0MAvlHEhRePVXLhCUYDN7WUtF4q6VtdquN\
+            rf9ydeO2obnOYgVBlwhWkd2nxn_wiwn0q55txZs0X0ll2g3Zb1NZhIxPACLhdxKb6XtYTjPR66G_60PhP-S31D6mljyYkWEwFFYn\
+            o3fwN2uI4sB6BzctH2tGRKa1pthhRD4J7QgoCoI6mqI",
+        ),
+    ];
+
+    /// A PSS text has a bit less than the modulus, and so a byte less where the modulus has a bit more than whole bytes.
+    #[test]
+    fn a_modulus_need_not_fill_its_first_byte() {
+        for (bits, modulus, rs256, ps512) in UNEVEN {
+            let key = RsaKey::new(&decode(modulus).unwrap(), &[1, 0, 1]).unwrap();
+            assert_eq!(key.montgomery.modulus().bits_vartime(), bits);
+            for (algorithm, signature) in [(Algorithm::Rs256, rs256), (Algorithm::Ps512, ps512)] {
+                let signature = decode(signature).unwrap();
+                let verify = |text: &[u8], signature: &[u8]| key.verify(&Engine::MODULE, algorithm, text, signature);
+                assert!(verify(b"text", &signature), "{bits} {}", algorithm.name());
+                assert!(!verify(b"texts", &signature), "{bits} {}", algorithm.name());
+                assert!(!verify(b"text", &signature[1..]), "{bits} {}", algorithm.name());
+            }
+        }
+    }
+}

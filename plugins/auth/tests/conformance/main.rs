@@ -13,6 +13,7 @@ mod config;
 mod form;
 mod gate;
 mod identity;
+mod key_members;
 mod key_sets;
 mod signatures;
 mod support;
