@@ -7,8 +7,8 @@ use crate::json;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};
 
-/// The longest token that is looked at, in bytes.
-pub const LONGEST: usize = 16 * 1024;
+/// The longest token that is looked at, in bytes: more than a proxy takes for all headers together.
+pub const LONGEST: usize = 64 * 1024;
 
 /// A token that is well formed, and no more than that.
 #[derive(Debug, Clone, PartialEq)]
