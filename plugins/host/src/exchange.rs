@@ -157,7 +157,7 @@ impl<S: Stream> Exchange<S> {
     }
 
     fn request_headers(&mut self, count: usize, end: bool) -> Action {
-        if count > MAX_HEADERS {
+        if kind() == Kind::Kong && count > MAX_HEADERS {
             let message = format!("the request has {count} headers; this gateway takes {MAX_HEADERS}");
             return self.answer(&Reply::new(431, "invalid_request", message));
         }
