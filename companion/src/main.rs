@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match cli::run(Cli::parse(), Clock::system(), cli::secret_variable()).await {
+    match cli::run(Cli::parse(), Clock::system(), cli::secret_variable(), &mut std::io::stdout()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // There is nowhere left to say that this failed.

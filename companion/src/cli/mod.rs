@@ -14,7 +14,7 @@ use crate::server::{StartError, open_store};
 use crate::settings::SECRET_VARIABLE;
 use clap::{Args, Parser, Subcommand};
 use serde_json::Value;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 /// Tollgate's companion: mints tokens, publishes keys, remembers threads.
@@ -63,24 +63,24 @@ struct Said {
     json: Value,
 }
 
-/// Carries `cli` out; `secret` is the internal secret's variable.
+/// Carries `cli` out and says the outcome to `out`; `secret` is the internal secret's variable.
 ///
 /// # Errors
 /// What went wrong, in words for the operator.
-pub async fn run(cli: Cli, clock: Clock, secret: Option<String>) -> Result<(), StartError> {
+pub async fn run(cli: Cli, clock: Clock, secret: Option<String>, out: &mut impl Write) -> Result<(), StartError> {
     let (url, now) = (cli.database_url, clock.now());
     let said = match cli.command {
-        Command::Serve(arguments) => return serve::run(url, arguments, clock, secret).await,
+        Command::Serve(arguments) => return serve::run(url, arguments, clock, secret, out).await,
         Command::Project(command) => project::run(&open_store(&url).await?, command, now).await?,
         Command::Audit(command) => audit::run(&open_store(&url).await?, command).await?,
         Command::TenantKey(command) => tenant_key::run(&open_store(&url).await?, command, now).await?,
         Command::Key(command) => key::run(&open_store(&url).await?, command, now).await?,
     };
-    if cli.json { say(&said.json.to_string()) } else { say(&said.text) }
+    if cli.json { say(out, &said.json.to_string()) } else { say(out, &said.text) }
 }
 
-fn say(line: &str) -> Result<(), StartError> {
-    writeln!(io::stdout(), "{line}").map_err(|it| StartError(format!("standard output: {it}")))
+fn say(out: &mut impl Write, line: &str) -> Result<(), StartError> {
+    writeln!(out, "{line}").map_err(|it| StartError(format!("standard output: {it}")))
 }
 
 fn made(prefix: &str) -> Result<String, StartError> {

@@ -5,7 +5,7 @@ use crate::clock::Clock;
 use crate::server::{StartError, serve};
 use crate::settings::{DRAIN, Settings, internal_secret};
 use clap::Args;
-use std::io;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -44,8 +44,9 @@ pub(super) async fn run(
     arguments: Arguments,
     clock: Clock,
     secret: Option<String>,
+    out: &mut impl Write,
 ) -> Result<(), StartError> {
-    until_signal(settings(database_url, arguments, clock, secret)?).await
+    until_signal(settings(database_url, arguments, clock, secret)?, out).await
 }
 
 fn settings(
@@ -70,12 +71,12 @@ fn settings(
     })
 }
 
-async fn until_signal(settings: Settings) -> Result<(), StartError> {
+async fn until_signal(settings: Settings, out: &mut impl Write) -> Result<(), StartError> {
     let wrong = |it: io::Error| StartError(format!("signals: {it}"));
     let (mut terminate, mut interrupt) =
         (signal(SignalKind::terminate()).map_err(wrong)?, signal(SignalKind::interrupt()).map_err(wrong)?);
     let running = serve(settings).await?;
-    say(&format!("tollgate is ready: public http://{}, internal http://{}", running.public, running.internal))?;
+    say(out, &format!("tollgate is ready: public http://{}, internal http://{}", running.public, running.internal))?;
     tokio::select! {
         _ = terminate.recv() => (),
         _ = interrupt.recv() => (),

@@ -76,10 +76,11 @@ async fn register(store: &Store, arguments: Register, now: Micros) -> Result<Sai
     let path = &arguments.public_key;
     let wrong = |why: String| StartError(format!("{}: {why}", path.display()));
     let key = PublicKey::read(&contents(path).map_err(|it| wrong(it.to_string()))?).map_err(wrong)?;
-    let mut row = TenantKeyRow {
+    let tenant = store.tenant_of(&arguments.project).await.map_err(database)?;
+    let row = TenantKeyRow {
         kid: arguments.kid.map_or_else(tenant_keys::new_name, Ok).map_err(|_| no_randomness())?,
+        tenant: tenant.ok_or_else(|| no_such_project(&arguments.project))?,
         project: arguments.project,
-        tenant: String::new(),
         algorithm: key.algorithm.to_owned(),
         jwk: key.jwk.to_string(),
         created_at: now,
@@ -87,15 +88,14 @@ async fn register(store: &Store, arguments: Register, now: Micros) -> Result<Sai
         revoked_at: None,
     };
     tenant_keys::accepted(&row).map_err(wrong)?;
-    row.tenant = match store.add_tenant_key(&row, MOST_TENANT_KEYS).await.map_err(database)? {
-        Added::For(tenant) => tenant,
-        Added::NoProject => return Err(no_such_project(&row.project)),
+    match store.add_tenant_key(&row, MOST_TENANT_KEYS).await.map_err(database)? {
+        Added::Done => (),
         Added::NameTaken => return Err(StartError(format!("there is a key {} already", row.kid))),
         Added::TooMany => {
             let why = format!("{MOST_TENANT_KEYS} tenant keys are in use, as many as may be; revoke some first");
             return Err(StartError(why));
         }
-    };
+    }
     let environment = [
         ("BEHEST_KID", &row.kid),
         ("BEHEST_TENANT_ID", &row.tenant),

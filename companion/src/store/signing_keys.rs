@@ -161,7 +161,7 @@ impl Store {
 }
 
 async fn all(connection: &mut SqliteConnection) -> Result<Vec<SigningKeyRow>, sqlx::Error> {
-    let sql = format!("SELECT {COLUMNS} FROM signing_keys ORDER BY created_at, kid");
+    let sql = format!("SELECT {COLUMNS} FROM signing_keys ORDER BY created_at, rowid");
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(connection).await?;
     rows.iter().map(read).collect()
 }

@@ -30,10 +30,8 @@ pub(crate) struct TenantKeyRow {
 /// What `add_tenant_key` did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Added {
-    /// The key is registered, for this tenant.
-    For(String),
-    /// There is no such project.
-    NoProject,
+    /// The key is registered.
+    Done,
     /// Another key has this name.
     NameTaken,
     /// There are as many keys as there may be.
@@ -41,16 +39,21 @@ pub(crate) enum Added {
 }
 
 impl Store {
-    /// Registers a key, if fewer than `most` are in use; its `tenant` is that of the project.
+    /// Whose project it is; `None` when there is no such project.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub(crate) async fn tenant_of(&self, project: &str) -> Result<Option<String>, sqlx::Error> {
+        let query = sqlx::query("SELECT tenant FROM projects WHERE id = ?").bind(project);
+        query.fetch_optional(&self.pool).await?.map(|row| row.try_get("tenant")).transpose()
+    }
+
+    /// Registers a key of a project that there is, if fewer than `most` are in use.
     ///
     /// # Errors
     /// When the database does not answer.
     pub(crate) async fn add_tenant_key(&self, key: &TenantKeyRow, most: usize) -> Result<Added, sqlx::Error> {
         let mut transaction = self.write().await?;
-        let project = sqlx::query("SELECT tenant FROM projects WHERE id = ?").bind(&key.project);
-        let Some(project) = project.fetch_optional(&mut *transaction).await? else {
-            return Ok(Added::NoProject);
-        };
         let sql = "SELECT 1 FROM tenant_keys WHERE kid = ?1 UNION ALL SELECT 1 FROM signing_keys WHERE kid = ?1";
         if sqlx::query(sql).bind(&key.kid).fetch_optional(&mut *transaction).await?.is_some() {
             return Ok(Added::NameTaken);
@@ -66,7 +69,7 @@ impl Store {
         let details = json!({"algorithm": key.algorithm, "not_before": key.not_before.seconds()});
         record(&mut transaction, key.created_at, "tenant_key_registered", (&key.kid, &key.project), details).await?;
         transaction.commit().await?;
-        Ok(Added::For(project.try_get("tenant")?))
+        Ok(Added::Done)
     }
 
     /// The project's keys, oldest first; `None` when there is no such project.
@@ -74,12 +77,11 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub(crate) async fn tenant_keys(&self, project: &str) -> Result<Option<Vec<TenantKeyRow>>, sqlx::Error> {
-        let known = sqlx::query("SELECT 1 FROM projects WHERE id = ?").bind(project).fetch_optional(&self.pool).await?;
-        if known.is_none() {
+        if self.tenant_of(project).await?.is_none() {
             return Ok(None);
         }
         let sql = "SELECT k.*, p.tenant FROM tenant_keys k JOIN projects p ON p.id = k.project
-                   WHERE k.project = ? ORDER BY k.created_at, k.kid";
+                   WHERE k.project = ? ORDER BY k.created_at, k.rowid";
         let rows = sqlx::query(sql).bind(project).fetch_all(&self.pool).await?;
         rows.iter().map(read).collect::<Result<Vec<_>, _>>().map(Some)
     }
@@ -108,7 +110,7 @@ impl Store {
 /// Every key that is not revoked, oldest first.
 pub(super) async fn unrevoked(connection: &mut SqliteConnection) -> Result<Vec<TenantKeyRow>, sqlx::Error> {
     let sql = "SELECT k.*, p.tenant FROM tenant_keys k JOIN projects p ON p.id = k.project
-               WHERE k.revoked_at IS NULL ORDER BY k.created_at, k.kid";
+               WHERE k.revoked_at IS NULL ORDER BY k.created_at, k.rowid";
     sqlx::query(sql).fetch_all(connection).await?.iter().map(read).collect()
 }
 

@@ -1,6 +1,8 @@
 //! A companion of the test's own: a database in a folder of its own, two free ports, a clock that
 //! the test moves.
 
+use clap::Parser;
+use companion::cli::Cli;
 use companion::clock::Clock;
 use companion::{Running, Settings};
 use domain::secret::Secret;
@@ -29,7 +31,7 @@ pub(crate) struct TestApp {
     pub(crate) key_id: String,
     pub(crate) key: String,
     pub(crate) dir: TempDir,
-    seconds: Arc<AtomicU64>,
+    pub(crate) seconds: Arc<AtomicU64>,
 }
 
 /// An answer, read to its end.
@@ -100,6 +102,29 @@ impl TestApp {
         Self { running, project, key_id, key, dir, seconds }
     }
 
+    /// Carries a command out at the time of the test, on the same database and folder of keys.
+    pub(crate) async fn operator(&self, arguments: &[&str]) -> Result<Value, String> {
+        let (url, keys) = (database_url(self.dir.path()), self.dir.path().join("tollgate-signing-keys"));
+        let mut all = [&["tollgate", "--json", "--database-url", &url][..], arguments].concat();
+        let takes_keys =
+            matches!(arguments, ["key", "rotate" | "retire", ..]) && !arguments.contains(&"--signing-keys");
+        all.extend(takes_keys.then_some(["--signing-keys", keys.to_str().unwrap()]).into_iter().flatten());
+        let cli = Cli::try_parse_from(all).map_err(|it| it.to_string())?;
+        let mut said = Vec::new();
+        companion::cli::run(cli, clock(&self.seconds), None, &mut said).await.map_err(|it| it.to_string())?;
+        Ok(serde_json::from_slice(&said).unwrap())
+    }
+
+    /// A second companion on the same files, or why it does not start.
+    pub(crate) async fn another(&self) -> Result<Running, String> {
+        let settings = settings(self.dir.path(), Duration::from_secs(30), 0, &self.seconds);
+        companion::serve(settings).await.map_err(|it| it.to_string())
+    }
+
+    pub(crate) fn now(&self) -> u64 {
+        self.seconds.load(Ordering::SeqCst)
+    }
+
     /// The audit table, after the companion has stopped.
     pub(crate) async fn rows_in_the_end(self) -> Vec<Value> {
         self.running.stop().await;
@@ -164,8 +189,12 @@ impl TestApp {
 }
 
 async fn start(dir: &Path, turn_wait: Duration, trusted_hops: u8, seconds: Arc<AtomicU64>) -> Running {
+    companion::serve(settings(dir, turn_wait, trusted_hops, &seconds)).await.unwrap()
+}
+
+fn settings(dir: &Path, turn_wait: Duration, trusted_hops: u8, seconds: &Arc<AtomicU64>) -> Settings {
     let free = || "127.0.0.1:0".parse().unwrap();
-    let settings = Settings {
+    Settings {
         database_url: database_url(dir),
         listen: free(),
         internal_listen: free(),
@@ -176,9 +205,13 @@ async fn start(dir: &Path, turn_wait: Duration, trusted_hops: u8, seconds: Arc<A
         trusted_hops,
         turn_wait,
         drain: Duration::from_secs(5),
-        clock: Clock::from_fn(move || Micros::from_seconds(seconds.load(Ordering::SeqCst))),
-    };
-    companion::serve(settings).await.unwrap()
+        clock: clock(seconds),
+    }
+}
+
+fn clock(seconds: &Arc<AtomicU64>) -> Clock {
+    let seconds = seconds.clone();
+    Clock::from_fn(move || Micros::from_seconds(seconds.load(Ordering::SeqCst)))
 }
 
 pub(crate) fn database_url(dir: &Path) -> String {

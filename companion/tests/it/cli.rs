@@ -7,9 +7,9 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 
 /// A `tollgate serve` of the test's own; killed when the test ends early.
-struct Served {
-    child: Child,
-    public: SocketAddr,
+pub(crate) struct Served {
+    pub(crate) child: Child,
+    pub(crate) public: SocketAddr,
 }
 
 impl Drop for Served {
@@ -18,7 +18,7 @@ impl Drop for Served {
     }
 }
 
-fn serve(dir: &Path) -> Served {
+pub(crate) fn serve(dir: &Path) -> Served {
     let mut command = command(dir);
     command.args(["serve", "--listen", "127.0.0.1:0", "--internal-listen", "127.0.0.1:0"]);
     command.env("TOLLGATE_INTERNAL_SECRET", SECRET).stdout(Stdio::piped()).stderr(Stdio::piped());
