@@ -51,7 +51,7 @@ fn paths(schemas: &mut SchemaGenerator) -> Value {
         security: "apiKey",
         body: Some(reference("MintRequest")),
         answer: (200, Some(reference("Minted"))),
-        errors: &[400, 401, 413, 415, 503],
+        errors: &[400, 401, 408, 413, 415, 429, 503],
         paged: false,
     };
     // Asked for so that they stand among the components; the references above name them.

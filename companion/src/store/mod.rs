@@ -83,8 +83,13 @@ impl Store {
                 .open(file)
                 .map_err(sqlx::Error::Io)?;
         }
-        let pool =
-            SqlitePoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(BUSY).connect_with(options).await?;
+        let pool = SqlitePoolOptions::new()
+            .max_connections(CONNECTIONS)
+            .acquire_timeout(BUSY)
+            // There is no network on which a connection could have died.
+            .test_before_acquire(false)
+            .connect_with(options)
+            .await?;
         let migrations = MIGRATIONS.map(|(version, name, sql)| {
             Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
         });
