@@ -4,7 +4,9 @@
 
 use jwt_simple::algorithms::RS256KeyPair;
 use serde_json::{Value, json};
+use std::fs;
 use std::process::Command;
+use tests::process::scratch;
 use tests::token::now;
 use tests::{Companion, FakeProvider, Gateway, Project, Signer, tools};
 
@@ -16,9 +18,9 @@ const ISSUER: &str = "https://issuer.example";
 fn check(runner: &mut Command) {
     let (fake, companion, signer) = (FakeProvider::start(), Companion::start(), Signer::new());
     let project = companion.project("acme", "shop");
-    let customer = Customer::new(&project);
+    let (pem, environment) = register(&companion, &project);
     let gateway = Gateway::from("envoy/envoy.yaml").fake(&fake).companion(&companion);
-    let gateway = gateway.edit_filter("auth", |config| accept(config, &signer, &customer)).start();
+    let gateway = gateway.edit_filter("auth", |config| accept(config, &signer)).start();
     let token = |signer: &Signer, expires: u64| {
         signer.sign(&json!({"iss": ISSUER, "tid": project.tenant_id, "pid": project.project_id, "exp": expires}))
     };
@@ -29,53 +31,30 @@ fn check(runner: &mut Command) {
         ("EXPIRED_TOKEN", token(&signer, past)),
         ("FORGED_TOKEN", token(&stranger, soon)),
         ("FORGED_EXPIRED_TOKEN", token(&stranger, past)),
-        ("SIGNING_KEY_PEM", customer.key.to_pem().expect("a key in PEM")),
-        ("SIGNING_KEY_ID", Customer::KEY_ID.to_owned()),
-        ("TENANT_ID", project.tenant_id.clone()),
-        ("PROJECT_ID", project.project_id.clone()),
+        ("SIGNING_KEY_PEM", pem),
     ];
-    let status = runner.envs(settings).status();
+    let environment =
+        environment.as_object().expect("settings").iter().map(|(name, value)| (name, value.as_str().unwrap()));
+    let status = runner.envs(settings).envs(environment).status();
     let program = runner.get_program();
     let status = status.unwrap_or_else(|error| panic!("{program:?}: {error}. Run: make setup"));
     assert!(status.success(), "{program:?}: {status}\n{}", gateway.log());
 }
 
-/// Someone who signs the tokens of a project's users himself, as the published client's sign mode does.
-struct Customer {
-    key: RS256KeyPair,
-    jwk: Value,
+/// A key of the customer's own, registered for the project, as the published client's sign mode uses it: its private half,
+/// and the settings of that client as the command says them.
+fn register(companion: &Companion, project: &Project) -> (String, Value) {
+    let key = RS256KeyPair::generate(2048).expect("an RSA key");
+    let file = scratch("sdk").join("public.pem");
+    fs::write(&file, key.public_key().to_pem().expect("a public key in PEM")).expect("a file under target/");
+    let file = file.display().to_string();
+    let said = companion.run(&["tenant-key", "register", "--project", &project.project_id, "--public-key", &file]);
+    (key.to_pem().expect("a key in PEM"), said["environment"].clone())
 }
 
-impl Customer {
-    const KEY_ID: &str = "sk_0123456789abcdef";
-
-    fn new(project: &Project) -> Self {
-        let key = RS256KeyPair::generate(2048).expect("an RSA key");
-        let mut jwk: Value = serde_json::from_str(&key.public_key().to_jwk()).expect("a JWK is JSON");
-        for (name, value) in [
-            ("kid", Self::KEY_ID),
-            ("alg", "RS256"),
-            ("use", "sig"),
-            ("tollgate_tenant", &project.tenant_id),
-            ("tollgate_project", &project.project_id),
-        ] {
-            jwk[name] = json!(value);
-        }
-        Self { key, jwk }
-    }
-}
-
-fn accept(config: &mut Value, signer: &Signer, customer: &Customer) {
-    let mut ours = signer.auth_config()["providers"]["test"].clone();
-    ours["issuer"] = json!(ISSUER);
-    config["providers"]["tests"] = ours;
-    // The two issuers that the published client has built in.
-    for (name, issuer) in [("behest", "behest"), ("behest-1.5", "https://api.behest.ai")] {
-        let keys = json!({"keys": [customer.jwk]}).to_string();
-        config["providers"][name] = json!({
-            "issuer": issuer, "audiences": ["behest"], "algorithms": ["RS256"], "local_jwks": {"inline_string": keys},
-        });
-    }
+fn accept(config: &mut Value, signer: &Signer) {
+    config["providers"]["tests"] = signer.auth_config()["providers"]["test"].clone();
+    config["providers"]["tests"]["issuer"] = json!(ISSUER);
 }
 
 #[test]

@@ -1,5 +1,5 @@
 """The published Behest client's sign mode, unchanged: it signs users' tokens itself, with a key that its owner registered
-for one project, and mints nothing."""
+for one project (`tollgate tenant-key register`), and mints nothing."""
 
 import base64
 import time
@@ -21,9 +21,9 @@ def ask(text: str) -> list[dict]:
 def ours() -> dict:
     """Whose key it is; the names are those of the client's options."""
     return {
-        "key_id": setting("SIGNING_KEY_ID"),
-        "tenant_id": setting("TENANT_ID"),
-        "project_id": setting("PROJECT_ID"),
+        "key_id": setting("BEHEST_KID"),
+        "tenant_id": setting("BEHEST_TENANT_ID"),
+        "project_id": setting("BEHEST_PROJECT_ID"),
     }
 
 
@@ -49,16 +49,10 @@ def test_the_client_that_is_an_openai_client(gateway, pem, ours, user):
     assert "signed at home" in "".join(it.choices[0].delta.content or "" for it in chunks if it.choices)
 
 
-def test_the_client_that_has_two_modes(gateway, pem, ours, user):
+def test_the_client_that_has_two_modes(gateway, pem, user):
+    # The rest of its settings is in the environment, as `tollgate tenant-key register` printed it.
     key = base64.b64encode(pem.encode()).decode()
-    behest = Behest(
-        key=key,
-        kid=ours["key_id"],
-        tenant_id=ours["tenant_id"],
-        project_id=ours["project_id"],
-        base_url=gateway,
-        default_user_id=user,
-    )
+    behest = Behest(key=key, base_url=gateway, default_user_id=user)
     answer = behest.chat.completions.create(model="gpt-4o", messages=ask("signed at home"))
     assert "signed at home" in answer["choices"][0]["message"]["content"]
 
