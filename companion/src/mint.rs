@@ -10,13 +10,14 @@ use domain::time::Micros;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::fmt;
+use std::ops::RangeInclusive;
 
 /// Where keys are traded for tokens.
 pub(crate) const PATH: &str = "/v1/auth/mint";
 
 /// The shortest and the longest life of a token, in seconds.
-const TTL_SECONDS: std::ops::RangeInclusive<u64> = 60..=86_400;
-/// The life of a token when the request does not say.
+pub(crate) const TTL_SECONDS: RangeInclusive<u64> = 60..=86_400;
+/// The life of a token when the request does not say, unless that is too long for the operator.
 const DEFAULT_TTL_SECONDS: u64 = 900;
 /// The role when the request does not say.
 const DEFAULT_ROLE: &str = "user";
@@ -51,7 +52,7 @@ pub(crate) struct Request {
     /// The end user's role; `user` when absent.
     #[serde(default)]
     role: Option<String>,
-    /// How long the token lives, in seconds: 60 to 86400; 900 when absent.
+    /// How long the token lives, in seconds: 60 to 86400, or what the operator allows at most; 900 when absent.
     #[serde(default)]
     ttl: Option<i64>,
     /// The session that the token is for; a new UUID when absent.
@@ -95,12 +96,19 @@ pub(crate) struct Mint {
     pub(crate) details: Value,
 }
 
-/// Mints a token for an end user of `project`.
+/// Mints a token for an end user of `project`, which lives for at most `longest` seconds.
 ///
 /// # Errors
 /// 400 that names the member at fault; 503 when nothing can sign.
-pub(crate) async fn mint(tokens: &Tokens, project: Project, now: Micros, request: Request) -> Result<Mint, Failure> {
-    let claims = claims(tokens, project, now, request)?;
+pub(crate) async fn mint(
+    tokens: &Tokens,
+    project: Project,
+    longest: u64,
+    now: Micros,
+    request: Request,
+) -> Result<Mint, Failure> {
+    let ttl = lifetime(request.ttl, longest)?;
+    let claims = claims(tokens, project, (now, ttl), request)?;
     let token = tokens.sign(&claims, now).await?;
     let details = json!({
         "kid": kid(&token), "jti": claims.jti, "user_id": claims.uid, "role": claims.role, "tier": claims.tier,
@@ -109,8 +117,8 @@ pub(crate) async fn mint(tokens: &Tokens, project: Project, now: Micros, request
     Ok(Mint { answer: answer(token, claims), details })
 }
 
-fn claims(tokens: &Tokens, project: Project, now: Micros, request: Request) -> Result<Claims, Failure> {
-    let name = |param, text| match Name::try_from(text) {
+fn claims(tokens: &Tokens, project: Project, (now, ttl): (Micros, u64), request: Request) -> Result<Claims, Failure> {
+    let name = |param, text| match Name::claim(text) {
         Ok(name) => Ok(name.as_str().to_owned()),
         Err(wrong) => Err(Failure::name(param, &wrong)),
     };
@@ -119,7 +127,6 @@ fn claims(tokens: &Tokens, project: Project, now: Micros, request: Request) -> R
         let what = "this id is reserved; expected the id of one end user";
         return Err(Failure::invalid("user_id", what));
     }
-    let ttl = lifetime(request.ttl)?;
     if let Some(Tier::Name(text)) = &request.tier {
         name("tier", text.clone())?;
     }
@@ -161,15 +168,13 @@ fn kid(token: &str) -> Option<Value> {
     serde_json::from_slice::<Value>(&header).ok()?.get_mut("kid").map(Value::take)
 }
 
-fn lifetime(ttl: Option<i64>) -> Result<u64, Failure> {
+fn lifetime(ttl: Option<i64>, longest: u64) -> Result<u64, Failure> {
     let Some(found) = ttl else {
-        return Ok(DEFAULT_TTL_SECONDS);
+        return Ok(DEFAULT_TTL_SECONDS.min(longest));
     };
-    let right = u64::try_from(found).ok().filter(|it| TTL_SECONDS.contains(it));
-    right.ok_or_else(|| {
-        let (least, most) = TTL_SECONDS.into_inner();
-        Failure::invalid("ttl", format!("expected {least} to {most} seconds, found {found}"))
-    })
+    let least = *TTL_SECONDS.start();
+    let right = u64::try_from(found).ok().filter(|it| (least..=longest).contains(it));
+    right.ok_or_else(|| Failure::invalid("ttl", format!("expected {least} to {longest} seconds, found {found}")))
 }
 
 fn is_reserved(user: &str) -> bool {
@@ -216,10 +221,14 @@ mod tests {
 
     #[test]
     fn a_lifetime_has_bounds_and_a_default() {
-        let check = |ttl| lifetime(ttl).map_err(|it| it.0.message);
+        let check = |ttl| lifetime(ttl, 86_400).map_err(|it| it.0.message);
         assert_eq!((check(None), check(Some(60)), check(Some(86_400))), (Ok(900), Ok(60), Ok(86_400)));
         for wrong in [59, 0, -1, 86_401, i64::MAX] {
             assert_eq!(check(Some(wrong)), Err(format!("`ttl`: expected 60 to 86400 seconds, found {wrong}")));
         }
+        assert_eq!(
+            (lifetime(None, 300), lifetime(Some(300), 300), lifetime(Some(301), 300).is_err()),
+            (Ok(300), Ok(300), true)
+        );
     }
 }

@@ -15,6 +15,19 @@ impl Name {
     /// How many characters a name may have.
     pub(crate) const MAX_CHARS: usize = 255;
 
+    /// A name that may stand in a token: one that the gateways read as the same name. They are stricter
+    /// about characters without a shape of their own, such as those that choose between emoji.
+    ///
+    /// # Errors
+    /// When it is no name, or none for them.
+    pub(crate) fn claim(text: String) -> Result<Self, NotAName> {
+        let name = Self::try_from(text)?;
+        match auth::mapping::Name::try_from(name.0.clone()) {
+            Ok(_) => Ok(name),
+            Err(_) => Err(NotAName::found("a character without a shape of its own")),
+        }
+    }
+
     /// The text.
     #[must_use]
     pub(crate) fn as_str(&self) -> &str {
@@ -35,7 +48,13 @@ impl TryFrom<String> for Name {
                 None => return Ok(Self(text)),
             },
         };
-        Err(NotAName(format!("expected 1 to {} visible characters, found {found}", Self::MAX_CHARS)))
+        Err(NotAName::found(&found))
+    }
+}
+
+impl NotAName {
+    fn found(what: &str) -> Self {
+        Self(format!("expected 1 to {} visible characters, found {what}", Name::MAX_CHARS))
     }
 }
 
@@ -55,6 +74,18 @@ fn is_invisible(it: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_stands_in_a_token_is_a_name_to_a_gateway_too() {
+        let check = |text: &str| Name::claim(text.to_owned()).map_err(|it| it.to_string());
+        for good in ["u1", "Ada Lovelace", "名前", "\u{1f469}"] {
+            assert_eq!(check(good).as_ref().map(Name::as_str), Ok(good));
+        }
+        let found = "found a character without a shape of its own";
+        for wrong in ["\u{2764}\u{fe0f}", "a\u{3164}", "a\u{2800}b", "a\u{34f}b", "a\u{ffff}b"] {
+            assert_eq!(check(wrong), Err(format!("expected 1 to 255 visible characters, {found}")), "{wrong}");
+        }
+    }
 
     #[test]
     fn a_name_is_1_to_255_visible_characters() {

@@ -69,6 +69,7 @@ pub async fn serve(settings: Settings) -> Result<Running, StartError> {
         store: store.clone(),
         ledger,
         failed_mints,
+        longest_ttl: settings.longest_ttl,
         trusted_hops: settings.trusted_hops,
         tokens: Tokens { ring, issuer: settings.issuer, audience: settings.audience },
         turns: OpenTurns::default(),

@@ -31,6 +31,8 @@ pub struct Settings {
     pub issuer: String,
     /// `aud` of the tokens.
     pub audience: String,
+    /// How many seconds a minted token may live, 60 to 86400.
+    pub longest_ttl: u64,
     /// How many proxies stand before the public listener, each of which appends the address that it
     /// sees to `X-Forwarded-For`.
     pub trusted_hops: u8,

@@ -102,7 +102,7 @@ fn database(error: sqlx::Error) -> StartError {
 
 /// What identifies something must not be empty, nor look like something else.
 fn visible(text: &str) -> Result<String, String> {
-    Name::try_from(text.to_owned()).map(|it| it.as_str().to_owned()).map_err(|it| it.to_string())
+    Name::claim(text.to_owned()).map(|it| it.as_str().to_owned()).map_err(|it| it.to_string())
 }
 
 /// The internal secret's variable, taken out of the environment.

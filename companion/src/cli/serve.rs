@@ -2,6 +2,7 @@
 
 use super::{say, visible};
 use crate::clock::Clock;
+use crate::mint::TTL_SECONDS;
 use crate::server::{StartError, serve};
 use crate::settings::{DRAIN, Settings, internal_secret};
 use clap::Args;
@@ -26,6 +27,9 @@ pub(super) struct Arguments {
     /// `aud` of the tokens.
     #[arg(long, env = "TOLLGATE_AUDIENCE", default_value = "tollgate", value_parser = visible)]
     audience: String,
+    /// How many seconds a token may live at most, whatever a backend asks for.
+    #[arg(long, env = "TOLLGATE_LONGEST_TTL", default_value_t = *TTL_SECONDS.end(), value_parser = clap::value_parser!(u64).range(60..=86_400))]
+    longest_ttl: u64,
     /// How many proxies stand before the public listener and append the address that they see to
     /// X-Forwarded-For; 1 behind one gateway. With 0 the header is not looked at.
     #[arg(long, env = "TOLLGATE_TRUSTED_HOPS", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=16))]
@@ -64,6 +68,7 @@ fn settings(
         signing_keys: arguments.keys.signing_keys,
         issuer: arguments.issuer,
         audience: arguments.audience,
+        longest_ttl: arguments.longest_ttl,
         trusted_hops: arguments.trusted_hops,
         turn_wait: Duration::from_millis(arguments.turn_wait_ms),
         drain: DRAIN,

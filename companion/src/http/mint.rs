@@ -40,7 +40,7 @@ pub(super) async fn mint(
     let input = json::read(request, MAX_BYTES).await?;
     let now = app.clock.now();
     let revoked = RevokedKey { id: key.clone(), project: project.id.clone() };
-    let mint = mint::mint(&app.tokens, project, now, input).await?;
+    let mint = mint::mint(&app.tokens, project, app.longest_ttl, now, input).await?;
     let address_text = address.to_string();
     let row = MintRow { at: now, key, project: revoked.project.clone(), address: address_text, details: mint.details };
     if !app.ledger.enter(row).await? {

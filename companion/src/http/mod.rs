@@ -40,6 +40,8 @@ pub(crate) struct App {
     pub(crate) ledger: Ledger,
     /// Who failed to mint.
     pub(crate) failed_mints: FailedMints,
+    /// How many seconds a token may live.
+    pub(crate) longest_ttl: u64,
     /// How many proxies stand before the public listener, each of which appends to `X-Forwarded-For`.
     pub(crate) trusted_hops: u8,
     /// Turns under way.

@@ -202,6 +202,7 @@ fn settings(dir: &Path, turn_wait: Duration, trusted_hops: u8, seconds: &Arc<Ato
         signing_keys: dir.join("tollgate-signing-keys"),
         issuer: "tollgate".to_owned(),
         audience: "app".to_owned(),
+        longest_ttl: 86_400,
         trusted_hops,
         turn_wait,
         drain: Duration::from_secs(5),
