@@ -75,8 +75,11 @@ fn paths(schemas: &mut SchemaGenerator) -> Value {
         "/v1/auth/mint": {"post": mint().describe("")},
         "/auth/v1/auth/mint": {"post": mint().describe("")},
         "/.well-known/jwks.json": {"get": {
-            "summary": "The keys that verify minted tokens (RFC 7517).",
-            "responses": {"200": {"description": "The key set.", "content": {"application/json": {"schema": {"type": "object"}}}}},
+            "summary": "The keys that verify tokens (RFC 7517): the companion's own, and tenants', which name for whom alone they speak.",
+            "responses": {
+                "200": {"description": "The key set.", "content": {"application/json": {"schema": key_set()}}},
+                "503": {"description": "Refused.", "content": {"application/json": {"schema": reference("Error")}}},
+            },
         }},
         "/v1/threads": {"get": of_threads("The caller's threads, last updated first.", (200, Some(threads)), &[400, 401, 503], true).describe("desc")},
         "/v1/threads/{thread_id}": {
@@ -137,6 +140,15 @@ fn list(name: &str, row: &Value) -> Value {
     let rows = json!({"type": "array", "items": row});
     json!({"type": "object", "required": ["object", "data", name, "has_more"], "properties": {
         "object": {"const": "list"}, "data": rows, name: rows, "has_more": {"type": "boolean"}}})
+}
+
+/// What `Published` writes.
+fn key_set() -> Value {
+    let text = || json!({"type": "string"});
+    let members = ["kty", "kid", "alg", "use", "crv", "x", "y", "n", "e", "tollgate_tenant", "tollgate_project"];
+    let properties: Map<String, Value> = members.into_iter().map(|it| (it.to_owned(), text())).collect();
+    let key = json!({"type": "object", "required": ["kty", "kid", "alg", "use"], "properties": properties});
+    json!({"type": "object", "required": ["keys"], "properties": {"keys": {"type": "array", "items": key}}})
 }
 
 /// What `Reply` writes.

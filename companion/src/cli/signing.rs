@@ -136,7 +136,7 @@ fn may_end(folder: &Folder, key: &SigningKeyRow, others: &[SigningKeyRow], now: 
 fn shown(row: &SigningKeyRow, now: Micros) -> Value {
     json!({
         "kid": row.kid, "algorithm": row.algorithm, "state": row.state(now).name(),
-        "created_at": row.created_at.seconds(), "signs_from": row.signs_from.seconds(),
+        "created_at": row.created_at.seconds(), "signs_from": row.signs_from.max(row.created_at).seconds(),
         "signs_until": row.signs_until.map(Micros::seconds), "published_until": row.leaves_at().map(Micros::seconds),
     })
 }

@@ -90,11 +90,17 @@ impl PrivateKey {
     /// A new key; `bits` is heeded by RSA alone. `None` when the operating system gives no random bytes.
     #[must_use]
     pub(crate) fn generate(algorithm: Algorithm, bits: RsaBits) -> Option<Self> {
-        Self::of(match algorithm {
-            Algorithm::EdDsa => Half::EdDsa(KeyPair::from_seed(crate::random::bytes().ok()?.into())),
-            Algorithm::Es256 => Half::Es256(Box::new(p256::ecdsa::SigningKey::try_generate().ok()?)),
-            Algorithm::Rs256 => Half::Rs256(Box::new(Rsa::generate(bits.0).ok()?)),
-        })
+        loop {
+            let key = Self::of(match algorithm {
+                Algorithm::EdDsa => Half::EdDsa(KeyPair::from_seed(crate::random::bytes().ok()?.into())),
+                Algorithm::Es256 => Half::Es256(Box::new(p256::ecdsa::SigningKey::try_generate().ok()?)),
+                Algorithm::Rs256 => Half::Rs256(Box::new(Rsa::generate(bits.0).ok()?)),
+            })?;
+            // One in 32 begins with `-` or `_`, and would be an option where an operator types it.
+            if key.kid.starts_with(|it: char| it.is_ascii_alphanumeric()) {
+                return Some(key);
+            }
+        }
     }
 
     /// Reads a PKCS#8 PEM; `None` when it holds no key for `algorithm`.
@@ -224,6 +230,14 @@ mod tests {
             check(&PrivateKey::generate(algorithm, RsaBits::default()).unwrap());
         }
         check(rsa());
+    }
+
+    #[test]
+    fn a_name_is_never_taken_for_an_option() {
+        for _ in 0..200 {
+            let key = PrivateKey::generate(Algorithm::EdDsa, RsaBits::default()).unwrap();
+            assert!(key.kid.starts_with(|it: char| it.is_ascii_alphanumeric()));
+        }
     }
 
     #[test]

@@ -67,7 +67,8 @@ impl Ring {
         if store.signing_keys().await.map_err(database)?.is_empty() {
             let key = PrivateKey::generate(Algorithm::EdDsa, RsaBits::default()).ok_or_else(no_random_bytes)?;
             folder.write(&key)?;
-            if !store.add_first_signing_key(&row(&key, now, now)).await.map_err(database)? {
+            // The first signs at any time: another companion may make it a moment later than this one looks.
+            if !store.add_first_signing_key(&row(&key, now, Micros(0))).await.map_err(database)? {
                 // Another companion was quicker.
                 folder.remove(&key.kid);
             }

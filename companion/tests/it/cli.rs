@@ -1,6 +1,6 @@
 use crate::app::{SECRET, TestApp, command, files, send, tollgate};
 use serde_json::json;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -25,7 +25,11 @@ pub(crate) fn serve(dir: &Path) -> Served {
     let mut child = command.spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-    let public = line.strip_prefix("tollgate is ready: public http://").unwrap_or_else(|| panic!("{line}"));
+    let public = line.strip_prefix("tollgate is ready: public http://").unwrap_or_else(|| {
+        let mut log = String::new();
+        let _ = child.stderr.take().unwrap().read_to_string(&mut log);
+        panic!("{line}{log}")
+    });
     let public = public.split(',').next().unwrap().parse().unwrap();
     Served { child, public }
 }
