@@ -1,4 +1,5 @@
-use crate::app::{BEGIN, TestApp, audit, command, database_url, tollgate};
+use crate::app::{BEGIN, TestApp, audit, command, database_url, send, tollgate};
+use crate::cli::serve;
 use crate::mint::claims;
 use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnectOptions;
@@ -127,6 +128,25 @@ async fn a_key_mints_nothing_from_the_moment_that_its_revocation_is_there() {
     assert!(rows[end..].iter().all(|it| it["action"] != "mint"), "{rows:?}");
     let written = rows.iter().filter(|it| it["action"] == "mint").map(|it| it["details"]["jti"].as_str().unwrap());
     assert_eq!(written.collect::<HashSet<_>>(), good.iter().map(String::as_str).collect::<HashSet<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_that_was_given_out_is_in_the_table_after_the_process_was_killed() {
+    let app = TestApp::start().await;
+    let (dir, key) = (app.dir.path(), app.key.clone());
+    let mut served = serve(dir);
+    let bearer = format!("Bearer {key}");
+    let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+    let mut given = HashSet::new();
+    for _ in 0..4 {
+        let mints = (0..25).map(|_| send(served.public, "POST", "/v1/auth/mint", &headers, r#"{"user_id":"ada"}"#));
+        given.extend(futures(mints).await.iter().map(|it| jti(&it.json())));
+    }
+    served.child.kill().unwrap();
+    served.child.wait().unwrap();
+    let rows = audit(dir, &["--action", "mint"]);
+    let written: HashSet<_> = rows.iter().map(|it| it["details"]["jti"].as_str().unwrap().to_owned()).collect();
+    assert_eq!((given.len(), given == written), (100, true));
 }
 
 #[tokio::test]

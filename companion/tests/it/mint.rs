@@ -1,4 +1,4 @@
-use crate::app::{BEGIN, TestApp};
+use crate::app::{BEGIN, TestApp, send};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
@@ -80,6 +80,129 @@ async fn a_wrong_request_is_told_which_member_is_at_fault() {
 }
 
 #[tokio::test]
+async fn a_hostile_body_is_refused_without_an_echo_of_its_values() {
+    let app = TestApp::start().await;
+    let deep = format!(r#"{{"user_id":"a","x":{}1{}}}"#, "[".repeat(5000), "]".repeat(5000));
+    for (body, param) in [
+        (r#"{"user_id":"secret","user_id":"b"}"#, Some("user_id")),
+        (r#"{"user_id":"a","ttl":60,"ttl":61}"#, Some("ttl")),
+        (r#"{"USER_ID":"secret"}"#, Some("USER_ID")),
+        (r#"{"user_id":"a","":1}"#, Some("")),
+        (r#"{"user_id":"a","__proto__":{"role":"secret"}}"#, Some("__proto__")),
+        (r#"{"user_id":"a","exp":9999999999}"#, Some("exp")),
+        (r#"{"user_id":"a","project_id":"secret"}"#, Some("project_id")),
+        (r#"{"user_id":["secret"]}"#, Some("user_id")),
+        (r#"{"user_id":{"secret":1}}"#, Some("user_id")),
+        (r#"{"user_id":true}"#, Some("user_id")),
+        (r#"{"user_id":"\u0000secret"}"#, Some("user_id")),
+        (r#"{"user_id":"\u202esecret"}"#, Some("user_id")),
+        (r#"{"user_id":"secret\u00a0"}"#, Some("user_id")),
+        (r#"{"user_id":"DASHBOARD_service"}"#, Some("user_id")),
+        (r#"{"user_id":"a","ttl":900.0}"#, Some("ttl")),
+        (r#"{"user_id":"a","ttl":9e2}"#, Some("ttl")),
+        (r#"{"user_id":"a","ttl":99999999999999999999}"#, Some("ttl")),
+        (r#"{"user_id":"a","ttl":true}"#, Some("ttl")),
+        (r#"{"user_id":"a","tier":1.5}"#, Some("tier")),
+        (r#"{"user_id":"a","tier":true}"#, Some("tier")),
+        (r#"{"user_id":"a","tier":" secret"}"#, Some("tier")),
+        (r#"{"user_id":"a","tier":18446744073709551616}"#, Some("tier")),
+        (r#"{"user_id":"a","role":1}"#, Some("role")),
+        (r#"{"user_id":"a","role":"a\nsecret"}"#, Some("role")),
+        (r#"{"user_id":"a","session_id":5}"#, Some("session_id")),
+        (r#"{"user_id":"a","session_id":"secret\u200b"}"#, Some("session_id")),
+        (r#"{"user_id":"\ud800secret"}"#, None),
+        (r#"{"user_id":"secret""#, None),
+        (r#"{"user_id":"secret"}{"user_id":"b"}"#, None),
+        (r#"{'user_id':'secret'}"#, None),
+        (r#"{"user_id":"a",}"#, None),
+        ("\u{feff}{\"user_id\":\"secret\"}", None),
+        (r#""secret""#, None),
+        ("null", None),
+    ] {
+        let answer = app.public("POST", "/v1/auth/mint", &app.key, body).await;
+        assert_eq!(answer.error(), (400, "invalid_request".into(), param.map(Into::into)), "{body}");
+        assert!(!answer.message().contains("secret"), "{body}: {}", answer.message());
+    }
+    assert_eq!(app.public("POST", "/v1/auth/mint", &app.key, &deep).await.status, 400);
+    assert_eq!(app.mint(json!({"user_id": "a"})).await.status, 200);
+}
+
+#[tokio::test]
+async fn what_lies_at_the_bounds_is_minted_as_it_was_asked_for() {
+    let app = TestApp::start().await;
+    let longest = "ü".repeat(255);
+    for (asked, claim) in [
+        (json!({"user_id": longest}), "uid"),
+        (json!({"user_id": "auth0|5f7c8ec7c33c6c004bbafe82"}), "uid"),
+        (json!({"user_id": "ada+test@example.com"}), "uid"),
+        (json!({"user_id": "a", "session_id": "名前"}), "sid"),
+        (json!({"user_id": "a", "role": longest}), "role"),
+        (json!({"user_id": "a", "tier": 0}), "tier"),
+        (json!({"user_id": "a", "tier": u64::MAX}), "tier"),
+        (json!({"user_id": "a", "tier": "0"}), "tier"),
+    ] {
+        let minted = app.mint(asked.clone()).await.json();
+        let name = match claim {
+            "uid" => "user_id",
+            "sid" => "session_id",
+            same => same,
+        };
+        assert_eq!(claims(&minted["jwt"])[claim], asked[name], "{asked}");
+    }
+    for ttl in [60, 86_400] {
+        let minted = app.mint(json!({"user_id": "a", "ttl": ttl})).await.json();
+        let claims = claims(&minted["jwt"]);
+        assert_eq!((&minted["ttl"], claims["exp"].as_u64()), (&json!(ttl), Some(BEGIN + ttl)));
+    }
+}
+
+#[tokio::test]
+async fn both_paths_answer_alike_and_every_session_and_token_has_an_id_of_its_own() {
+    let app = TestApp::start().await;
+    let mut ids = Vec::new();
+    for path in ["/v1/auth/mint", "/auth/v1/auth/mint", "/v1/auth/mint"] {
+        let minted = app.public("POST", path, &app.key, r#"{"user_id":"ada"}"#).await.json();
+        let members: Vec<_> = minted.as_object().unwrap().keys().map(String::as_str).collect();
+        let expected =
+            ["access_token", "expires_at", "expires_in", "jwt", "project_id", "session_id", "token_type", "ttl"];
+        assert!(members.len() == 8 && expected.iter().all(|it| members.contains(it)), "{members:?}");
+        ids.extend([minted["session_id"].to_string(), claims(&minted["jwt"])["jti"].to_string()]);
+    }
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 6);
+}
+
+#[tokio::test]
+async fn a_key_stands_in_one_header_in_one_way() {
+    let app = TestApp::start().await;
+    let key = app.key.as_str();
+    let check = async |values: &[String]| {
+        let mut headers = vec![("content-type", "application/json")];
+        headers.extend(values.iter().map(|it| ("authorization", it.as_str())));
+        send(app.running.public, "POST", "/v1/auth/mint", &headers, r#"{"user_id":"ada"}"#).await.status
+    };
+    for good in [format!("Bearer {key}"), format!("bearer {key}"), format!("BEARER  {key} ")] {
+        assert_eq!(check(&[good]).await, 200);
+    }
+    let bearer = format!("Bearer {key}");
+    let wrong = [
+        vec![],
+        vec![key.to_owned()],
+        vec![format!("Basic {key}")],
+        vec![format!("Bearer {key},{key}")],
+        vec![format!("Bearer{key}")],
+        vec![bearer.clone(), bearer.clone()],
+        vec![format!("Bearer {}", key.to_uppercase())],
+        vec![format!("Bearer {key}0")],
+        vec![format!("Bearer {}", &key[..key.len() - 1])],
+    ];
+    for wrong in wrong {
+        assert_eq!(check(&wrong).await, 401, "{wrong:?}");
+    }
+}
+
+#[tokio::test]
 async fn only_a_valid_key_mints() {
     let app = TestApp::start().await;
     let token = app.token("ada").await;
@@ -126,6 +249,6 @@ async fn an_expired_token_says_so_and_asks_a_stock_client_to_try_again_once() {
     assert_eq!(first.header("x-should-retry"), "true");
     let bearer = format!("Bearer {token}");
     let headers = [("authorization", bearer.as_str()), ("x-stainless-retry-count", "1")];
-    let second = crate::app::send(app.running.public, "GET", "/v1/threads", &headers, "").await;
+    let second = send(app.running.public, "GET", "/v1/threads", &headers, "").await;
     assert_eq!((second.error().1.as_str(), second.header("x-should-retry")), ("token_expired", ""));
 }
