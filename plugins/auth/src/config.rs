@@ -111,7 +111,8 @@ pub struct RemoteJwks {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HttpUri {
     /// `http://host/path` or `https://host/path`. The host is sent as `host` header; where the
-    /// request goes, and whether it is encrypted, is the cluster's affair.
+    /// request goes is the cluster's affair, in Envoy also whether it is encrypted. Kong encrypts
+    /// for `https`, and checks that the certificate is for the host.
     pub(crate) uri: Uri,
     /// Envoy: the name of the cluster. Kong: `host:port`.
     pub(crate) cluster: String,
@@ -146,6 +147,8 @@ pub struct ApiKeys {
 #[serde(try_from = "String")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(with = "String"))]
 pub struct Uri {
+    /// Whether it is `https`. Kong encrypts by it; in Envoy the cluster's settings alone decide.
+    encrypted: bool,
     pub(crate) authority: String,
     pub(crate) path: String,
 }
@@ -299,12 +302,21 @@ impl ApiKeys {
     }
 }
 
+impl Uri {
+    /// `http` or `https`.
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.encrypted { "https" } else { "http" }
+    }
+}
+
 impl TryFrom<String> for Uri {
     type Error = String;
 
     fn try_from(uri: String) -> Result<Self, String> {
         let wrong = || format!("uri is {uri:?}; expected http://host/path or https://host/path");
-        let rest = uri.strip_prefix("http://").or_else(|| uri.strip_prefix("https://")).ok_or_else(wrong)?;
+        let plain = uri.strip_prefix("http://");
+        let encrypted = plain.is_none();
+        let rest = plain.or_else(|| uri.strip_prefix("https://")).ok_or_else(wrong)?;
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at_checked(end).ok_or_else(wrong)?;
         let plain = uri.bytes().all(|it| it.is_ascii_graphic()) && !uri.contains('#') && !authority.contains('@');
@@ -312,7 +324,7 @@ impl TryFrom<String> for Uri {
             return Err(wrong());
         }
         let path = if path.is_empty() { "/" } else { path };
-        Ok(Self { authority: authority.to_owned(), path: path.to_owned() })
+        Ok(Self { encrypted, authority: authority.to_owned(), path: path.to_owned() })
     }
 }
 

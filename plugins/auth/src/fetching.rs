@@ -199,7 +199,7 @@ impl Board {
             method: "GET",
             authority: uri.authority.clone(),
             path: uri.path.clone(),
-            headers: vec![("accept", "application/json".to_owned())],
+            headers: vec![(":scheme", uri.scheme().to_owned()), ("accept", "application/json".to_owned())],
             body: Vec::new(),
             timeout: timeout.get(),
         }
@@ -208,7 +208,8 @@ impl Board {
 
 /// The table for one source of keys: providers that share the source share the table, wherever they are configured.
 fn table(source: &HttpUri, fresh: Duration, most: Duration) -> String {
-    let named = format!("{} {} {} {fresh:?} {most:?}", source.cluster, source.uri.authority, source.uri.path);
+    let HttpUri { uri, cluster, .. } = source;
+    let named = format!("{cluster} {} {} {} {fresh:?} {most:?}", uri.scheme(), uri.authority, uri.path);
     let digest = Sha256::digest(named.as_bytes());
     digest.iter().take(8).fold("auth-keys-".to_owned(), |name, byte| format!("{name}{byte:02x}"))
 }

@@ -187,6 +187,8 @@ pub struct CallOut {
     pub path: String,
     /// `:authority`.
     pub authority: String,
+    /// `:scheme`: Kong encrypts for `https`.
+    pub scheme: String,
     /// The other fields.
     pub headers: Vec<Pair>,
     /// The body.

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Companion, World, plain, says, streamed};
+use common::{Companion, World, kong_yml, plain, says, streamed};
 use kong_host::{CallAnswer, CallOut, Ending, Request, UpstreamResponse};
 use serde_json::{Value, json};
 
@@ -179,6 +179,17 @@ fn a_limit_holds_for_a_user_over_all_workers_and_for_nobody_else() {
     let answer =
         other.request("front", request, |_| plain("hello"), |_| kong_host::CallAnswer::json(200, &jwks)).unwrap();
     assert_eq!(answer.status, 429);
+}
+
+#[test]
+fn keys_are_fetched_encrypted_where_their_address_says_so() {
+    for scheme in ["http", "https"] {
+        let keys = |scheme: &str| format!("{scheme}://127.0.0.1:8787/.well-known/jwks.json");
+        let mut world = World::with(&kong_yml().replace(&keys("http"), &keys(scheme)));
+        let request = world.chat("u1", &says("fast", "hi"));
+        assert_eq!(world.get(request).status, 200);
+        assert_eq!(world.asked("/.well-known/jwks.json")[0].scheme, scheme);
+    }
 }
 
 fn remembered() -> Companion {

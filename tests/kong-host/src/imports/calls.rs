@@ -54,6 +54,7 @@ fn call(
         method: pseudo(":method")?,
         path: pseudo(":path")?,
         authority: pseudo(":authority")?,
+        scheme: pseudo(":scheme").unwrap_or_else(|_| "http".to_owned()),
         headers: headers.iter().filter(|(name, _)| !name.starts_with(':')).cloned().collect(),
         body,
         timeout_ms,
