@@ -130,3 +130,38 @@ fn from_sql(time: i64) -> Micros {
 fn count(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Opens a database in which only these of the migrations were made, and says which there are then.
+    async fn check(made: &[i64]) -> Vec<i64> {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", dir.path().join("test.db").display());
+        let options = SqliteConnectOptions::from_str(&url).unwrap().create_if_missing(true);
+        let pool = SqlitePool::connect_with(options).await.unwrap();
+        let old = MIGRATIONS.iter().filter(|(version, ..)| made.contains(version)).map(|(version, name, sql)| {
+            Migration::new(*version, (*name).into(), MigrationType::Simple, (*sql).into_sql_str(), false)
+        });
+        Migrator::with_migrations(old.collect()).run(&pool).await.unwrap();
+        let rows = "INSERT INTO projects VALUES ('p1', 'acme', 'shop', 1);
+                    INSERT INTO api_keys (id, project, hash, hint, created_at) VALUES ('key_1', 'p1', x'00', '', 1)";
+        sqlx::raw_sql(rows).execute(&pool).await.unwrap();
+        pool.close().await;
+        let store = Store::open(&url).await.unwrap();
+        let keys = store.keys("p1").await.unwrap().unwrap();
+        assert_eq!((keys.len(), keys[0].last_used_at), (1, None));
+        let versions = sqlx::query_scalar("SELECT version FROM _sqlx_migrations ORDER BY version");
+        versions.fetch_all(&store.pool).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_database_of_any_earlier_release_is_brought_up_to_date_with_what_is_in_it() {
+        let all: Vec<i64> = MIGRATIONS.iter().map(|it| it.0).collect();
+        // The third was there before the second for a while.
+        for made in [&all[..1], &[1, 3], &all[..2], &all] {
+            assert_eq!(check(made).await, all, "{made:?}");
+        }
+    }
+}
