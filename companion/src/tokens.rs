@@ -7,7 +7,7 @@ use crate::caller::Caller;
 use crate::failure::Failure;
 use crate::names::Name;
 use crate::published::Published;
-use crate::signing::{NoSignature, PrivateKey, Ring};
+use crate::signing::{Algorithm, NoSignature, PrivateKey, Ring, SKEW};
 use auth::jwks::Key;
 use auth::token::Token;
 use base64::Engine;
@@ -15,11 +15,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::time::Micros;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use std::sync::Arc;
 use std::time::Duration;
-
-/// How far two clocks may be apart, as for the gateways.
-const SKEW: Duration = Duration::from_secs(60);
 
 /// Issuers and the audience that published clients write into what a tenant signs, whatever the gateway.
 const KINDRED_ISSUERS: [&str; 2] = ["behest", "https://api.behest.ai"];
@@ -92,7 +88,12 @@ impl Tokens {
         })?;
         // Strings and numbers always serialise.
         let claims = serde_json::to_string(claims).map_err(|_| unsigned())?;
-        compact(&key, &claims).ok_or_else(unsigned)
+        match key.algorithm() {
+            // Milliseconds, in which this thread would serve nobody else.
+            Algorithm::Rs256 => tokio::task::spawn_blocking(move || compact(&key, &claims)).await.ok().flatten(),
+            Algorithm::EdDsa | Algorithm::Es256 => compact(&key, &claims),
+        }
+        .ok_or_else(unsigned)
     }
 
     /// Whose token this is.
@@ -174,7 +175,7 @@ fn names(claims: &Map<String, Value>, audience: &str) -> bool {
     }
 }
 
-fn compact(key: &Arc<PrivateKey>, claims: &str) -> Option<String> {
+fn compact(key: &PrivateKey, claims: &str) -> Option<String> {
     let header = format!(r#"{{"alg":"{}","kid":"{}","typ":"JWT"}}"#, key.algorithm().name(), key.kid);
     let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
     let signature = URL_SAFE_NO_PAD.encode(key.sign(signed.as_bytes())?);

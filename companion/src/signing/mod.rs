@@ -13,4 +13,4 @@ mod schedule;
 pub(crate) use folder::{Folder, NoKey};
 pub(crate) use private::{Algorithm, PrivateKey, RsaBits};
 pub(crate) use ring::{NoSignature, Ring, no_random_bytes, read, row};
-pub(crate) use schedule::{MOST_OWN_KEYS, Schedule, gap, signer};
+pub(crate) use schedule::{MOST_OWN_KEYS, SKEW, Schedule, gap, signer};

@@ -4,8 +4,8 @@ use crate::store::SigningKeyRow;
 use domain::time::Micros;
 use std::time::Duration;
 
-/// How far a verifier's clock may be behind, the usual skew of the gateways: so much longer than its
-/// `exp` a token may be accepted.
+/// How far two clocks may be apart, as the gateways have it: so much longer than its `exp` says a token
+/// may be accepted.
 pub(crate) const SKEW: Duration = Duration::from_secs(60);
 
 /// How many own keys may be published at a time. Gateways read sets of 128 keys at most.

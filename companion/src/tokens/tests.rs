@@ -3,6 +3,7 @@ use crate::signing::Folder;
 use crate::signing::{Algorithm, RsaBits};
 use crate::store::{Added, ProjectRow, Store, TenantKeyRow};
 use serde_json::json;
+use std::sync::Arc;
 
 const NOW: Micros = Micros(1_000_000_000);
 
