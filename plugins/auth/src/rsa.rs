@@ -117,7 +117,7 @@ fn mask(hash: Hash, seed: &[u8], length: usize) -> impl Iterator<Item = u8> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::token::decode;
 
@@ -160,6 +160,11 @@ mod tests {
             o3fwN2uI4sB6BzctH2tGRKa1pthhRD4J7QgoCoI6mqI",
         ),
     ];
+
+    /// A modulus and an RS256 signature over "text".
+    pub(crate) fn signed() -> (&'static str, &'static str) {
+        (UNEVEN[0].1, UNEVEN[0].2)
+    }
 
     /// A PSS text has a bit less than the modulus, and so a byte less where the modulus has a bit more than whole bytes.
     #[test]

@@ -63,6 +63,7 @@ mod tests {
     use base64::Engine as _;
     use p256::pkcs8::DecodePublicKey;
     use serde_json::json;
+    use std::cell::Cell;
 
     /// A host that verifies as it should, with this module's own arithmetic.
     fn right(hash: &str, der: &[u8], signature: &[u8], text: &[u8]) -> Option<bool> {
@@ -119,6 +120,75 @@ mod tests {
             assert_eq!(Engine::tested(host).name(), expected, "host {place}");
         }
         assert_eq!(Engine::MODULE.name(), "the module's");
+    }
+
+    thread_local! {
+        /// What the moody host says from now on, and how often it was asked.
+        static MOOD: Cell<Mood> = const { Cell::new(Mood::Right) };
+        static ASKED: Cell<u32> = const { Cell::new(0) };
+    }
+
+    #[derive(Clone, Copy)]
+    enum Mood {
+        Right,
+        Always(Option<bool>),
+    }
+
+    fn moody(hash: &str, key: &[u8], signature: &[u8], text: &[u8]) -> Option<bool> {
+        ASKED.set(ASKED.get() + 1);
+        match MOOD.get() {
+            Mood::Right => right(hash, key, signature, text),
+            Mood::Always(answer) => answer,
+        }
+    }
+
+    /// An RSA and a P-256 key, each with a good signature in the form of a token's, over "text".
+    fn signed() -> [(PublicKey, Algorithm, Vec<u8>); 2] {
+        use jwt_simple::algorithms::{ECDSAP256KeyPairLike, ECDSAP256PublicKeyLike, ES256KeyPair};
+        let pair = ES256KeyPair::generate();
+        let point = pair.public_key().public_key().to_bytes_uncompressed();
+        let signature: p256::ecdsa::Signature = p256::ecdsa::signature::Signer::sign(pair.key_pair().as_ref(), b"text");
+        let b64 = |bytes: &[u8]| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes);
+        let ec = json!({"kty": "EC", "crv": "P-256", "x": b64(&point[1..33]), "y": b64(&point[33..])});
+        let (n, rs256) = crate::rsa::tests::signed();
+        let rsa = json!({"kty": "RSA", "n": n, "e": "AQAB"});
+        let read = |key: &serde_json::Value| PublicKey::read(key.as_object().unwrap()).unwrap();
+        let of_ec = (read(&ec), Algorithm::Es256, signature.to_bytes().to_vec());
+        [of_ec, (read(&rsa), Algorithm::Rs256, crate::token::decode(rs256).unwrap())]
+    }
+
+    #[test]
+    fn a_host_that_does_not_answer_is_not_needed_and_one_that_does_is_believed() {
+        let engine = Engine::tested(moody);
+        for (key, algorithm, good) in signed() {
+            let verify = |text: &[u8]| key.verify(&engine, algorithm, text, &good);
+            for (mood, of_a_good_one, of_a_bad_one) in [
+                (Mood::Right, true, false),
+                (Mood::Always(None), true, false),
+                (Mood::Always(Some(false)), false, false),
+                (Mood::Always(Some(true)), true, true),
+            ] {
+                MOOD.set(mood);
+                assert_eq!((verify(b"text"), verify(b"other")), (of_a_good_one, of_a_bad_one));
+            }
+        }
+    }
+
+    #[test]
+    fn the_host_never_sees_what_has_not_the_form_of_a_signature() {
+        let engine = Engine::tested(moody);
+        MOOD.set(Mood::Always(Some(true)));
+        for (key, algorithm, good) in signed() {
+            ASKED.set(0);
+            let (longer, shorter) = ([&good[..], &[0]].concat(), &good[1..]);
+            for bad in [&longer[..], shorter, &vec![255; good.len()], &[]] {
+                assert!(!key.verify(&engine, algorithm, b"text", bad));
+            }
+            let others = Algorithm::ALL.into_iter().filter(|it| !key.fits(*it));
+            assert!(others.into_iter().all(|it| !key.verify(&engine, it, b"text", &good)));
+            assert_eq!(ASKED.get(), 0, "{}", algorithm.name());
+            assert!(key.verify(&engine, algorithm, b"text", &good) && ASKED.get() == 1);
+        }
     }
 
     #[test]
