@@ -11,6 +11,9 @@
 mod publisher;
 mod shapes;
 
+use jwt_simple::algorithms::{HS256Key, MACLike};
+use jwt_simple::claims::Claims;
+use jwt_simple::prelude::Duration;
 use publisher::Publisher;
 use serde_json::{Value, json};
 use shapes::Shape;
@@ -185,6 +188,52 @@ fn what_is_encrypted_is_told_what_to_do() {
         assert!(message.contains("JWE") && message.contains("Auth.js") && message.contains("jwt.encode"), "{message}");
     }
     assert!(fake.requests().is_empty());
+}
+
+#[test]
+fn a_token_for_microsoft_graph_cannot_be_verified_and_is_refused_like_a_forged_one() {
+    let shape = shapes::entra();
+    let shapes = [shape];
+    let (fake, publisher) = (FakeProvider::start(), Publisher::start(&shapes));
+    let gateway = start(example("entra"), &shapes, &fake, &publisher);
+    assert_eq!(ask(&gateway, &shapes[0].token()).status, 200);
+    // What is signed has the hash of the nonce that is sent.
+    let signed =
+        shapes[0].with_header(&json!({"nonce": "cff8a6a7b2a3b9d9dbd2b0a4d3b8b0d6a0b7f2cbb7b4b2a2cbb7ad0d1c6b7f2a"}));
+    let sent = shapes[0].with_header(&json!({"nonce": "T2Zn0lCyG4C6CyOdYJ2tC3kZ"}));
+    let (header, rest) = (sent.split_once('.').unwrap().0, signed.split_once('.').unwrap().1);
+    refused(&ask(&gateway, &format!("{header}.{rest}")), "invalid_token", "for Graph");
+}
+
+/// The first piece of YAML in the document: a Supabase project with its legacy secret.
+fn legacy() -> Value {
+    let document = std::fs::read_to_string(tests::tools::root().join("docs/identity-providers.md")).unwrap();
+    let snippet = document.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
+    let filters: Value = serde_yaml_ng::from_str(snippet).unwrap();
+    filters[0]["config"].clone()
+}
+
+#[test]
+fn a_project_of_supabase_with_its_legacy_secret_calls() {
+    let shapes = [shapes::supabase()];
+    let (fake, publisher) = (FakeProvider::start(), Publisher::start(&shapes));
+    let mut config = example("supabase");
+    config.filter("auth", |it| *it = legacy());
+    let gateway = start(config, &shapes, &fake, &publisher);
+    let secret = |text: &str| HS256Key::from_bytes(text.as_bytes());
+    let token = |key: &HS256Key, role: &str| {
+        let Value::Object(claims) = shapes[0].changed(&json!({"role": role, "iat": null, "exp": null})) else {
+            panic!()
+        };
+        key.authenticate(Claims::with_custom_claims(claims, Duration::from_hours(1))).unwrap()
+    };
+    let ours = secret("the-legacy-jwt-secret-of-this-project");
+    assert_eq!(ask(&gateway, &token(&ours, "authenticated")).status, 200);
+    assert_eq!(caller(&fake.requests()[0])[2], shapes[0].caller[2]);
+    refused(&ask(&gateway, &token(&ours, "service_role")), "invalid_token", "the role of the server");
+    let other = secret("the-legacy-jwt-secret-of-that-project");
+    refused(&ask(&gateway, &token(&other, "authenticated")), "invalid_token", "another secret");
+    refused(&ask(&gateway, &shapes[0].token()), "invalid_token", "signed with the key that came later");
 }
 
 #[test]
