@@ -19,6 +19,9 @@ use std::time::Duration;
 /// The largest body that is read; a real one has some hundred bytes.
 const MAX_BYTES: usize = 16 * 1024;
 
+/// How long a refused request may take to send the rest of it.
+const DRAINED_WITHIN: Duration = Duration::from_secs(2);
+
 /// Why a key mints nothing.
 struct Refusal {
     /// The key, if it is one that was revoked.
@@ -35,7 +38,10 @@ pub(super) async fn mint(
     let address = client(&app, peer, request.headers());
     let (key, project) = match minter(&app, request.headers()).await? {
         Ok(good) => good,
-        Err(refusal) => return Err(refused(&app, address, refusal)),
+        Err(refusal) => {
+            drain(request).await;
+            return Err(refused(&app, address, refusal));
+        }
     };
     let input = json::read(request, MAX_BYTES).await?;
     let now = app.clock.now();
@@ -64,6 +70,12 @@ async fn minter(app: &App, headers: &HeaderMap) -> Result<Result<(String, Projec
         Some(Minter::Revoked(key)) => Err(unknown(Some(key))),
         None => Err(unknown(None)),
     })
+}
+
+/// Reads what is left of a refused request. Else its connection would be closed behind the answer, and
+/// behind a gateway the next request on it is somebody else's.
+async fn drain(request: Request) {
+    let _ = tokio::time::timeout(DRAINED_WITHIN, axum::body::to_bytes(request.into_body(), MAX_BYTES)).await;
 }
 
 /// Unknown and revoked are one answer: whoever holds a key that is none learns nothing about it.

@@ -1,6 +1,8 @@
 use crate::app::{Answer, BEGIN, TestApp, audit, send, tollgate};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 /// A mint with this key, from behind a proxy that saw `address`.
 async fn mint(app: &TestApp, key: &str, address: &str) -> Answer {
@@ -44,6 +46,31 @@ async fn the_eleventh_failure_in_a_minute_is_told_to_wait_and_a_good_key_mints_a
     let again = [app.public("POST", "/v1/auth/mint", &wrong(1), "{}").await.status, app.mint(json!({})).await.status];
     assert_eq!(again, [401, 400]);
     assert_eq!(app.public("POST", "/v1/auth/mint", &wrong(1), "{}").await.status, 429);
+}
+
+#[tokio::test]
+async fn a_refused_mint_leaves_the_connection_to_the_next_one() {
+    let app = TestApp::start().await;
+    let mut stream = TcpStream::connect(app.running.public).await.unwrap();
+    let body = r#"{"user_id":"ada"}"#;
+    for (key, status) in [(wrong(1), "401"), (app.key.clone(), "200"), (wrong(2), "401"), (app.key.clone(), "200")] {
+        let head = format!(
+            "POST /v1/auth/mint HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // The body comes when the companion has seen the head, as from a proxy that passes on what it gets.
+        assert_eq!(app.get("/readyz", "").await.status, 200);
+        stream.write_all(body.as_bytes()).await.unwrap();
+        let (mut answer, mut piece) = (String::new(), [0; 4096]);
+        while !answer.ends_with('}') {
+            let length = stream.read(&mut piece).await.unwrap();
+            assert!(length > 0, "closed after {answer:?}");
+            answer.push_str(std::str::from_utf8(&piece[..length]).unwrap());
+        }
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
+    }
 }
 
 #[tokio::test]
