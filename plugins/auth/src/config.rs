@@ -206,6 +206,7 @@ impl Provider {
         }
         for (claim, values) in &self.required_claims {
             texts(&format!("required_claims.{claim}"), values)?;
+            self.check_possible(claim.as_str(), values)?;
         }
         self.fixed.as_ref().map_or(Ok(()), |it| it.check(&self.claims))?;
         self.check_tiers()?;
@@ -215,6 +216,17 @@ impl Provider {
             (None, None) => Err("local_jwks and remote_jwks are missing; expected one of them".to_owned()),
             (Some(_), Some(_)) => Err("local_jwks and remote_jwks are both there; expected one of them".to_owned()),
         }
+    }
+
+    /// Refuses a requirement that no good token can meet.
+    fn check_possible(&self, claim: &str, values: &[String]) -> Result<(), String> {
+        let why = match claim {
+            "exp" | "nbf" | "iat" => "which is a number, and no text is one",
+            "iss" if !values.contains(&self.issuer) => "which is always `issuer`",
+            "aud" if self.audiences.is_none() => "which no token may have without `audiences`",
+            _ => return Ok(()),
+        };
+        Err(format!("required_claims has {claim}, {why}; no token would be accepted"))
     }
 
     fn check_audiences(&self) -> Result<(), String> {

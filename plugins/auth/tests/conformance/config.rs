@@ -61,6 +61,10 @@ fn what_is_wrong_is_named() {
         // Nothing else would say for whom a token is.
         ("/providers/local/audiences", Value::Null, "providers.local.audiences is missing"),
         ("/providers/local/required_claims", json!({"azp": []}), "required_claims.azp is empty"),
+        // No token could meet these.
+        ("/providers/local/required_claims", json!({"exp": ["1700000000"]}), "exp, which is a number"),
+        ("/providers/local/required_claims", json!({"iss": ["b"]}), "iss, which is always `issuer`"),
+        ("/providers/fixed/required_claims", json!({"azp": ["app"], "aud": ["x"]}), "aud, which no token may have"),
         ("/providers/local/fixed", json!({}), "providers.local.fixed is empty"),
         ("/providers/local/fixed", json!({"user": "u"}), "unknown field `user`"),
         ("/providers/local/fixed", json!({"project": ""}), "\"\" is no name"),
