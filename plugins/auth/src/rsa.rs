@@ -12,10 +12,15 @@ use crypto_bigint::{
     BoxedUint, Odd,
     modular::{BoxedMontyForm, BoxedMontyParams},
 };
-use superboring::{bn::BigNum, rsa::Rsa};
+use std::ops::{Range, RangeInclusive};
 
-/// The shortest modulus (RFC 7518, 3.3), in bits. The longest is `superboring`'s: 4096.
-const SHORTEST: u32 = 2048;
+/// The sizes of a modulus, in bits: at least what RFC 7518, 3.3 asks for, at most what is quick to calculate with.
+const SIZES: RangeInclusive<u32> = 2048..=4096;
+/// The same in bytes, to look at before anything is calculated.
+const LENGTHS: RangeInclusive<usize> = 256..=512;
+/// Exponents, odd ones of them, as BoringSSL has them: more bits would let whoever publishes a key choose how long we
+/// calculate. Small ones are weak where padding is read leniently, and here it is not read but compared.
+const EXPONENTS: Range<u64> = 3..1 << 33;
 
 /// An RSA public key of 2048 to 4096 bits.
 #[derive(Debug, Clone)]
@@ -28,17 +33,19 @@ pub(crate) struct RsaKey {
 }
 
 impl RsaKey {
-    /// `None` when the modulus is even or of another size, or the exponent is even, 1, or of more than 33 bits, which
-    /// would let whoever publishes a key choose how long we calculate. Exponents such as 3 are weak where padding is
-    /// read leniently, and here it is not read but compared. Zeros before the numbers, which RFC 7518, 6.3.1 forbids and
-    /// some providers write, make no other key of it.
+    /// `None` when the modulus is even or of another size, or the exponent is none of ours. Zeros before the numbers,
+    /// which RFC 7518, 6.3.1 forbids and some providers write, make no other key of it.
     pub(crate) fn new(modulus: &[u8], exponent: &[u8]) -> Option<Self> {
-        let number = |bytes| BigNum::from_slice(bytes).ok();
-        let key = Rsa::from_public_components(number(modulus)?, number(exponent)?).ok()?;
-        let (modulus, exponent) = (key.n().to_vec(), key.e().to_vec());
-        let odd: Odd<BoxedUint> = Option::from(Odd::new(BoxedUint::from_be_slice_vartime(&modulus)))?;
-        let der = key.public_key_to_der().ok().filter(|_| odd.bits_vartime() >= SHORTEST)?;
-        Some(Self { modulus, exponent, montgomery: BoxedMontyParams::new_vartime(odd), der })
+        let (modulus, exponent) = (without_zeros(modulus), without_zeros(exponent));
+        let power =
+            exponent.iter().try_fold(0u64, |so_far, byte| so_far.checked_mul(256)?.checked_add((*byte).into()))?;
+        if !EXPONENTS.contains(&power) || power & 1 == 0 || !LENGTHS.contains(&modulus.len()) {
+            return None;
+        }
+        let odd: Odd<BoxedUint> = Option::from(Odd::new(BoxedUint::from_be_slice_vartime(modulus)))?;
+        let montgomery = SIZES.contains(&odd.bits_vartime()).then(|| BoxedMontyParams::new_vartime(odd))?;
+        let der = spki(modulus, exponent)?;
+        Some(Self { modulus: modulus.to_vec(), exponent: exponent.to_vec(), montgomery, der })
     }
 
     pub(crate) fn exponent(&self) -> &[u8] {
@@ -98,6 +105,33 @@ impl RsaKey {
         let digest = hash.digest(&[&[0; 8], &hash.digest(&[signed]), salt]);
         (zeros.iter().all(|it| *it == 0) && digest == tag).then_some(())
     }
+}
+
+fn without_zeros(number: &[u8]) -> &[u8] {
+    let zeros = number.iter().take_while(|it| **it == 0).count();
+    number.get(zeros..).unwrap_or_default()
+}
+
+/// The key as the host wants it: SubjectPublicKeyInfo (RFC 5280, 4.1.2.7) of an RSAPublicKey (RFC 8017, A.1.1).
+fn spki(modulus: &[u8], exponent: &[u8]) -> Option<Vec<u8>> {
+    const RSA_ENCRYPTION: &[u8] = b"\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00";
+    let integer = |number: &[u8]| {
+        let sign: &[u8] = if number.first()? & 0x80 == 0 { &[] } else { &[0] };
+        der(0x02, &[sign, number])
+    };
+    let key = der(0x30, &[&integer(modulus)?, &integer(exponent)?])?;
+    der(0x30, &[RSA_ENCRYPTION, &der(0x03, &[&[0], &key])?])
+}
+
+/// A value in DER (X.690, 8.1): a tag, the content's length in as few bytes as it takes, the content.
+fn der(tag: u8, content: &[&[u8]]) -> Option<Vec<u8>> {
+    let content = content.concat();
+    let length = content.len().to_be_bytes();
+    let head = match without_zeros(&length) {
+        [short] if *short < 0x80 => vec![tag, *short],
+        long => [&[tag, u8::try_from(long.len()).ok()? | 0x80], long].concat(),
+    };
+    Some([head, content].concat())
 }
 
 /// EMSA-PKCS1-v1_5 (RFC 8017, 9.2). There is one such text, so comparing with it leaves no padding to be read.
@@ -164,6 +198,27 @@ pub(crate) mod tests {
     /// A modulus and an RS256 signature over "text".
     pub(crate) fn signed() -> (&'static str, &'static str) {
         (UNEVEN[0].1, UNEVEN[0].2)
+    }
+
+    /// The host finds the same key in it as we do.
+    #[test]
+    fn a_key_is_written_for_the_host_as_others_write_it() {
+        use superboring::{bn::BigNum, rsa::Rsa};
+        let number = |bytes: &[u8]| BigNum::from_slice(bytes).unwrap();
+        for length in [256, 257, 300, 384, 512] {
+            for first in [1, 0x7f, 0x80, 0xff] {
+                for exponent in [&[3][..], &[0x81], &[1, 0, 1], &[0xff; 4], &[1, 0, 0, 0, 1]] {
+                    let mut modulus = vec![0xab; length];
+                    modulus[0] = first;
+                    let Some(key) = RsaKey::new(&modulus, exponent) else {
+                        assert!(length == 256 && first < 0x80, "{length} {first}");
+                        continue;
+                    };
+                    let theirs = Rsa::from_public_components(number(&modulus), number(exponent)).unwrap();
+                    assert_eq!(key.der, theirs.public_key_to_der().unwrap(), "{length} {first} {exponent:?}");
+                }
+            }
+        }
     }
 
     /// A PSS text has a bit less than the modulus, and so a byte less where the modulus has a bit more than whole bytes.

@@ -1,7 +1,7 @@
 //! Project Wycheproof's test vectors over [`KeySet::verify`]: each key becomes a JWK, each signature must be taken for
 //! what it is.
 //!
-//! The vectors that are called acceptable, a dozen of RSA whose padding leaves out a NULL (`MissingNull`), are refused:
+//! The vectors that are called acceptable, nine of RSA whose padding leaves out a NULL (`MissingNull`), are refused:
 //! RFC 8017, 9.2 allows to accept them, and one text per signature is worth more.
 #![allow(
     clippy::unwrap_used,
