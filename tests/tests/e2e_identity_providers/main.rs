@@ -172,8 +172,9 @@ fn one_gateway_accepts_all_of_them_at_once_and_none_in_anothers_name() {
 
 #[test]
 fn what_is_encrypted_is_told_what_to_do() {
-    let (fake, publisher) = (FakeProvider::start(), Publisher::start(&[]));
-    let gateway = start(example("auth0"), &[], &fake, &publisher);
+    let shapes = [shapes::auth0()];
+    let (fake, publisher) = (FakeProvider::start(), Publisher::start(&shapes));
+    let gateway = start(example("auth0"), &shapes, &fake, &publisher);
     for (whose, header) in [
         (
             "Auth.js 5",
