@@ -129,7 +129,7 @@ impl Tokens {
         let token = auth::token::parse(text).ok()?;
         let key = published.signer(text, &token)?;
         self.is_for(key, &token).then_some(())?;
-        let name = |claim: &str| Name::try_from(token.claims.get(claim)?.as_str()?.to_owned()).ok();
+        let name = |claim: &str| Name::claim(token.claims.get(claim)?.as_str()?.to_owned()).ok();
         Some((Caller { project: name("pid")?, user: name("uid")? }, window(&token.claims)?))
     }
 
