@@ -6,7 +6,7 @@ use crate::store::{Added, Store, TenantKeyRow};
 use crate::tenant_keys::{self, MOST_TENANT_KEYS, PublicKey};
 use clap::{Args, Subcommand};
 use domain::time::Micros;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -96,22 +96,28 @@ async fn register(store: &Store, arguments: Register, now: Micros) -> Result<Sai
             return Err(StartError(why));
         }
     }
+    Ok(registered(&row, &arguments.issuer, &arguments.audience))
+}
+
+/// The key, and what the published client is told about it.
+fn registered(row: &TenantKeyRow, issuer: &str, audience: &str) -> Said {
     let environment = [
-        ("BEHEST_KID", &row.kid),
+        ("BEHEST_KID", row.kid.as_str()),
         ("BEHEST_TENANT_ID", &row.tenant),
         ("BEHEST_PROJECT_ID", &row.project),
-        ("BEHEST_ISSUER", &arguments.issuer),
-        ("BEHEST_AUDIENCE", &arguments.audience),
+        ("BEHEST_ISSUER", issuer),
+        ("BEHEST_AUDIENCE", audience),
     ];
-    let lines = environment.iter().map(|(name, value)| format!("{name}={value}"));
-    let text = format!("{}  {}\n{}", row.kid, row.algorithm, lines.collect::<Vec<_>>().join("\n"));
-    let environment: serde_json::Map<_, _> =
+    let lines = environment.map(|(name, value)| format!("{name}={value}"));
+    let environment: Map<String, Value> =
         environment.into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
-    let json = json!({
-        "kid": row.kid, "algorithm": row.algorithm, "tenant_id": row.tenant, "project_id": row.project,
-        "not_before": row.not_before.seconds(), "environment": environment,
-    });
-    Ok(Said { text, json })
+    Said {
+        text: format!("{}  {}\n{}", row.kid, row.algorithm, lines.join("\n")),
+        json: json!({
+            "kid": row.kid, "algorithm": row.algorithm, "tenant_id": row.tenant, "project_id": row.project,
+            "not_before": row.not_before.seconds(), "environment": environment,
+        }),
+    }
 }
 
 fn contents(path: &Path) -> std::io::Result<String> {

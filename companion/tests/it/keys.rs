@@ -168,6 +168,35 @@ async fn the_list_of_keys_says_what_each_does() {
     }
 }
 
+#[tokio::test]
+async fn the_keys_are_published_while_the_database_does_not_answer_and_nothing_is_signed_or_believed() {
+    let app = TestApp::start().await;
+    let token = app.token("ada").await;
+    let before = app.get("/.well-known/jwks.json", "").await;
+    let database = sqlx::SqlitePool::connect(&crate::app::database_url(app.dir.path())).await.unwrap();
+    sqlx::query("DROP TABLE key_version").execute(&database).await.unwrap();
+    assert_eq!(app.get("/.well-known/jwks.json", "").await.body, before.body);
+    assert_eq!(app.mint(json!({"user_id": "ada"})).await.error().1, "companion_unavailable");
+    assert_eq!(app.get("/v1/threads", &token).await.error().1, "companion_unavailable");
+}
+
+#[tokio::test]
+async fn what_is_done_to_keys_that_sign_is_in_the_audit_table() {
+    let app = TestApp::start().await;
+    let old = kid(&app.token("ada").await);
+    let new = app.operator(&["key", "rotate", "--overlap", "0s"]).await.unwrap();
+    app.operator(&["key", "retire", &old, "--compromised"]).await.unwrap();
+    let entries = app.operator(&["audit", "list"]).await.unwrap();
+    let of = |subject: &Value| -> Vec<(Value, Value)> {
+        let entries = entries["entries"].as_array().unwrap().iter().filter(|it| it["subject"] == *subject);
+        entries.map(|it| (it["action"].clone(), it["details"].clone())).collect()
+    };
+    let algorithm = json!({"algorithm": "EdDSA"});
+    let created = (json!("signing_key_created"), algorithm);
+    assert_eq!(of(&json!(old)), [created.clone(), (json!("signing_key_retired"), json!({"compromised": true}))]);
+    assert_eq!(of(&new["kid"]), [created, (json!("signing_key_rotated"), json!({"signs_from": app.now()}))]);
+}
+
 /// Mints and looks at all that it minted, until told to stop; gives back how many tokens there were.
 async fn mint_and_look(to: SocketAddr, key: String, stop: Arc<AtomicBool>, now: Arc<AtomicU64>) -> usize {
     let bearer = format!("Bearer {key}");

@@ -121,3 +121,32 @@ async fn a_key_that_is_to_begin_later_is_not_there_before() {
         assert!(said.contains(why), "{said}");
     }
 }
+
+#[tokio::test]
+async fn no_more_keys_are_registered_than_gateways_can_read() {
+    let app = TestApp::start().await;
+    let key = p256::ecdsa::SigningKey::from_slice(&[7; 32]).unwrap();
+    let file = app.dir.path().join("public.pem").display().to_string();
+    std::fs::write(&file, key.verifying_key().to_public_key_pem(LineEnding::LF).unwrap()).unwrap();
+    let register = ["tenant-key", "register", "--project", &app.project, "--public-key", &file];
+    let first = app.operator(&register).await.unwrap();
+    for _ in 1..100 {
+        app.operator(&register).await.unwrap();
+    }
+    assert!(app.operator(&register).await.unwrap_err().contains("100 tenant keys are in use"));
+    // Our own at their most, too.
+    for _ in 1..20 {
+        app.operator(&["key", "rotate", "--overlap", "0s"]).await.unwrap();
+    }
+    assert_eq!(published(&app).await.len(), 120);
+    let kid = first["kid"].as_str().unwrap();
+    app.operator(&["tenant-key", "revoke", kid]).await.unwrap();
+    app.operator(&["tenant-key", "revoke", kid]).await.unwrap();
+    app.operator(&register).await.unwrap();
+    let entries = app.operator(&["audit", "list", "--limit", "1000"]).await.unwrap();
+    let of_first: Vec<&Value> =
+        entries["entries"].as_array().unwrap().iter().filter(|it| it["subject"] == kid).collect();
+    let actions: Vec<&Value> = of_first.iter().map(|it| &it["action"]).collect();
+    assert_eq!(actions, ["tenant_key_registered", "tenant_key_revoked"]);
+    assert!(of_first.iter().all(|it| it["project"] == app.project));
+}
