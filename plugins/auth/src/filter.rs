@@ -5,7 +5,7 @@ use crate::{
     fetching::{self, Fetching},
     policy::{Denial, Gate, Question, Step},
     request,
-    schedule::Asked,
+    schedule::{Asked, Want},
     signature::Engine,
 };
 use domain::{caller::Caller, headers, reply::Reply};
@@ -96,7 +96,10 @@ impl host::Stream for Stream {
         match mem::take(&mut self.state) {
             State::Fetching(question) => {
                 self.plugin.fetching.answered_at(&self.plugin.gate, question.provider, answer);
-                self.decide(head, &question)
+                match self.again(&question) {
+                    Step::Ask(question) => self.deny(question.refused(false)),
+                    step => self.carry_out(head, step),
+                }
             }
             // Nobody asked; whatever this is, it lets nobody in.
             State::Idle | State::Waiting(_) => self.deny(Denial::NoKeys),
@@ -105,7 +108,17 @@ impl host::Stream for Stream {
 
     fn released(&mut self, head: &mut RequestHead) -> Next {
         match mem::take(&mut self.state) {
-            State::Waiting(question) => self.decide(head, &question),
+            State::Waiting(question) => match self.again(&question) {
+                // The wait was none (Kong), or another fetch has begun.
+                Step::Ask(question) => {
+                    let under_way = self.plugin.fetching.is_under_way(question.provider, host::now());
+                    match question.want {
+                        Want::Any if under_way => self.fetch(question),
+                        _ => self.deny(question.refused(under_way)),
+                    }
+                }
+                step => self.carry_out(head, step),
+            },
             State::Idle | State::Fetching(_) => self.deny(Denial::NoKeys),
         }
     }
@@ -138,40 +151,35 @@ impl Stream {
 
     /// Asks for keys, or waits for those that somebody else asked for.
     fn ask(&mut self, head: &mut RequestHead, question: Question) -> Next {
-        let Auth { gate, fetching, .. } = self.plugin.as_ref();
-        let (place, now) = (question.provider, host::now());
-        match fetching.ask(gate, &question, now) {
+        match self.plugin.fetching.ask(&self.plugin.gate, &question, host::now()) {
             Asked::Newer => {
                 // The keys are now as new as those of all workers, so that this question is not asked twice.
-                let step = gate.borrow_mut().answer(&question, now);
+                let step = self.again(&question);
                 self.carry_out(head, step)
             }
-            Asked::Fetch => match fetching.call(place) {
-                Some(call) => {
-                    self.state = State::Fetching(question);
-                    Next::Call(call)
-                }
-                None => self.deny(question.refused(false)),
-            },
+            Asked::Fetch => self.fetch(question),
             Asked::Wait => {
+                let number = fetching::key(question.provider);
                 self.state = State::Waiting(question);
-                Next::Hold(fetching::key(place))
+                Next::Hold(number)
             }
             Asked::No => self.deny(question.refused(false)),
         }
     }
 
-    /// Decides about a request that waited, with the keys that there are now.
-    fn decide(&mut self, head: &mut RequestHead, question: &Question) -> Next {
-        let now = host::now();
-        let step = self.plugin.gate.borrow_mut().answer(question, now);
-        match step {
-            Step::Ask(question) => {
-                let fetching = self.plugin.fetching.is_under_way(question.provider, now);
-                self.deny(question.refused(fetching))
+    fn fetch(&mut self, question: Question) -> Next {
+        match self.plugin.fetching.call(question.provider) {
+            Some(call) => {
+                self.state = State::Fetching(question);
+                Next::Call(call)
             }
-            step => self.carry_out(head, step),
+            None => self.deny(question.refused(false)),
         }
+    }
+
+    /// The decision about a request that asked for keys, with those that there are now.
+    fn again(&self, question: &Question) -> Step {
+        self.plugin.gate.borrow_mut().answer(question, host::now())
     }
 
     fn deny(&self, denial: Denial) -> Next {

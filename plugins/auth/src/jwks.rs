@@ -99,7 +99,21 @@ impl KeySet {
         signed: &[u8],
         signature: &[u8],
     ) -> Option<&Key> {
-        let mut tried = self.candidates(algorithm, id).take(MOST_TRIES);
+        self.verify_by(|_| true, engine, algorithm, id, signed, signature)
+    }
+
+    /// The same, with none but the keys that `may` speak for what was signed: so a token whose key has no name finds
+    /// the key of its project, however many others are bound to theirs.
+    pub fn verify_by(
+        &self,
+        may: impl Fn(&Key) -> bool,
+        engine: &Engine,
+        algorithm: Algorithm,
+        id: Option<&str>,
+        signed: &[u8],
+        signature: &[u8],
+    ) -> Option<&Key> {
+        let mut tried = self.candidates(algorithm, id).filter(|key| may(key)).take(MOST_TRIES);
         tried.find(|key| key.verify(engine, algorithm, signed, signature))
     }
 

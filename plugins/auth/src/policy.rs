@@ -261,7 +261,7 @@ impl Denial {
             ),
             Self::Encrypted => invalid(
                 "invalid_token",
-                "The token is encrypted (JWE). Send a signed one (JWS); Auth.js makes one when its jwt.encode is replaced.".to_owned(),
+                "The token is encrypted (JWE). Send a signed one (JWS): Auth.js makes one when its jwt.encode is replaced, Auth0 when it is asked for a token with an audience.".to_owned(),
             ),
             Self::Malformed | Self::Issuer | Self::Signature | Self::Claims | Self::Early => invalid_token(),
             Self::Fetching { first_try } => retried(invalid_token(), first_try, "500"),

@@ -9,6 +9,7 @@
 )]
 
 mod algorithms;
+mod bound_keys;
 mod config;
 mod form;
 mod gate;
