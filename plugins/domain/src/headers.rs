@@ -34,8 +34,8 @@ pub const MODEL: &str = "x-tollgate-model";
 /// Proves to Kong's second hop that the first hop's chain ran to its end.
 pub const HOP: &str = "x-tollgate-hop";
 
-/// Whether `name` is `canonical` in any spelling: letter case aside, and with `_` for `-`, which
-/// many servers behind a gateway read as the same header.
+/// Whether `name` is `canonical` in any spelling: letter case aside, and with any other sign for `-`. Many servers
+/// behind a gateway read `_` as the same header, for they make a variable of it, and PHP reads `.` so.
 #[must_use]
 pub fn same_name(name: &[u8], canonical: &str) -> bool {
     name.len() == canonical.len() && starts_with_name(name, canonical)
@@ -45,8 +45,8 @@ pub fn same_name(name: &[u8], canonical: &str) -> bool {
 #[must_use]
 pub fn starts_with_name(name: &[u8], prefix: &str) -> bool {
     let fold = |byte: &u8| match byte {
-        b'_' => b'-',
-        other => other.to_ascii_lowercase(),
+        other if other.is_ascii_alphanumeric() => other.to_ascii_lowercase(),
+        _ => b'-',
     };
     name.len() >= prefix.len() && name.iter().map(fold).zip(prefix.bytes()).all(|(a, b)| a == b)
 }
@@ -156,13 +156,18 @@ mod tests {
 
     #[test]
     fn every_spelling_of_ours_is_recognised() {
-        for name in ["x-tollgate-chain", "X_Tollgate_Chain", "X-TOLLGATE-x", "x_tollgate-"] {
+        for name in ["x-tollgate-chain", "X_Tollgate_Chain", "X-TOLLGATE-x", "x_tollgate-", "x.tollgate~chain"] {
             assert!(starts_with_name(name.as_bytes(), OURS), "{name}");
         }
         for name in ["x-tollgat", "tollgate-x", ""] {
             assert!(!starts_with_name(name.as_bytes(), OURS), "{name}");
         }
-        assert!(same_name(b"X_ROLE", ROLE));
-        assert!(!same_name(b"x-roles", ROLE));
+        // Whatever a name may hold beside letters and digits (RFC 9110, section 5.6.2).
+        for sign in "!#$%&'*+-.^_`|~".chars() {
+            assert!(same_name(format!("X{sign}ROLE").as_bytes(), ROLE), "{sign}");
+        }
+        for other in ["x-roles", "x0role", "xrole", "x-rol"] {
+            assert!(!same_name(other.as_bytes(), ROLE), "{other}");
+        }
     }
 }
