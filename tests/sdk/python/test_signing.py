@@ -49,8 +49,12 @@ def test_the_client_that_is_an_openai_client(gateway, pem, ours, user):
     assert "signed at home" in "".join(it.choices[0].delta.content or "" for it in chunks if it.choices)
 
 
-def test_the_client_that_has_two_modes(gateway, pem, user):
-    # The rest of its settings is in the environment, as `tollgate tenant-key register` printed it.
+@pytest.mark.parametrize("unset", [[], ["BEHEST_ISSUER", "BEHEST_AUDIENCE"]])
+def test_the_client_that_has_two_modes(gateway, pem, user, monkeypatch, unset):
+    # The rest of its settings is in the environment, as `tollgate tenant-key register` printed it; without issuer and
+    # audience it writes its own.
+    for name in unset:
+        monkeypatch.delenv(name)
     key = base64.b64encode(pem.encode()).decode()
     behest = Behest(key=key, base_url=gateway, default_user_id=user)
     answer = behest.chat.completions.create(model="gpt-4o", messages=ask("signed at home"))

@@ -87,6 +87,8 @@ impl Stack {
             .arg("serve")
             .env("TOLLGATE_DATABASE_URL", database(settings))
             .env("TOLLGATE_SIGNING_KEYS", settings.run.join("signing-keys"))
+            // Clients come through the gateway.
+            .env("TOLLGATE_TRUSTED_HOPS", "1")
             .env("TOLLGATE_INTERNAL_SECRET", &self.secret)
             // For the admin API, once there is one.
             .env("TOLLGATE_ADMIN_TOKEN", &self.admin_token)
