@@ -200,7 +200,9 @@ fn spellings() -> Vec<Kind> {
             w.bearer(&format!("{}..AAAA.AAAA.AAAA", b64(header.to_string())))
         }),
         ("garbage", MISSING, |w, n| w.bearer(&format!("{n:x}!$&'()*+-^_`|~"))),
-        ("20 KB of a token", INVALID, |w, n| w.claims(&json!({"pad": "p".repeat(20_000 + n)}))),
+        ("20 KB of another key's token", INVALID, |w, n| {
+            w.bearer(&w.stranger.sign(&json!({"pad": "p".repeat(20_000 + n)})))
+        }),
         ("30 KB of dots", MISSING, |w, n| w.bearer(&"a.".repeat(15_000 - n))),
         ("an API key", "api_key_not_allowed", |w, n| w.bearer(&format!("behest_sk_live_{n:032}"))),
         ("no token at all", MISSING, |w, n| w.bearer(turn(n, ["sk-proj-0123", "null", "undefined", "0"]))),
