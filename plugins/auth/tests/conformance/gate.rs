@@ -1,9 +1,9 @@
 //! The gate over time: what it remembers, when it asks for keys, what it answers.
 
 use crate::support::{NOW, claims, config, gate, jwks, keys, present, word};
+use auth::algorithm::Algorithm;
 use auth::policy::{Denial, Gate, Step};
 use auth::schedule::{Pace, Schedule, Want};
-use auth::{algorithm::Algorithm, config::Config};
 use domain::{headers::Headers, time::Micros};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -20,7 +20,7 @@ fn remote() -> Gate {
         it["remote_jwks"] =
             json!({"http_uri": {"uri": "http://companion/.well-known/jwks.json", "cluster": "companion"}});
     });
-    gate(config)
+    gate(&config)
 }
 
 fn at(seconds: u64) -> Micros {
@@ -104,7 +104,7 @@ fn known_tokens_and_new_ones_pass_while_the_keys_are_not_too_old() {
 
 #[test]
 fn a_remembered_token_still_expires() {
-    let mut gate = gate(config(|_| ()));
+    let mut gate = gate(&config(|_| ()));
     let token = token("ed", |_| ());
     assert_eq!(word(&present(&mut gate, &token, NOW)), "ok");
     assert_eq!(word(&present(&mut gate, &token, NOW + 959)), "ok");
@@ -117,7 +117,7 @@ fn a_remembered_token_still_expires() {
 fn every_token_has_its_own_issuers_keys() {
     let provider = |issuer: &str, key: Value| json!({"issuer": issuer, "audiences": ["aud-1"], "local_jwks": {"inline_string": json!({"keys": [key]}).to_string()}});
     let config = json!({"providers": {"a": provider("a", keys().ed_jwk("k")), "b": provider("b", keys().ec_jwk("k"))}});
-    let mut gate = gate(Config::parse(config.to_string().as_bytes()).unwrap());
+    let mut gate = gate(&config);
     let mut check = |issuer: &str, algorithm: Algorithm| {
         let mut claims = claims();
         claims["iss"] = json!(issuer);
@@ -133,7 +133,7 @@ fn every_token_has_its_own_issuers_keys() {
 
 #[test]
 fn a_stock_sdk_is_told_once_to_get_a_new_token() {
-    let mut gate = gate(config(|_| ()));
+    let mut gate = gate(&config(|_| ()));
     let old = token("ed", |it| it["exp"] = json!(NOW - 1000));
     let mut retries = |count: Option<&'static str>| {
         let bearer = format!("Bearer {old}");
@@ -153,7 +153,7 @@ fn a_stock_sdk_is_told_once_to_get_a_new_token() {
 
 #[test]
 fn every_refusal_is_a_challenge_and_only_age_tells_more_than_another() {
-    let gate = gate(config(|_| ()));
+    let gate = gate(&config(|_| ()));
     let reply = |denial| gate.reply(denial);
     for denial in [Denial::Malformed, Denial::Issuer, Denial::Signature, Denial::Claims, Denial::Early] {
         assert_eq!(reply(denial), reply(Denial::Signature));

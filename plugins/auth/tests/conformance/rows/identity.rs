@@ -1,28 +1,26 @@
 //! Whose token it is and whom it names: `iss`, `aud`, required claims, and the claims that become the caller.
 
-use crate::support::{NOW, check, claims, config, gate, keys, present};
-use auth::{algorithm::Algorithm, policy::Step};
-use domain::caller::Caller;
+use super::{Group, claims, config, group, signing::keys};
+use auth::algorithm::Algorithm;
 use serde_json::{Value, json};
 
-fn sign(claims: &Value) -> String {
+pub(super) fn sign(claims: &Value) -> String {
     keys().token(Algorithm::EdDsa, r#"{"alg":"EdDSA"}"#, claims.to_string().as_bytes())
 }
 
-fn with(name: &str, value: Value) -> String {
+pub(super) fn with(name: &str, value: Value) -> String {
     let mut claims = claims();
     claims[name] = value;
     sign(&claims)
 }
 
-fn without(name: &str) -> String {
+pub(super) fn without(name: &str) -> String {
     let mut claims = claims();
     claims.as_object_mut().unwrap().remove(name);
     sign(&claims)
 }
 
-#[test]
-fn issuers() {
+pub(crate) fn issuers() -> Vec<Group> {
     let mut rows = vec![("missing", without("iss"), "issuer")];
     for (what, value) in [
         ("another", json!("https://evil.example")),
@@ -38,11 +36,10 @@ fn issuers() {
     ] {
         rows.push((what, with("iss", value), "issuer"));
     }
-    check(&config(|_| ()), &rows);
+    vec![group(&config(|_| ()), rows)]
 }
 
-#[test]
-fn audiences() {
+pub(crate) fn audiences() -> Vec<Group> {
     let mut rows = vec![("missing", without("aud"), "claims")];
     for (what, value) in [
         ("the one", json!("aud-1")),
@@ -71,11 +68,10 @@ fn audiences() {
     ] {
         rows.push((what, with("aud", value), "claims"));
     }
-    check(&config(|_| ()), &rows);
+    vec![group(&config(|_| ()), rows)]
 }
 
-#[test]
-fn required_claims() {
+pub(crate) fn required_claims() -> Vec<Group> {
     let config = config(|it| it["required_claims"] = json!({"azp": ["app-1", "app-2"], "o.rol": ["admin"]}));
     let token = |azp: Value, o: Value| {
         let mut claims = claims();
@@ -84,9 +80,9 @@ fn required_claims() {
         sign(&claims)
     };
     let admin = json!({"rol": "admin"});
-    check(
+    vec![group(
         &config,
-        &[
+        [
             ("as required", token(json!("app-1"), admin.clone()), "ok"),
             ("in lists", token(json!(["app-2"]), json!({"rol": ["user", "admin"]})), "ok"),
             ("another", token(json!("app-3"), admin.clone()), "claims"),
@@ -96,7 +92,7 @@ fn required_claims() {
             ("nested in a text", token(json!("app-1"), json!("rol")), "claims"),
             ("a list with a number", token(json!(["app-1", 7]), admin), "claims"),
         ],
-    );
+    )]
 }
 
 /// Texts that may say who calls, with what is special about each.
@@ -155,8 +151,8 @@ fn other_texts() -> Vec<(&'static str, String)> {
     texts
 }
 
-#[test]
-fn texts_of_the_caller() {
+pub(crate) fn texts_of_the_caller() -> Vec<Group> {
+    let mut groups = Vec::new();
     for name in ["uid", "pid", "tid", "sid", "role", "tier"] {
         let mut rows = Vec::new();
         rows.extend(plain_texts().into_iter().map(|(what, it)| (what, with(name, json!(it)), "ok")));
@@ -181,17 +177,18 @@ fn texts_of_the_caller() {
         rows.push(("the largest integer", with(name, json!(u64::MAX)), integer));
         let needed = ["uid", "pid"].contains(&name);
         rows.push(("missing", without(name), if needed { "claims" } else { "ok" }));
-        check(&config(|_| ()), &rows);
+        groups.push(group(&config(|_| ()), rows));
     }
+    groups
 }
 
-#[test]
-fn nested_claims() {
+pub(crate) fn nested_claims() -> Vec<Group> {
+    let mut groups = Vec::new();
     for (name, missing) in [("user", "claims"), ("tenant", "ok")] {
         let config = config(|it| it["claims"] = json!({name: "o.a.id"}));
-        check(
+        groups.push(group(
             &config,
-            &[
+            [
                 ("as it should be", with("o", json!({"a": {"id": "x"}})), "ok"),
                 ("by its whole name", with("o.a.id", json!("x")), "ok"),
                 ("the root is missing", sign(&claims()), missing),
@@ -206,17 +203,17 @@ fn nested_claims() {
                 ("the leaf is an object", with("o", json!({"a": {"id": {"id": "x"}}})), "claims"),
                 ("half of it by name", with("o.a", json!({"id": "x"})), missing),
             ],
-        );
+        ));
         // The whole name goes first, also where it is no use: one of the two is not what the operator meant.
         let mut both = claims();
         both["o.a.id"] = json!(["x"]);
         both["o"] = json!({"a": {"id": "x"}});
-        check(&config, &[("a list by its whole name", sign(&both), "claims")]);
+        groups.push(group(&config, [("a list by its whole name", sign(&both), "claims")]));
     }
+    groups
 }
 
-#[test]
-fn a_token_for_a_client() {
+pub(crate) fn a_token_for_a_client() -> Vec<Group> {
     let config = config(|it| {
         it.as_object_mut().unwrap().remove("audiences");
         it["required_claims"] = json!({"client_id": ["app-1"]});
@@ -230,9 +227,9 @@ fn a_token_for_a_client() {
         }
         sign(&claims)
     };
-    check(
+    vec![group(
         &config,
-        &[
+        [
             ("for our client", token(json!("app-1"), None), "ok"),
             ("for another", token(json!("app-2"), None), "claims"),
             ("for nobody", token(Value::Null, None), "claims"),
@@ -240,84 +237,5 @@ fn a_token_for_a_client() {
             ("even an empty one", token(json!("app-1"), Some(json!([]))), "claims"),
             ("even null", token(json!("app-1"), Some(Value::Null)), "claims"),
         ],
-    );
-}
-
-#[test]
-fn what_is_fixed_holds_whatever_the_token_says() {
-    let fixed = json!({"tenant": "t-fixed", "project": "p-fixed", "role": "member", "tier": "pro"});
-    let config = || config(|it| it["fixed"] = fixed.clone());
-    let expected = Caller {
-        tenant: Some("t-fixed".into()),
-        project: "p-fixed".into(),
-        user: "u1".into(),
-        role: Some("member".into()),
-        tier: Some("pro".into()),
-        session: Some("s1".into()),
-    };
-    let mut liar = claims();
-    let mut bare = claims();
-    for name in ["tid", "pid", "role", "tier"] {
-        liar[name] = json!("admin");
-        bare.as_object_mut().unwrap().remove(name);
-    }
-    let mut strange = claims();
-    strange["role"] = json!(["a list"]);
-    for claims in [claims(), liar, bare, strange] {
-        assert_eq!(caller(config(), &sign(&claims)), expected, "{claims}");
-    }
-    check(&config(), &[("the user is still the token's to say", without("uid"), "claims")]);
-}
-
-#[test]
-fn tiers_have_names_of_their_own_at_an_issuer() {
-    let tier = |value: Value| {
-        let config = config(|it| it["tiers"] = json!({"price_1Oa": "pro", "3": "max", "pro": "free"}));
-        caller(config, &with("tier", value)).tier.unwrap()
-    };
-    assert_eq!(tier(json!("price_1Oa")), "pro");
-    assert_eq!(tier(json!(3)), "max");
-    assert_eq!(tier(json!("3")), "max");
-    assert_eq!(tier(json!("pro")), "free", "a name is looked up once");
-    assert_eq!(tier(json!("team")), "team", "what is not in the list keeps its name");
-    assert_eq!(tier(json!("PRO")), "PRO", "names are compared byte for byte");
-}
-
-fn caller(config: auth::config::Config, token: &str) -> Caller {
-    match present(&mut gate(config), token, NOW) {
-        Step::Admit(verified) => verified.caller.clone(),
-        other => panic!("{other:?}"),
-    }
-}
-
-#[test]
-fn the_caller_is_what_the_token_names() {
-    let text = |it: &str| Some(it.to_owned());
-    let expected = Caller {
-        tenant: text("t1"),
-        project: "p1".into(),
-        user: "u1".into(),
-        role: text("user"),
-        tier: text("pro"),
-        session: text("s1"),
-    };
-    assert_eq!(caller(config(|_| ()), &sign(&claims())), expected);
-    assert_eq!(caller(config(|_| ()), &with("tier", json!(3))).tier, text("3"));
-    assert_eq!(caller(config(|_| ()), &without("tier")), Caller { tier: None, ..expected });
-}
-
-#[test]
-fn claims_are_found_by_their_path() {
-    let config = config(|it| {
-        it["claims"] = json!({"user": "sub", "project": "app_metadata.org.id", "tenant": "https://x.example/tenant", "role": "o.r"});
-    });
-    let mut claims = claims();
-    claims["sub"] = json!("s-1");
-    claims["app_metadata"] = json!({"org": {"id": "org-1"}});
-    claims["https://x.example/tenant"] = json!("t-9");
-    claims["o.r"] = json!("literal");
-    claims["o"] = json!({"r": "nested"});
-    let caller = caller(config, &sign(&claims));
-    assert_eq!((caller.user.as_str(), caller.project.as_str()), ("s-1", "org-1"));
-    assert_eq!((caller.tenant.as_deref(), caller.role.as_deref()), (Some("t-9"), Some("literal")));
+    )]
 }

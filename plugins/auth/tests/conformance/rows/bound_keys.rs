@@ -1,11 +1,12 @@
 //! Keys of customers in our own set: each speaks for one project, and for no other.
 
-use crate::support::{check, claims, config, keys, strangers};
-use auth::{algorithm::Algorithm, config::Config};
+use super::signing::{keys, strangers};
+use super::{Group, claims, config, group};
+use auth::algorithm::Algorithm;
 use serde_json::{Value, json};
 
 /// A set with the gateway's own EdDSA key, and an ES256 key that is bound.
-fn with_bound(bindings: &[(&str, &str)]) -> Config {
+fn with_bound(bindings: &[(&str, &str)]) -> Value {
     let mut all = vec![keys().ed_jwk("ed")];
     for (place, (tenant, project)) in bindings.iter().enumerate() {
         let mut key = keys().ec_jwk(&format!("sk_{place}"));
@@ -33,11 +34,10 @@ fn without(member: &'static str) -> impl FnOnce(&mut Value) {
     move |it| drop(it.as_object_mut().unwrap().remove(member))
 }
 
-#[test]
-fn a_bound_key_speaks_for_its_own_project() {
-    check(
+pub(crate) fn a_bound_key_speaks_for_its_own_project() -> Vec<Group> {
+    vec![group(
         &with_bound(&[("t1", "p1")]),
-        &[
+        [
             ("its own", bound(|_| ()), "ok"),
             ("without a kid", signed(Algorithm::Es256, None, |_| ()), "ok"),
             ("another project of its tenant", bound(|it| it["pid"] = json!("p2")), "signature"),
@@ -54,24 +54,22 @@ fn a_bound_key_speaks_for_its_own_project() {
             ),
             ("under the name of the gateway's own key", signed(Algorithm::Es256, Some("ed"), |_| ()), "signature"),
         ],
-    );
+    )]
 }
 
-#[test]
-fn a_token_whose_key_has_no_name_finds_its_projects_key_among_many() {
+pub(crate) fn a_token_whose_key_has_no_name_finds_its_projects_key_among_many() -> Vec<Group> {
     let others = [("t1", "p2"), ("t2", "p1"), ("t3", "p3"), ("t4", "p4"), ("t5", "p5"), ("t6", "p6"), ("t1", "p1")];
-    check(
+    vec![group(
         &with_bound(&others),
-        &[
+        [
             ("the last of seven", signed(Algorithm::Es256, None, |_| ()), "ok"),
             ("nobody's project", signed(Algorithm::Es256, None, |it| it["pid"] = json!("p7")), "signature"),
         ],
-    );
+    )]
 }
 
-#[test]
-fn a_stranger_is_no_customer() {
+pub(crate) fn a_stranger_is_no_customer() -> Vec<Group> {
     let forged =
         strangers().token(Algorithm::Es256, r#"{"alg":"ES256","kid":"sk_0"}"#, claims().to_string().as_bytes());
-    check(&with_bound(&[("t1", "p1")]), &[("another key in its name", forged, "signature")]);
+    vec![group(&with_bound(&[("t1", "p1")]), [("another key in its name", forged, "signature")])]
 }

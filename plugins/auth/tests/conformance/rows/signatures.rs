@@ -1,8 +1,9 @@
 //! The form of a signature: one length, one encoding, numbers within their bounds.
 
-use crate::support::{b64, check, claims, config, keys};
-use auth::{algorithm::Algorithm, config::Config};
-use serde_json::json;
+use super::signing::{b64, keys};
+use super::{Group, claims, config, group};
+use auth::algorithm::Algorithm;
+use serde_json::{Value, json};
 use superboring::{
     hash::MessageDigest,
     pkey::PKey,
@@ -19,7 +20,7 @@ fn hex(text: &str) -> Vec<u8> {
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
 }
 
-fn everything() -> Config {
+fn everything() -> Value {
     let own = keys();
     let set =
         json!({"keys": [own.ed_jwk("a"), own.ec_jwk("b"), own.ec384_jwk("c"), own.rsa_jwk("d"), own.oct_jwk("e")]});
@@ -34,10 +35,9 @@ fn text(algorithm: Algorithm) -> String {
     format!("{}.{}", b64(json!({"alg": algorithm.name()}).to_string()), b64(claims().to_string()))
 }
 
-fn rows(algorithm: Algorithm, forms: &[(&'static str, Vec<u8>, &'static str)]) {
+fn rows(algorithm: Algorithm, forms: &[(&'static str, Vec<u8>, &'static str)]) -> Group {
     let token = |signature: &[u8]| format!("{}.{}", text(algorithm), b64(signature));
-    let rows: Vec<_> = forms.iter().map(|(what, it, expected)| (*what, token(it), *expected)).collect();
-    check(&everything(), &rows);
+    group(&everything(), forms.iter().map(|(what, it, expected)| (*what, token(it), *expected)))
 }
 
 /// `a + b` or `a - b`, most significant byte first, in as many bytes as `a` has.
@@ -58,8 +58,8 @@ fn add(a: &[u8], b: &[u8], minus: bool) -> Vec<u8> {
 }
 
 /// What every algorithm refuses, whatever its signatures look like.
-#[test]
-fn a_signature_is_whole_and_of_this_text() {
+pub(crate) fn a_signature_is_whole_and_of_this_text() -> Vec<Group> {
+    let mut groups = Vec::new();
     for algorithm in Algorithm::ALL {
         let good = keys().sign(algorithm, text(algorithm).as_bytes());
         let (mut first, mut last, mut middle) = (good.clone(), good.clone(), good.clone());
@@ -70,7 +70,7 @@ fn a_signature_is_whole_and_of_this_text() {
         let payload = keys().sign(algorithm, claims().to_string().as_bytes());
         let mut backwards = good.clone();
         backwards.reverse();
-        rows(
+        groups.push(rows(
             algorithm,
             &[
                 ("good", good.clone(), "ok"),
@@ -93,13 +93,14 @@ fn a_signature_is_whole_and_of_this_text() {
                 ("in hexadecimal", good.iter().flat_map(|it| format!("{it:02x}").into_bytes()).collect(), "signature"),
                 ("in base64url once more", b64(&good).into_bytes(), "signature"),
             ],
-        );
+        ));
     }
+    groups
 }
 
 /// RFC 7518, 3.4: r and s, each as long as the order, one behind the other, from 1 to n - 1.
-#[test]
-fn an_ecdsa_signature_is_two_numbers_of_the_curves_length() {
+pub(crate) fn an_ecdsa_signature_is_two_numbers_of_the_curves_length() -> Vec<Group> {
+    let mut groups = Vec::new();
     for (algorithm, order) in [(Algorithm::Es256, hex(N256)), (Algorithm::Es384, hex(N384))] {
         let good = keys().sign(algorithm, text(algorithm).as_bytes());
         let half = order.len();
@@ -115,7 +116,7 @@ fn an_ecdsa_signature_is_two_numbers_of_the_curves_length() {
         };
         let mut filled = der.clone();
         filled.resize(good.len(), 0);
-        rows(
+        groups.push(rows(
             algorithm,
             &[
                 ("good", good.clone(), "ok"),
@@ -142,19 +143,20 @@ fn an_ecdsa_signature_is_two_numbers_of_the_curves_length() {
                 ("a zero before s", [r, &[0], s].concat(), "signature"),
                 ("a sign byte, as SSH has it", [&[0, 0, 0, 33, 0], r, &[0, 0, 0, 33, 0], s].concat(), "signature"),
             ],
-        );
+        ));
     }
+    groups
 }
 
 /// RFC 8017, 8.1.2 and 8.2.2: as long as the modulus and less than it.
-#[test]
-fn an_rsa_signature_is_a_number_below_the_modulus() {
+pub(crate) fn an_rsa_signature_is_a_number_below_the_modulus() -> Vec<Group> {
+    let mut groups = Vec::new();
     let n = keys().rsa.public_key().to_components().n;
     let mut small = vec![0; n.len()];
     small[n.len() - 1] = 1;
     for algorithm in [Algorithm::Rs256, Algorithm::Rs384, Algorithm::Rs512, Algorithm::Ps256, Algorithm::Ps384] {
         let good = keys().sign(algorithm, text(algorithm).as_bytes());
-        rows(
+        groups.push(rows(
             algorithm,
             &[
                 ("good", good.clone(), "ok"),
@@ -166,13 +168,14 @@ fn an_rsa_signature_is_a_number_below_the_modulus() {
                 ("n + s in the same length", add(&good, &n, false), "signature"),
                 ("as long as for 4096 bits", [&[0; 256], &good[..]].concat(), "signature"),
             ],
-        );
+        ));
     }
+    groups
 }
 
 /// RFC 7518, 3.5: the salt is as long as the hash.
-#[test]
-fn a_pss_salt_has_the_length_of_the_hash() {
+pub(crate) fn a_pss_salt_has_the_length_of_the_hash() -> Vec<Group> {
+    let mut groups = Vec::new();
     let key = PKey::from_rsa(Rsa::private_key_from_pem(keys().rsa.to_pem().unwrap().as_bytes()).unwrap()).unwrap();
     for (algorithm, hash, own) in [
         (Algorithm::Ps256, MessageDigest::sha256 as fn() -> MessageDigest, 32),
@@ -187,13 +190,13 @@ fn a_pss_salt_has_the_length_of_the_hash() {
             let expected = if length == own { "ok" } else { "signature" };
             ("a salt of another length", signer.sign_to_vec().unwrap(), expected)
         });
-        rows(algorithm, &forms);
+        groups.push(rows(algorithm, &forms));
     }
+    groups
 }
 
 /// RFC 8032, 5.1.7 and what it leaves open: one S, no R that is not what the verifier computes.
-#[test]
-fn an_eddsa_signature_has_one_spelling() {
+pub(crate) fn an_eddsa_signature_has_one_spelling() -> Vec<Group> {
     let good = keys().sign(Algorithm::EdDsa, text(Algorithm::EdDsa).as_bytes());
     let (r, s) = good.split_at(32);
     let backwards = |it: &[u8]| it.iter().rev().copied().collect::<Vec<u8>>();
@@ -208,7 +211,7 @@ fn an_eddsa_signature_has_one_spelling() {
     let mut high = s.to_vec();
     high[31] |= 0xe0;
     let both = |r: &[u8], s: &[u8]| [r, s].concat();
-    rows(
+    vec![rows(
         Algorithm::EdDsa,
         &[
             ("good", good.clone(), "ok"),
@@ -226,5 +229,5 @@ fn an_eddsa_signature_has_one_spelling() {
             ("as long as Ed448's", [&good[..], &[0; 50]].concat(), "signature"),
             ("the public key behind", [&good[..], &keys().ed.public_key().to_bytes()].concat(), "signature"),
         ],
-    );
+    )]
 }
