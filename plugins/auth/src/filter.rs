@@ -10,7 +10,7 @@ use crate::{
 };
 use domain::{caller::Caller, headers, reply::Reply};
 use host::metrics::Counter;
-use host::{Answer, CallId, Next, NoAnswer, Plugin, RequestHead, Root};
+use host::{Answer, CallId, Next, NoAnswer, Plugin, RequestHead, RequestTrailers, Root};
 use std::{cell::RefCell, mem, rc::Rc, time::Duration};
 
 /// How often to look whether keys are due, and what other workers fetched.
@@ -120,6 +120,13 @@ impl host::Stream for Stream {
                 step => self.carry_out(head, step),
             },
             State::Idle | State::Fetching(_) => self.deny(Denial::NoKeys),
+        }
+    }
+
+    fn request_trailers(&mut self, trailers: &mut RequestTrailers) {
+        // Some servers read trailers as if they had come with the headers. A name that is no text comes through no codec.
+        for name in request::forbidden(trailers.fields()).unwrap_or_default() {
+            trailers.remove(&name);
         }
     }
 

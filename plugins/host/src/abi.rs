@@ -40,6 +40,7 @@ pub(crate) enum Buffer {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Map {
     Request = 0,
+    RequestTrailers = 1,
     Response = 2,
     CallResponse = 6,
 }

@@ -7,7 +7,7 @@
 use crate::{
     abi::{self, Buffer},
     contexts::{self, Owner},
-    head::{RequestHead, ResponseHead},
+    head::{RequestHead, RequestTrailers, ResponseHead},
     kind::{Kind, kind},
     plugin::{Answer, Chunk, Edit, Next, NoAnswer, Stream, Watch},
 };
@@ -203,6 +203,9 @@ impl<S: Stream> Exchange<S> {
 
     /// Trailers end a body that said no end itself.
     fn request_trailers(&mut self) -> Action {
+        if !matches!(self.request, Request::Answered) {
+            self.stream.request_trailers(&mut RequestTrailers::default());
+        }
         match self.request {
             Request::Waiting { seen, .. } | Request::Reading { seen } => self.request_body(seen, true),
             Request::Free => Action::Continue,

@@ -151,6 +151,25 @@ impl ResponseHead {
     }
 }
 
+/// What comes behind a request's body and looks like headers. Kong passes none on.
+#[derive(Debug, Default)]
+pub struct RequestTrailers {
+    fields: OnceCell<Headers>,
+}
+
+impl RequestTrailers {
+    /// All of them. Read from the host once.
+    #[must_use]
+    pub fn fields(&self) -> &Headers {
+        self.fields.get_or_init(|| read(Map::RequestTrailers))
+    }
+
+    /// Takes `name` away.
+    pub fn remove(&mut self, name: &str) {
+        erase(Map::RequestTrailers, name, self.fields.get_mut());
+    }
+}
+
 /// The `:status` of a response or of a call-out's answer; 0 when there is none.
 pub(crate) fn status(map: Map) -> u16 {
     let value = abi::header(map, ":status").ok().flatten();

@@ -29,7 +29,7 @@ mod root;
 mod signature;
 pub mod slots;
 
-pub use head::{RequestHead, ResponseHead};
+pub use head::{RequestHead, RequestTrailers, ResponseHead};
 pub use plugin::{Answer, Call, CallId, Chunk, Edit, Next, NoAnswer, Plugin, Stream, Watch};
 pub use root::Root;
 pub use signature::verify_signature;

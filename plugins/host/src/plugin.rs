@@ -1,6 +1,9 @@
 //! What a filter is, and the words in which it answers.
 
-use crate::{Root, head::RequestHead, head::ResponseHead};
+use crate::{
+    Root,
+    head::{RequestHead, RequestTrailers, ResponseHead},
+};
 use domain::reply::Reply;
 use std::{rc::Rc, time::Duration};
 
@@ -49,6 +52,9 @@ pub trait Stream: 'static {
     fn request_body(&mut self, _head: &mut RequestHead, _body: Vec<u8>) -> Edit {
         Edit::Keep
     }
+
+    /// The request has trailers, which may be changed; they end it. A request that was answered has none.
+    fn request_trailers(&mut self, _trailers: &mut RequestTrailers) {}
 
     /// The response's head is here and may be changed. Not called for this filter's own reply.
     fn response_head(&mut self, _head: &mut ResponseHead) -> Watch {
