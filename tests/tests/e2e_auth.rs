@@ -12,6 +12,7 @@ use jwt_simple::algorithms::{Ed25519KeyPair, EdDSAKeyPairLike};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tests::client::chat;
+use tests::token::Algorithm;
 use tests::{Answer, Call, EnvoyConfig, FakeProvider, Gateway, Signer, wait_until};
 
 fn example() -> EnvoyConfig {
@@ -202,8 +203,23 @@ fn hostile_bytes_are_refused_and_the_next_request_works() {
 }
 
 #[test]
+fn envoy_verifies_rsa_and_ecdsa_itself() {
+    for algorithm in [Algorithm::Rs256, Algorithm::Es256] {
+        let (fake, signer) = (FakeProvider::start(), Signer::with(algorithm));
+        let gateway =
+            Gateway::with(example()).fake(&fake).filter("auth", &signer.auth_config()).log_level("info").start();
+        assert!(gateway.log().contains("signatures are verified by the host's code"), "{}", gateway.log());
+        assert_eq!(ask(&gateway).bearer(&signer.user("ada")).send().status, 200);
+        let (good, other) = (signer.user("ada"), signer.user("bob"));
+        let (signed, _) = good.rsplit_once('.').unwrap();
+        let (_, signature) = other.rsplit_once('.').unwrap();
+        refused(&ask(&gateway).bearer(&format!("{signed}.{signature}")).send(), "invalid_token");
+    }
+}
+
+#[test]
 fn envoy_does_not_start_with_a_configuration_that_means_nothing() {
-    let wrong = |config: &mut Value| config["providers"]["tollgate"]["algorithms"] = json!(["HS256"]);
+    let wrong = |config: &mut Value| config["providers"]["tollgate"]["algorithms"] = json!(["none"]);
     let error = Gateway::with(example()).edit_filter("auth", wrong).try_start().unwrap_err();
-    assert!(error.contains("HS256") && error.contains("not supported yet"), "{error}");
+    assert!(error.contains("none") && error.contains("never accepted"), "{error}");
 }
