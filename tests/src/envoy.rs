@@ -60,13 +60,19 @@ impl EnvoyConfig {
 
     /// Takes the filters from where they were built.
     ///
+    /// An absolute path stays.
+    ///
     /// # Errors
     /// One is not built; says how to build it.
     pub fn wasm_paths(&mut self) -> Result<(), String> {
         let mut missing = None;
         self.each_wasm(&mut |plugin| {
             let code = &mut plugin["vm_config"]["code"]["local"]["filename"];
-            let name = code.as_str().and_then(|path| Path::new(path).file_stem()).unwrap_or_default();
+            let path = Path::new(code.as_str().unwrap_or_default());
+            if path.is_absolute() {
+                return;
+            }
+            let name = path.file_stem().unwrap_or_default();
             match tools::wasm(&name.to_string_lossy()) {
                 Ok(path) => *code = json!(path),
                 Err(error) => missing = Some(error),
@@ -179,7 +185,8 @@ impl EnvoyConfig {
         });
     }
 
-    fn each_wasm(&mut self, visit: &mut dyn FnMut(&mut Value)) {
+    /// Shows every Wasm plugin.
+    pub fn each_wasm(&mut self, visit: &mut dyn FnMut(&mut Value)) {
         walk(&mut self.root, &mut |value| {
             let kind = value.get("@type").and_then(Value::as_str).unwrap_or_default();
             if kind.ends_with("http.wasm.v3.Wasm") {

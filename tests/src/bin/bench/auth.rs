@@ -14,6 +14,7 @@ use tests::token::Algorithm;
 use tests::{EnvoyConfig, Gateway, Signer};
 
 use crate::chain::{add_jwt_authn, chat};
+use crate::empty;
 use crate::load::{Requests, load};
 use crate::measure::{Round, measure, median, medians};
 use crate::upstream;
@@ -54,6 +55,7 @@ pub(crate) fn run() {
     let upstream = upstream::start();
     let gateways = Gateways {
         bare: start(bare(), upstream),
+        empty: start(with_empty(), upstream),
         auth: start(with_auth(&jwks), upstream),
         native: start(with_native(&jwks, false), upstream),
         native_headers: start(with_native(&jwks, true), upstream),
@@ -68,6 +70,7 @@ pub(crate) fn run() {
 
 struct Gateways {
     bare: Gateway,
+    empty: Gateway,
     auth: Gateway,
     native: Gateway,
     native_headers: Gateway,
@@ -86,16 +89,17 @@ impl Gateways {
             rows.push(Row { name, gateway, requests, count, base, native });
         };
         add("no filter", &self.bare, PATH, &same, None);
+        add("an empty Wasm filter", &self.empty, PATH, &same, None);
         add("auth, bypassed path", &self.auth, FREE_PATH, &same, None);
-        add("auth, cached", &self.auth, PATH, &same, Some(base + 3));
+        add("auth, cached", &self.auth, PATH, &same, Some(base + 4));
         add("jwt_authn, cached", &self.native, PATH, &same, None);
         add("jwt_authn + headers, cached", &self.native_headers, PATH, &same, None);
-        add("auth, uncached", &self.auth, PATH, &other, Some(base + 6));
+        add("auth, uncached", &self.auth, PATH, &other, Some(base + 7));
         add("jwt_authn, uncached", &self.native, PATH, &other, None);
         add("jwt_authn + headers, uncached", &self.native_headers, PATH, &other, None);
         let forged = forged(&same[0], &other[0]);
         for (name, gateway, native) in
-            [("auth, forged", &self.auth, Some(base + 9)), ("jwt_authn, forged", &self.native, None)]
+            [("auth, forged", &self.auth, Some(base + 10)), ("jwt_authn, forged", &self.native, None)]
         {
             let requests = Requests::refused(PATH, forged.clone());
             rows.push(Row { name, gateway, requests, count: UNCACHED, base, native });
@@ -153,6 +157,13 @@ fn example() -> EnvoyConfig {
 fn bare() -> EnvoyConfig {
     let mut config = example();
     config.without_filter("auth");
+    config
+}
+
+fn with_empty() -> EnvoyConfig {
+    let mut config = example();
+    let path = json!(empty::module());
+    config.each_wasm(&mut |plugin| plugin["vm_config"]["code"]["local"]["filename"] = path.clone());
     config
 }
 

@@ -7,6 +7,7 @@
 
 mod auth;
 mod chain;
+mod empty;
 mod load;
 mod measure;
 mod mint;
