@@ -91,6 +91,7 @@ async fn register(store: &Store, arguments: Register, now: Micros) -> Result<Sai
     match store.add_tenant_key(&row, MOST_TENANT_KEYS).await.map_err(database)? {
         Added::Done => (),
         Added::NameTaken => return Err(StartError(format!("there is a key {} already", row.kid))),
+        Added::OurOwn => return Err(wrong("it is the companion's own public key; expected a customer's".to_owned())),
         Added::TooMany => {
             let why = format!("{MOST_TENANT_KEYS} tenant keys are in use, as many as may be; revoke some first");
             return Err(StartError(why));

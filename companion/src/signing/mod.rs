@@ -11,6 +11,6 @@ mod ring;
 mod schedule;
 
 pub(crate) use folder::{Folder, NoKey};
-pub(crate) use private::{Algorithm, PrivateKey, RsaBits};
+pub(crate) use private::{Algorithm, PrivateKey, RsaBits, thumbprint};
 pub(crate) use ring::{NoSignature, Ring, no_random_bytes, read, row};
 pub(crate) use schedule::{MOST_OWN_KEYS, SKEW, Schedule, gap, signer};

@@ -189,7 +189,7 @@ fn base64url(bytes: &[u8]) -> String {
 }
 
 /// RFC 7638, section 3: the hash of the members that make the key, ordered by their names.
-pub(super) fn thumbprint(jwk: &Value) -> String {
+pub(crate) fn thumbprint(jwk: &Value) -> String {
     let members: Vec<String> = ["crv", "e", "kty", "n", "x", "y"]
         .into_iter()
         // Base64url and names of curves need no escapes.

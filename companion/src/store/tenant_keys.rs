@@ -1,6 +1,7 @@
 //! Public keys of customers who sign their users' tokens themselves.
 
 use super::{Store, audit, from_sql, to_sql};
+use crate::signing::thumbprint;
 use domain::time::Micros;
 use serde_json::json;
 use sqlx::sqlite::SqliteRow;
@@ -34,6 +35,8 @@ pub(crate) enum Added {
     Done,
     /// Another key has this name.
     NameTaken,
+    /// It is one of the companion's own keys, which speak for every project.
+    OurOwn,
     /// There are as many keys as there may be.
     TooMany,
 }
@@ -57,6 +60,12 @@ impl Store {
         let sql = "SELECT 1 FROM tenant_keys WHERE kid = ?1 UNION ALL SELECT 1 FROM signing_keys WHERE kid = ?1";
         if sqlx::query(sql).bind(&key.kid).fetch_optional(&mut *transaction).await?.is_some() {
             return Ok(Added::NameTaken);
+        }
+        // Our keys are named by their thumbprints.
+        let ours = serde_json::from_str(&key.jwk).map(|it| thumbprint(&it)).unwrap_or_default();
+        let ours = sqlx::query("SELECT 1 FROM signing_keys WHERE kid = ?").bind(ours);
+        if ours.fetch_optional(&mut *transaction).await?.is_some() {
+            return Ok(Added::OurOwn);
         }
         if unrevoked(&mut transaction).await?.len() >= most {
             return Ok(Added::TooMany);

@@ -123,6 +123,17 @@ async fn a_key_that_is_to_begin_later_is_not_there_before() {
 }
 
 #[tokio::test]
+async fn a_key_of_the_companions_is_nobodys_own() {
+    let app = TestApp::start().await;
+    let file = app.dir.path().join("public.json").display().to_string();
+    let ours = published(&app).await.remove(0);
+    std::fs::write(&file, json!({"kty": "OKP", "crv": "Ed25519", "x": ours["x"]}).to_string()).unwrap();
+    let register = ["tenant-key", "register", "--project", &app.project, "--public-key", &file];
+    assert!(app.operator(&register).await.unwrap_err().contains("the companion's own public key"));
+    assert_eq!(published(&app).await, [ours]);
+}
+
+#[tokio::test]
 async fn no_more_keys_are_registered_than_gateways_can_read() {
     let app = TestApp::start().await;
     let key = p256::ecdsa::SigningKey::from_slice(&[7; 32]).unwrap();
