@@ -72,6 +72,7 @@ fn no_header_of_ours_and_no_word_of_the_clients_about_itself_reaches_a_provider(
         "X-Tollgate-Hop",
         "X_Tollgate_Model",
         "x-Tenant_Id",
+        "x.end.user~id",
     ];
     let request = spellings.iter().fold(world.chat("u1", &says("fast", "hi")), |it, name| it.header(name, "forged"));
     let request = request.header("Cookie", "forged").header("X-Api-Key", "forged").header("X-Session-Id", "s1");
@@ -83,7 +84,7 @@ fn no_header_of_ours_and_no_word_of_the_clients_about_itself_reaches_a_provider(
     for (name, value) in &world.sent().headers {
         let value = String::from_utf8_lossy(value);
         assert!(!value.contains("forged") && !value.contains("hop-secret") && !value.contains("u1"), "{name}: {value}");
-        let name = name.to_ascii_lowercase().replace('_', "-");
+        let name = name.to_ascii_lowercase().replace(['_', '.', '~'], "-");
         let ours = name.starts_with("x-tollgate-")
             || ["x-tenant-id", "x-project-id", "x-end-user-id", "x-role", "x-tier", "x-session-id", "cookie"]
                 .contains(&name.as_str());
