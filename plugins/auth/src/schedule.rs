@@ -80,8 +80,8 @@ impl Schedule {
     /// Whether to fetch in the background; then the fetch counts as sent.
     pub fn start(&mut self, now: Micros, pace: Pace) -> bool {
         let due = match self.fetch {
-            Fetch::Due(then) => now >= then,
-            Fetch::Since(then) => now.since(then) >= pace.lost,
+            Fetch::Due(then) => now >= then || then.since(now) > pace.fresh.max(LONGEST_PAUSE),
+            Fetch::Since(then) => is_over(then, pace.lost, now),
         };
         if due {
             self.fetch = Fetch::Since(now);
@@ -92,7 +92,7 @@ impl Schedule {
     /// Whether a fetch is under way.
     #[must_use]
     pub fn is_fetching(&self, now: Micros, pace: Pace) -> bool {
-        matches!(self.fetch, Fetch::Since(then) if now.since(then) < pace.lost)
+        matches!(self.fetch, Fetch::Since(then) if !is_over(then, pace.lost, now))
     }
 
     /// Takes a request's wish for keys. An unknown `kid` is worth a fetch every 30 s. Missing keys are not asked for in
@@ -106,7 +106,7 @@ impl Schedule {
             return Asked::Wait;
         }
         let allowed = match (want, self.fetch) {
-            (Want::Unknown, _) => now.since(self.unknown_asked) >= UNKNOWN_PAUSE,
+            (Want::Unknown, _) => is_over(self.unknown_asked, UNKNOWN_PAUSE, now),
             (Want::Any, Fetch::Due(then)) => self.failures == 0 || now >= then,
             (Want::Any, Fetch::Since(_)) => true,
         };
@@ -189,6 +189,12 @@ impl Schedule {
     }
 }
 
+/// Whether `time` has passed since `then`. It also has when `then` lies further ahead than that: the clock was put back,
+/// and what waits must not wait until it is there again.
+fn is_over(then: Micros, time: Duration, now: Micros) -> bool {
+    now.since(then) >= time || then.since(now) > time
+}
+
 /// The first byte of a slot in this layout. Then come one byte for the kind of fetch, and five numbers, little-endian.
 const LAYOUT: u8 = 1;
 const HEAD: usize = 42;
@@ -222,6 +228,22 @@ mod tests {
         assert!(keys.start(at(0), PACE));
         assert!(!keys.start(at(9), PACE) && keys.is_fetching(at(9), PACE));
         assert!(!keys.is_fetching(at(10), PACE) && keys.start(at(10), PACE));
+    }
+
+    #[test]
+    fn a_clock_that_was_put_back_stops_nothing() {
+        let (mut keys, hour) = (Schedule::default(), 3600);
+        keys.learned("{}".into(), true, at(hour), PACE);
+        assert_eq!(keys.ask(Want::Unknown, at(hour), at(hour), PACE), Asked::Fetch);
+        keys.learned("{}".into(), true, at(hour), PACE);
+        assert_eq!(keys.ask(Want::Unknown, at(hour), at(0), PACE), Asked::Fetch, "as if nobody had asked");
+        keys.learned("{}".into(), true, at(hour), PACE);
+        assert!(keys.start(at(0), PACE), "the next fetch is not an hour away");
+        let mut lost = Schedule::default();
+        assert!(lost.start(at(hour), PACE) && !lost.is_fetching(at(0), PACE), "nobody waits for an hour");
+        assert!(lost.start(at(0), PACE));
+        // Another worker's moment may be a little later than ours.
+        assert!(lost.is_fetching(Micros(at(0).0 - 1), PACE) && !lost.start(Micros(at(0).0 - 1), PACE));
     }
 
     #[test]
