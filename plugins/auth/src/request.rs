@@ -108,9 +108,9 @@ pub enum NoToken {
 /// # Errors
 /// Why there is none.
 pub fn bearer<'a>(headers: &'a Headers, api_keys: Option<&ApiKeys>) -> Result<&'a str, NoToken> {
-    let mut values = headers.all("authorization");
-    let value = values.next().ok_or(NoToken::Missing)?;
-    if values.next().is_some() {
+    let value = headers.get("authorization").ok_or(NoToken::Missing)?;
+    // An empty one counts, which in Kong comes to whoever is behind us; Envoy makes one of the two before that.
+    if headers.copies("authorization") > 1 {
         return Err(NoToken::Garbled);
     }
     let value = std::str::from_utf8(value).map_err(|_| NoToken::Garbled)?;
@@ -276,6 +276,7 @@ mod tests {
         }
         assert_eq!(check(&[]), Err(NoToken::Missing));
         assert_eq!(check(&["Bearer a.b.c", "Bearer a.b.c"]), Err(NoToken::Garbled));
+        assert_eq!(check(&["", "Bearer a.b.c"]), Err(NoToken::Garbled));
         assert_eq!(check(&["Bearer behest_sk_live_00"]), Err(NoToken::ApiKey));
         let mut hostile = Headers::default();
         hostile.append(b"authorization", b"Bearer \xff");

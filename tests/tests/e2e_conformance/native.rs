@@ -1,6 +1,5 @@
 //! What the native gate makes of a row.
 
-use crate::clock::now;
 use crate::rows::Row;
 use auth::{
     config::Config,
@@ -21,7 +20,8 @@ pub(crate) fn caller(config: &Value, row: &Row) -> Option<Caller> {
         headers.append(name.as_bytes(), value);
     }
     let mut gate = Gate::new(config, Engine::MODULE).unwrap();
-    let Step::Admit(verified) = gate.look(row.request.method, &row.request.path, &headers, Micros::from_seconds(now()))
+    let Step::Admit(verified) =
+        gate.look(row.request.method, &row.request.path, &headers, Micros::from_seconds(tests::token::now()))
     else {
         panic!("{}: the native gate does not let it in", row.what);
     };

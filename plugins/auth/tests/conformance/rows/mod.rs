@@ -10,6 +10,7 @@ mod callers;
 pub(crate) mod form;
 mod identity;
 mod key_sets;
+mod requests;
 mod signatures;
 pub(crate) mod signing;
 mod times;
@@ -65,6 +66,14 @@ macro_rules! table {
             key_sets {
                 a_key_is_used_for_what_it_says
                 a_kid_selects_and_without_one_a_few_keys_are_tried
+            }
+            requests {
+                authorization_has_one_form
+                there_is_one_authorization
+                a_token_in_the_query_is_not_looked_at
+                a_bypass_covers_whole_segments_of_plain_paths
+                only_a_preflight_needs_no_token
+                a_client_says_nothing_about_itself
             }
             signatures {
                 a_signature_is_whole_and_of_this_text
