@@ -40,6 +40,7 @@ fn verdict(answer: &Answer) -> (u16, String) {
 fn refused(answer: &Answer, code: &str) {
     assert_eq!(verdict(answer), (401, code.to_owned()));
     assert!(answer.header("www-authenticate").unwrap().starts_with("Bearer "), "{code}");
+    assert!(answer.header("x-request-id").is_some_and(|id| !id.is_empty()), "{code}");
     let error = answer.json()["error"].as_object().unwrap().clone();
     let mut keys: Vec<_> = error.keys().map(String::as_str).collect();
     keys.sort_unstable();

@@ -5,7 +5,7 @@
 //! Envoy resumes a request when told, Kong by itself; Kong does not say where a response ends.
 
 use crate::{
-    abi::{self, Buffer},
+    abi::{self, Buffer, Map},
     contexts::{self, Owner},
     head::{RequestHead, RequestTrailers, ResponseHead},
     kind::{Kind, kind},
@@ -37,6 +37,9 @@ pub(crate) trait Turn {
     fn released(&mut self) -> Action;
     fn log(&mut self);
 }
+
+/// Where proxies keep the name of a request.
+const REQUEST_ID: &str = "x-request-id";
 
 /// Kong shows a filter the first 100 headers only, so more of them could hide one that matters.
 const MAX_HEADERS: usize = 90;
@@ -360,6 +363,11 @@ impl Turn for Refused {
 /// Answers the request in place of the upstream.
 fn send(reply: &Reply) {
     let mut headers = vec![("content-type", "application/json")];
+    // The proxy's own name for the request, so that who was refused can say which of its log lines is meant.
+    let id = abi::header(Map::Request, REQUEST_ID).ok().flatten().and_then(|it| String::from_utf8(it).ok());
+    if let Some(id) = id.as_deref().filter(|it| !it.is_empty() && it.bytes().all(|byte| byte.is_ascii_graphic())) {
+        headers.push((REQUEST_ID, id));
+    }
     headers.extend(reply.headers.iter().map(|(name, value)| (*name, value.as_str())));
     if let Err(status) = abi::reply(reply.status.into(), &headers, reply.body().as_bytes()) {
         log::error!("a reply {} {} was not sent: {status:?}", reply.status, reply.code);

@@ -51,16 +51,12 @@ fn without_the_companion_known_tokens_work_and_threads_wait_for_its_return() {
     wait_until(Duration::from_secs(10), "the first turn to be stored", || {
         (client.get("/v1/threads/t/messages").bearer(&token).send().status == 200).then_some(())
     });
-    // Each of Envoy's three threads with a VM fetches the keys for itself, in its first moments.
-    wait_until(Duration::from_secs(10), "every worker to have the keys", || {
-        (stage.companion.log().matches("jwks.json").count() >= 3).then_some(())
-    });
     stage.companion.kill();
     for _ in 0..4 {
         assert_eq!(
             client.chat(&token, "openai/gpt-4o", "two").send().status,
             200,
-            "a token already known still verifies"
+            "one worker has fetched the keys for all"
         );
     }
     let threaded = client.chat(&token, "openai/gpt-4o", "two").thread("t").send();
