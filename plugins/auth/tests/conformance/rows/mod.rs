@@ -9,8 +9,11 @@ mod bound_keys;
 mod callers;
 pub(crate) mod form;
 mod identity;
+mod json_text;
 mod key_sets;
+mod key_uses;
 mod requests;
+mod rsa;
 mod signatures;
 pub(crate) mod signing;
 mod times;
@@ -63,9 +66,18 @@ macro_rules! table {
                 nested_claims
                 a_token_for_a_client
             }
+            json_text {
+                values_are_strict_json
+                texts_are_utf8
+                a_part_is_one_object
+                each_part_has_one_spelling
+            }
             key_sets {
                 a_key_is_used_for_what_it_says
                 a_kid_selects_and_without_one_a_few_keys_are_tried
+            }
+            key_uses {
+                a_key_is_for_verifying_and_says_nothing_else
             }
             requests {
                 authorization_has_one_form
@@ -74,6 +86,11 @@ macro_rules! table {
                 a_bypass_covers_whole_segments_of_plain_paths
                 only_a_preflight_needs_no_token
                 a_client_says_nothing_about_itself
+            }
+            rsa {
+                a_key_has_2048_bits_or_more
+                what_was_signed_has_one_encoding
+                a_signature_may_begin_with_zeros_and_keeps_them
             }
             signatures {
                 a_signature_is_whole_and_of_this_text
