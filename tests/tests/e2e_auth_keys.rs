@@ -167,6 +167,25 @@ fn many_requests_with_a_new_key_cause_one_fetch_and_wait_for_it() {
 }
 
 #[test]
+fn a_body_longer_than_envoys_buffer_waits_for_a_key_too() {
+    let (fake, old, new) = (FakeProvider::start(), Signer::new(), Signer::with(Algorithm::Es256));
+    let publisher = Publisher::of(&old);
+    let gateway = remote(&fake, publisher.port, "300s");
+    assert_eq!(status(&gateway, &old.user("ada")), 200);
+    publisher.say(Says::Wait);
+    // Envoy's buffer has one mebibyte.
+    let long = chat("gpt-4o", &"long ".repeat(1 << 20));
+    let call = gateway.client().post("/v1/chat/completions", &long).bearer(&new.user("ada"));
+    thread::scope(|scope| {
+        let answer = scope.spawn(|| call.send().status);
+        publisher.until_asked(2);
+        publisher.say(Says::Body(new.jwks()));
+        assert_eq!(answer.join().unwrap(), 200);
+    });
+    assert_eq!(fake.requests().last().map(|it| it.body.len()), Some(long.to_string().len()));
+}
+
+#[test]
 fn who_asks_for_a_key_and_leaves_takes_the_fetch_of_nobody_along() {
     let (fake, old, new) = (FakeProvider::start(), Signer::new(), Signer::with(Algorithm::Es256));
     let publisher = Publisher::of(&old);

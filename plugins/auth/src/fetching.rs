@@ -133,11 +133,11 @@ impl Fetching {
         asked
     }
 
-    /// Whether a fetch of the provider's keys is under way.
+    /// Whether a fetch of the provider's keys is under way, or will be in a moment.
     #[must_use]
     pub fn is_under_way(&self, place: usize, now: Micros) -> bool {
         let board = self.boards.get(place).and_then(Option::as_ref);
-        board.is_some_and(|board| board.update(|it| it.is_fetching(now, board.pace)).0)
+        board.is_some_and(|board| board.update(|it| it.is_coming(now, board.pace)).0)
     }
 
     /// The call that asks the provider at `place`.

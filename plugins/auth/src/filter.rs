@@ -84,6 +84,8 @@ impl Metrics {
 }
 
 impl host::Stream for Stream {
+    const READS_BODIES: bool = false;
+
     fn request_head(&mut self, head: &mut RequestHead) -> Next {
         if let Some(reply) = strip(head).or_else(|| request::upgrade(head.headers())) {
             return Next::Reply(reply);

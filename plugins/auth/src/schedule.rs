@@ -95,6 +95,12 @@ impl Schedule {
         matches!(self.fetch, Fetch::Since(then) if !is_over(then, pace.lost, now))
     }
 
+    /// Whether a fetch is under way, or the next tick sends one.
+    #[must_use]
+    pub fn is_coming(&self, now: Micros, pace: Pace) -> bool {
+        self.is_fetching(now, pace) || matches!(self.fetch, Fetch::Due(then) if now >= then)
+    }
+
     /// Takes a request's wish for keys. An unknown `kid` is worth a fetch every 30 s. Missing keys are not asked for in
     /// the pause after a failure, when the answer would be the same and the one who asks would only wait for it.
     /// `known` is since when the one who asks has its keys.
@@ -111,7 +117,8 @@ impl Schedule {
             (Want::Any, Fetch::Since(_)) => true,
         };
         if !allowed {
-            return Asked::No;
+            // One that is due is sent by the next tick: who sent the last one left before its answer came.
+            return if want == Want::Unknown && self.is_coming(now, pace) { Asked::Wait } else { Asked::No };
         }
         if want == Want::Unknown {
             self.unknown_asked = now;
@@ -251,7 +258,8 @@ mod tests {
         let mut keys = Schedule::default();
         assert_eq!(keys.ask(Want::Unknown, NEVER, at(0), PACE), Asked::Fetch);
         keys.abandon(at(1));
-        assert!(keys.start(at(1), PACE));
+        assert_eq!(keys.ask(Want::Unknown, NEVER, at(1), PACE), Asked::Wait, "for the next tick, which fetches");
+        assert!(keys.is_coming(at(1), PACE) && keys.start(at(1), PACE));
         keys.learned("{}".into(), true, at(1), PACE);
         keys.abandon(at(2));
         assert!(!keys.start(at(2), PACE), "what was answered is not asked again");

@@ -18,7 +18,11 @@ use domain::reply::Reply;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Action {
     Continue = 0,
+    /// Nothing goes on. A body that comes meanwhile is shown to the filter and kept, up to the host's limit.
     Pause = 1,
+    /// The same, and a body is neither shown nor read any further than a little, however long it is. Envoy's alone,
+    /// and only for the head of a request.
+    Hold = 4,
 }
 
 /// Which message of the exchange a callback is about.
@@ -170,7 +174,9 @@ impl<S: Stream> Exchange<S> {
             Next::Pass | Next::Reply(_) => true,
             Next::Body | Next::Call(_) | Next::Hold(_) => end || (kind() == Kind::Kong && !head.announces_body()),
         };
-        self.follow(next, &mut head, 0, whole)
+        let action = self.follow(next, &mut head, 0, whole);
+        let waits = matches!(self.request, Request::Waiting { .. });
+        if waits && !S::READS_BODIES && kind() == Kind::Envoy { Action::Hold } else { action }
     }
 
     fn request_body(&mut self, size: usize, end: bool) -> Action {

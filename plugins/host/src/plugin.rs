@@ -32,6 +32,10 @@ pub trait Plugin: Sized + 'static {
 
 /// One exchange of a request and a response, as a filter sees it.
 pub trait Stream: 'static {
+    /// Whether it may ask for [`Next::Body`]. While a filter waits that never does, a body of any length waits at the
+    /// client; else the proxy collects it, and refuses the request when it is more than its buffer takes.
+    const READS_BODIES: bool = true;
+
     /// The request's head is here and may be changed.
     fn request_head(&mut self, _head: &mut RequestHead) -> Next {
         Next::Pass
