@@ -205,8 +205,8 @@ pub(crate) fn a_part_is_one_object() -> Vec<Group> {
     let text = claims().to_string();
     let mut rows = Vec::new();
     for (what, part, expected) in [
-        ("spaces around", format!(" {{}} "), "ok"),
-        ("a line break behind", format!("{{}}\n"), "ok"),
+        ("spaces around", " {} ".to_owned(), "ok"),
+        ("a line break behind", "{}\n".to_owned(), "ok"),
         ("all white space", "\t\r\n {}\n\r\t ".to_owned(), "ok"),
         ("a form feed", "{}\u{c}".to_owned(), "malformed"),
         ("a zero byte behind", "{}\0".to_owned(), "malformed"),

@@ -7,7 +7,9 @@
 mod algorithms;
 mod bound_keys;
 mod callers;
+mod curves;
 pub(crate) mod form;
+mod headers;
 mod identity;
 mod json_text;
 mod key_sets;
@@ -48,6 +50,10 @@ macro_rules! table {
                 tiers_have_names_of_their_own_at_an_issuer
                 claims_are_found_by_their_path
             }
+            curves {
+                a_coordinate_keeps_its_zeros
+                a_signature_keeps_its_zeros
+            }
             form {
                 parts
                 base64url
@@ -57,6 +63,13 @@ macro_rules! table {
                 an_algorithm_that_is_not_allowed_is_refused_although_there_is_a_key
                 signatures
                 rsa_signatures
+            }
+            headers {
+                a_token_does_not_bring_its_key
+                nothing_is_critical_compressed_encrypted_or_nested
+                an_encrypted_token_is_told_so
+                a_name_is_a_text_byte_for_byte
+                four_keys_are_tried
             }
             identity {
                 issuers
