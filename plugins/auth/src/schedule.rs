@@ -98,33 +98,24 @@ impl Schedule {
     /// Whether a fetch is under way, or the next tick sends one.
     #[must_use]
     pub fn is_coming(&self, now: Micros, pace: Pace) -> bool {
-        self.is_fetching(now, pace) || matches!(self.fetch, Fetch::Due(then) if now >= then)
+        self.is_fetching(now, pace) || !matches!(self.fetch, Fetch::Due(then) if now < then)
     }
 
-    /// Takes a request's wish for keys. An unknown `kid` is worth a fetch every 30 s. Missing keys are not asked for in
-    /// the pause after a failure, when the answer would be the same and the one who asks would only wait for it.
+    /// Takes a request's wish for keys. An unknown `kid` is worth a fetch every 30 s, which the request sends. Missing keys
+    /// are the tick's affair: requests that fetch and leave at once would keep anyone from ever getting them. They are not
+    /// waited for in the pause after a failure, when the answer would be the same.
     /// `known` is since when the one who asks has its keys.
     pub fn ask(&mut self, want: Want, known: Micros, now: Micros, pace: Pace) -> Asked {
         if self.since > known && !self.document.is_empty() {
             return Asked::Newer;
         }
-        if self.is_fetching(now, pace) {
-            return Asked::Wait;
-        }
-        let allowed = match (want, self.fetch) {
-            (Want::Unknown, _) => is_over(self.unknown_asked, UNKNOWN_PAUSE, now),
-            (Want::Any, Fetch::Due(then)) => self.failures == 0 || now >= then,
-            (Want::Any, Fetch::Since(_)) => true,
-        };
-        if !allowed {
-            // One that is due is sent by the next tick: who sent the last one left before its answer came.
-            return if want == Want::Unknown && self.is_coming(now, pace) { Asked::Wait } else { Asked::No };
-        }
-        if want == Want::Unknown {
+        let first = want == Want::Unknown && is_over(self.unknown_asked, UNKNOWN_PAUSE, now);
+        if first && !self.is_fetching(now, pace) {
             self.unknown_asked = now;
+            self.fetch = Fetch::Since(now);
+            return Asked::Fetch;
         }
-        self.fetch = Fetch::Since(now);
-        Asked::Fetch
+        if self.is_coming(now, pace) { Asked::Wait } else { Asked::No }
     }
 
     /// Whoever fetched is gone before the answer came; the next worker that looks fetches in its place.
@@ -279,7 +270,16 @@ mod tests {
             );
             now += pause;
         }
-        assert_eq!(keys.ask(Want::Any, NEVER, at(now), PACE), Asked::Fetch);
+        assert_eq!(keys.ask(Want::Any, NEVER, at(now), PACE), Asked::Wait);
+    }
+
+    #[test]
+    fn a_fetch_for_the_first_keys_is_nobodys_who_could_leave() {
+        let mut keys = Schedule::default();
+        assert_eq!(keys.ask(Want::Any, NEVER, at(0), PACE), Asked::Wait, "for the tick");
+        assert!(keys.start(at(0), PACE));
+        assert_eq!(keys.ask(Want::Any, NEVER, at(9), PACE), Asked::Wait);
+        assert_eq!(keys.ask(Want::Any, NEVER, at(10), PACE), Asked::Wait, "for the tick, which sends a lost one again");
     }
 
     #[test]
@@ -289,7 +289,7 @@ mod tests {
             keys.failed(at(0));
         }
         assert_eq!(keys.ask(Want::Any, NEVER, at(0), PACE), Asked::No);
-        assert_eq!(keys.ask(Want::Any, NEVER, at(1), PACE), Asked::Fetch);
+        assert_eq!(keys.ask(Want::Any, NEVER, at(1), PACE), Asked::Wait);
     }
 
     #[test]
