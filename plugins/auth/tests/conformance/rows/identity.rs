@@ -21,7 +21,13 @@ pub(super) fn without(name: &str) -> String {
 }
 
 pub(crate) fn issuers() -> Vec<Group> {
-    let mut rows = vec![("missing", without("iss"), "issuer")];
+    let written = claims().to_string().replace("https://issuer", r"\u0068ttps:\/\/issuer");
+    let written = keys().token(Algorithm::EdDsa, r#"{"alg":"EdDSA"}"#, written.as_bytes());
+    let mut rows = vec![("missing", without("iss"), "issuer"), ("written with escapes", written, "ok")];
+    let mut named = claims();
+    named.as_object_mut().unwrap().remove("iss");
+    named["Iss"] = json!("https://issuer.example");
+    rows.push(("in a claim of another case", sign(&named), "issuer"));
     for (what, value) in [
         ("another", json!("https://evil.example")),
         ("a slash more", json!("https://issuer.example/")),
@@ -33,6 +39,23 @@ pub(crate) fn issuers() -> Vec<Group> {
         ("null", Value::Null),
         ("a number", json!(1)),
         ("a list", json!(["https://issuer.example"])),
+        ("an object", json!({"https://issuer.example": true})),
+        ("true", json!(true)),
+        ("without TLS", json!("http://issuer.example")),
+        ("with the port that goes without saying", json!("https://issuer.example:443")),
+        ("with a user", json!("https://a@issuer.example")),
+        ("with a query", json!("https://issuer.example?")),
+        ("with a fragment", json!("https://issuer.example#")),
+        ("with a dot behind the host", json!("https://issuer.example.")),
+        ("an encoded letter", json!("https://%69ssuer.example")),
+        ("a Cyrillic letter", json!("https://\u{456}ssuer.example")),
+        ("a zero byte behind", json!("https://issuer.example\0")),
+        ("a line break behind", json!("https://issuer.example\n")),
+        ("a space before", json!(" https://issuer.example")),
+        ("an invisible space within", json!("https://issuer\u{200b}.example")),
+        ("the name of the provider", json!("p")),
+        ("a pattern", json!("*")),
+        ("two", json!("https://issuer.example https://issuer.example")),
     ] {
         rows.push((what, with("iss", value), "issuer"));
     }
@@ -46,6 +69,8 @@ pub(crate) fn audiences() -> Vec<Group> {
         ("the other", json!("aud-2")),
         ("in a list", json!(["x", "aud-2"])),
         ("twice in a list", json!(["aud-1", "aud-1"])),
+        ("beside an empty text", json!(["", "aud-1"])),
+        ("the last of many", json!((0..200).rev().map(|it| format!("aud-{it}")).collect::<Vec<_>>())),
     ] {
         rows.push((what, with("aud", value), "ok"));
     }
@@ -65,6 +90,20 @@ pub(crate) fn audiences() -> Vec<Group> {
         ("a number", json!(1)),
         ("true", json!(true)),
         ("an object", json!({"aud-1": true})),
+        ("a space before", json!(" aud-1")),
+        ("a space behind", json!("aud-1 ")),
+        ("with a comma", json!("aud-1,aud-2")),
+        ("a zero byte behind", json!("aud-1\0")),
+        ("a slash behind", json!("aud-1/")),
+        ("encoded", json!("aud%2d1")),
+        ("another dash", json!("aud\u{2010}1")),
+        ("a pattern", json!("aud-*")),
+        ("an empty text in a list", json!([""])),
+        ("another case in a list", json!(["AUD-1", "Aud-2"])),
+        ("a list with true", json!([true, "aud-1"])),
+        ("a list with an object", json!([{}, "aud-1"])),
+        ("a list with an empty list", json!([[], "aud-1"])),
+        ("a list within lists", json!([[["aud-1"]]])),
     ] {
         rows.push((what, with("aud", value), "claims"));
     }
@@ -90,7 +129,23 @@ pub(crate) fn required_claims() -> Vec<Group> {
             ("missing", sign(&claims()), "claims"),
             ("nested missing", token(json!("app-1"), json!({})), "claims"),
             ("nested in a text", token(json!("app-1"), json!("rol")), "claims"),
-            ("a list with a number", token(json!(["app-1", 7]), admin), "claims"),
+            ("a list with a number", token(json!(["app-1", 7]), admin.clone()), "claims"),
+            ("an empty list", token(json!([]), admin.clone()), "claims"),
+            ("an empty text", token(json!(""), admin.clone()), "claims"),
+            ("a number", token(json!(1), admin.clone()), "claims"),
+            ("true", token(json!(true), admin.clone()), "claims"),
+            ("an object", token(json!({"app-1": true}), admin.clone()), "claims"),
+            ("another case", token(json!("APP-1"), admin.clone()), "claims"),
+            ("a space behind", token(json!("app-1 "), admin.clone()), "claims"),
+            ("both in one text", token(json!("app-1 app-2"), admin.clone()), "claims"),
+            ("only the beginning", token(json!("app-"), admin.clone()), "claims"),
+            ("more behind", token(json!("app-11"), admin.clone()), "claims"),
+            ("a list of others", token(json!(["x", "app-3"]), admin.clone()), "claims"),
+            ("a list within a list", token(json!([["app-1"]]), admin), "claims"),
+            ("nested another", token(json!("app-1"), json!({"rol": "user"})), "claims"),
+            ("nested null", token(json!("app-1"), json!({"rol": null})), "claims"),
+            ("nested in a list", token(json!("app-1"), json!([{"rol": "admin"}])), "claims"),
+            ("nested too deep", token(json!("app-1"), json!({"rol": {"rol": "admin"}})), "claims"),
         ],
     )]
 }
@@ -202,6 +257,13 @@ pub(crate) fn nested_claims() -> Vec<Group> {
                 ("the leaf is null", with("o", json!({"a": {"id": null}})), "claims"),
                 ("the leaf is an object", with("o", json!({"a": {"id": {"id": "x"}}})), "claims"),
                 ("half of it by name", with("o.a", json!({"id": "x"})), missing),
+                ("the leaf in another case", with("o", json!({"a": {"ID": "x"}})), missing),
+                ("the leaf is a number", with("o", json!({"a": {"id": 7}})), "claims"),
+                ("the leaf is a list of one", with("o", json!({"a": {"id": ["x"]}})), "claims"),
+                ("the leaf is blank", with("o", json!({"a": {"id": " "}})), "claims"),
+                ("the root is a list", with("o", json!([{"a": {"id": "x"}}])), "claims"),
+                ("the middle by both names", with("o", json!({"a.id": "x"})), missing),
+                ("the whole as a text", with("o", json!(r#"{"a":{"id":"x"}}"#)), "claims"),
             ],
         ));
         // The whole name goes first, also where it is no use: one of the two is not what the operator meant.

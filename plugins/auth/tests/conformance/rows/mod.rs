@@ -116,6 +116,7 @@ macro_rules! table {
                 expiry
                 beginning
                 without_skew_and_without_expiry_when_configured
+                the_skew_is_what_is_configured
                 expired_is_said_only_of_a_token_that_was_good
             }
         }
@@ -153,6 +154,9 @@ pub(crate) struct Row {
     pub(crate) caller: Option<Caller>,
 }
 
+/// What is asked for: the service behind answers it, without a body.
+const PATH: &str = "/v1/models";
+
 /// A request, byte for byte.
 pub(crate) struct Request {
     pub(crate) method: &'static str,
@@ -172,7 +176,7 @@ impl Request {
 
     /// With a token, as it should be sent.
     pub(crate) fn bearer(token: &str) -> Self {
-        Self::new("GET", "/v1/chat/completions").header("authorization", format!("Bearer {token}"))
+        Self::new("GET", PATH).header("authorization", format!("Bearer {token}"))
     }
 }
 

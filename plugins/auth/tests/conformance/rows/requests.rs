@@ -1,10 +1,8 @@
 //! What stands around a token: the header that brings it, places where none is looked for, paths that need none, and what
 //! a client says about itself.
 
-use super::{Group, Request, claims, config, group, identity::sign};
+use super::{Group, PATH, Request, claims, config, group, identity::sign};
 use serde_json::{Value, json};
-
-const PATH: &str = "/v1/chat/completions";
 
 fn good() -> String {
     sign(&claims())
@@ -157,28 +155,22 @@ pub(crate) fn a_token_in_the_query_is_not_looked_at() -> Vec<Group> {
             ));
         }
     }
-    rows.push(("in the path".into(), Request::new("GET", &format!("/v1/{token}/chat/completions")), "missing"));
+    rows.push(("in the path".into(), Request::new("GET", &format!("/v1/{token}/models")), "missing"));
     vec![group(&config(|_| ()), rows)]
 }
 
 fn with_bypass() -> Value {
     let mut config = config(|_| ());
-    config["bypass"] = json!([{"path_prefix": "/open/chat/completions"}, {"path_prefix": "/v1/models"}]);
+    config["bypass"] = json!([{"path_prefix": "/open/all"}, {"path_prefix": "/v1/open"}]);
     config["bypass_cors_preflight"] = json!(true);
     config
 }
 
 pub(crate) fn a_bypass_covers_whole_segments_of_plain_paths() -> Vec<Group> {
     let mut rows = vec![("a token elsewhere".to_owned(), Request::bearer(&good()), "ok")];
-    for path in [
-        "/v1/models",
-        "/v1/models/",
-        "/v1/models?x=1",
-        "/v1/models?/../",
-        "/v1/models?x=%2e%2e",
-        "/v1/models/gpt-4o",
-        "/open/chat/completions",
-    ] {
+    for path in
+        ["/v1/open", "/v1/open/", "/v1/open?x=1", "/v1/open?/../", "/v1/open?x=%2e%2e", "/v1/open/gpt-4o", "/open/all"]
+    {
         rows.push((path.to_owned(), Request::new("GET", path), "bypass"));
         rows.push((path.to_owned(), Request::new("POST", path), "bypass"));
     }
@@ -186,54 +178,54 @@ pub(crate) fn a_bypass_covers_whole_segments_of_plain_paths() -> Vec<Group> {
         "/",
         "/v1",
         "/v1/",
-        "/v1/model",
-        "/v1/modelsx",
-        "/v1/models-all",
-        "/v1/models.json",
-        "/V1/models",
-        "/v1/Models",
-        "/v1/models/..",
-        "/v1/models/../chat/completions",
-        "/v1/models/../../admin",
-        "/v1/models/./..",
-        "/v1/models/.",
-        "/v1/models/./x",
-        "/v1/./models",
-        "/v1/x/../models",
-        "//v1/models",
-        "/v1//models",
-        "/v1/models//x",
-        "/v1/models/%2e%2e/chat/completions",
-        "/v1/models/%2E%2E/x",
-        "/v1/models/.%2e/x",
-        "/v1/models%2f..%2fchat",
-        "/v1%2fmodels",
-        "/%761/models",
-        "/v1/models%00",
-        "/v1/models%00/x",
-        "/v1/models/%5c..",
-        "/v1/models\\..\\chat",
-        "/v1/models/..;/chat/completions",
-        "/v1/models;x",
-        "/v1/models;/../chat",
-        "/v1/models/%252e%252e/chat",
-        "/v1/models/%25%32%65",
-        "/v1/models/%c0%ae%c0%ae/chat",
-        "/v1/models/%u002e",
-        "/v1/models/%",
-        "/v1/models/%2",
-        "/v1/models/%zz",
-        "/v1/models/%0a",
-        "/chat?/v1/models",
-        "/chat/v1/models",
-        "/chat?x=/v1/models",
-        "/x/../v1/models",
-        "/v1/models/...",
-        "/v1/models/..%00/",
+        "/v1/ope",
+        "/v1/openx",
+        "/v1/open-all",
+        "/v1/open.json",
+        "/V1/open",
+        "/v1/Open",
+        "/v1/open/..",
+        "/v1/open/../chat/completions",
+        "/v1/open/../../admin",
+        "/v1/open/./..",
+        "/v1/open/.",
+        "/v1/open/./x",
+        "/v1/./open",
+        "/v1/x/../open",
+        "//v1/open",
+        "/v1//open",
+        "/v1/open//x",
+        "/v1/open/%2e%2e/chat/completions",
+        "/v1/open/%2E%2E/x",
+        "/v1/open/.%2e/x",
+        "/v1/open%2f..%2fchat",
+        "/v1%2fopen",
+        "/%761/open",
+        "/v1/open%00",
+        "/v1/open%00/x",
+        "/v1/open/%5c..",
+        "/v1/open\\..\\chat",
+        "/v1/open/..;/chat/completions",
+        "/v1/open;x",
+        "/v1/open;/../chat",
+        "/v1/open/%252e%252e/chat",
+        "/v1/open/%25%32%65",
+        "/v1/open/%c0%ae%c0%ae/chat",
+        "/v1/open/%u002e",
+        "/v1/open/%",
+        "/v1/open/%2",
+        "/v1/open/%zz",
+        "/v1/open/%0a",
+        "/chat?/v1/open",
+        "/chat/v1/open",
+        "/chat?x=/v1/open",
+        "/x/../v1/open",
+        "/v1/open/...",
+        "/v1/open/..%00/",
     ] {
         rows.push((path.to_owned(), Request::new("GET", path), "missing"));
     }
-    for (path, expected) in [("/v1/models/../chat/completions", "ok"), ("/v1/models;x/chat/completions", "ok")] {
+    for (path, expected) in [("/v1/open/../models", "ok"), ("/v1/open;x/models", "ok")] {
         rows.push((path.to_owned(), Request { path: path.to_owned(), ..Request::bearer(&good()) }, expected));
     }
     vec![group(&with_bypass(), rows)]
@@ -299,7 +291,7 @@ pub(crate) fn a_client_says_nothing_about_itself() -> Vec<Group> {
         ),
         (
             "all at once, where no token is needed".to_owned(),
-            names.into_iter().fold(Request::new("GET", "/v1/models"), evil),
+            names.into_iter().fold(Request::new("GET", "/v1/open"), evil),
             "bypass",
         ),
         ("instead of a token".to_owned(), names.into_iter().fold(Request::new("GET", PATH), evil), "missing"),
@@ -307,7 +299,7 @@ pub(crate) fn a_client_says_nothing_about_itself() -> Vec<Group> {
     for name in names {
         rows.push((format!("{name} alone"), evil(Request::bearer(&bare), name), "ok"));
         rows.push((format!("{name} twice"), evil(evil(Request::bearer(&bare), name), &name.to_uppercase()), "ok"));
-        rows.push((format!("{name}, no token"), evil(Request::new("GET", "/v1/models"), name), "bypass"));
+        rows.push((format!("{name}, no token"), evil(Request::new("GET", "/v1/open"), name), "bypass"));
     }
     rows.push((
         "named by connection".into(),
