@@ -11,6 +11,7 @@
     reason = "test code: a broken assumption should stop the test where it broke"
 )]
 
+mod bytes;
 mod clock;
 mod gateway;
 mod native;
