@@ -24,7 +24,7 @@ const DEFAULT_ROLE: &str = "user";
 
 /// Ids that no end user may have: they name a service's own accounts, or are what a programming
 /// language prints for a missing value, under which all users of a faulty backend would be one.
-/// Compared without regard to case, with `_` as `-`.
+/// Compared without regard to case and width, with `_` as `-`.
 const RESERVED: [&str; 14] = [
     "admin",
     "administrator",
@@ -178,7 +178,13 @@ fn lifetime(ttl: Option<i64>, longest: u64) -> Result<u64, Failure> {
 }
 
 fn is_reserved(user: &str) -> bool {
-    let plain = user.to_lowercase().replace('_', "-");
+    // The wide letters of East Asian texts are ASCII's in another block.
+    let narrow = |it: char| match it {
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(it).saturating_sub(0xfee0)).unwrap_or(it),
+        other => other,
+    };
+    let plain: String = user.chars().map(narrow).collect();
+    let plain = plain.to_uppercase().to_lowercase().replace('_', "-");
     RESERVED.contains(&plain.as_str())
 }
 
@@ -211,7 +217,18 @@ mod tests {
 
     #[test]
     fn reserved_ids_are_reserved_in_every_spelling() {
-        for reserved in ["admin", "Admin", "ROOT", "dashboard_service", "Dashboard-Service", "undefined"] {
+        for reserved in [
+            "admin",
+            "Admin",
+            "ROOT",
+            "dashboard_service",
+            "Dashboard-Service",
+            "undefined",
+            // Whoever compares them in upper case, or after Unicode's compatible form, reads the same.
+            "adm\u{131}n",
+            "\u{17f}ystem",
+            "\u{ff41}\u{ff24}min",
+        ] {
             assert!(is_reserved(reserved), "{reserved}");
         }
         for free in ["default", "anonymous", "admin2", "u1", "ada"] {
