@@ -114,24 +114,6 @@ fn a_remembered_token_still_expires() {
 }
 
 #[test]
-fn every_token_has_its_own_issuers_keys() {
-    let provider = |issuer: &str, key: Value| json!({"issuer": issuer, "audiences": ["aud-1"], "local_jwks": {"inline_string": json!({"keys": [key]}).to_string()}});
-    let config = json!({"providers": {"a": provider("a", keys().ed_jwk("k")), "b": provider("b", keys().ec_jwk("k"))}});
-    let mut gate = gate(&config);
-    let mut check = |issuer: &str, algorithm: Algorithm| {
-        let mut claims = claims();
-        claims["iss"] = json!(issuer);
-        let header = json!({"alg": algorithm.name(), "kid": "k"}).to_string();
-        word(&present(&mut gate, &keys().token(algorithm, &header, claims.to_string().as_bytes()), NOW))
-    };
-    assert_eq!(check("a", Algorithm::EdDsa), "ok");
-    assert_eq!(check("b", Algorithm::Es256), "ok");
-    assert_eq!(check("b", Algorithm::EdDsa), "signature");
-    assert_eq!(check("a", Algorithm::Es256), "signature");
-    assert_eq!(check("c", Algorithm::EdDsa), "issuer");
-}
-
-#[test]
 fn a_stock_sdk_is_told_once_to_get_a_new_token() {
     let mut gate = gate(&config(|_| ()));
     let old = token("ed", |it| it["exp"] = json!(NOW - 1000));

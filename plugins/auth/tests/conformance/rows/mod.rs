@@ -88,6 +88,8 @@ macro_rules! table {
             key_sets {
                 a_key_is_used_for_what_it_says
                 a_kid_selects_and_without_one_a_few_keys_are_tried
+                every_token_has_its_own_issuers_keys
+                a_shared_secret_is_as_long_as_the_hash
             }
             key_uses {
                 a_key_is_for_verifying_and_says_nothing_else
