@@ -105,6 +105,21 @@ pub(crate) fn there_is_one_authorization() -> Vec<Group> {
             ("two good ones", one().header("authorization", &other), "malformed"),
             ("another scheme behind", one().header("Authorization", "Basic dTpw"), "malformed"),
             ("an API key behind", one().header("Authorization", "Bearer behest_sk_live_0"), "malformed"),
+            // Envoy takes this offer of curl's away; any other is refused with 400, before a token is looked at.
+            (
+                "an offer of HTTP/2 beside it",
+                one()
+                    .header("connection", "Upgrade, HTTP2-Settings")
+                    .header("upgrade", "h2c")
+                    .header("http2-settings", "AAMAAABkAAQAoAAAAAIAAAAA"),
+                "ok",
+            ),
+            (
+                "x-original-url beside it",
+                one().header("x-original-url", "/admin").header("x-rewrite-url", "/admin"),
+                "ok",
+            ),
+            ("another method beside it", one().header("x-http-method-override", "DELETE"), "ok"),
             ("proxy-authorization beside it", one().header("proxy-authorization", "Bearer x"), "ok"),
             ("proxy-authorization", Request::new("GET", PATH).header("proxy-authorization", &bearer), "missing"),
             ("x-authorization", Request::new("GET", PATH).header("x-authorization", &bearer), "missing"),
