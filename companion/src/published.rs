@@ -2,7 +2,7 @@
 
 use crate::store::{SigningKeyRow, TenantKeyRow};
 use auth::algorithm::Algorithm;
-use auth::jwks::{Key, KeySet};
+use auth::jwks::{Key, KeySet, Signed};
 use auth::signature::Engine;
 use auth::token::Token;
 use serde_json::{Map, Value, json};
@@ -47,7 +47,9 @@ impl Published {
         let kid = token.key.as_deref()?;
         let algorithm = algorithm(&token.algorithm)?;
         let signed = text.as_bytes().get(..token.signed)?;
-        self.keys.as_ref()?.verify(&Engine::MODULE, algorithm, Some(kid), signed, &token.signature)
+        self.keys
+            .as_ref()?
+            .verify(&Engine::MODULE, &Signed { algorithm, key: Some(kid), text: signed, signature: &token.signature })
     }
 }
 

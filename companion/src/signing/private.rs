@@ -201,7 +201,7 @@ pub(crate) fn thumbprint(jwk: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use auth::jwks::KeySet;
+    use auth::jwks::{KeySet, Signed};
     use auth::signature::Engine;
     use std::sync::OnceLock;
 
@@ -218,7 +218,11 @@ mod tests {
         let algorithm = auth::algorithm::Algorithm::try_from(key.algorithm().name().to_owned()).unwrap();
         let verifies = |message: &[u8]| {
             let signature = again.sign(b"text").unwrap();
-            set.verify(&Engine::MODULE, algorithm, Some(&key.kid), message, &signature).is_some()
+            set.verify(
+                &Engine::MODULE,
+                &Signed { algorithm, key: Some(&key.kid), text: message, signature: &signature },
+            )
+            .is_some()
         };
         assert!(verifies(b"text") && !verifies(b"other"), "{key:?}");
         assert!(format!("{key:?}").ends_with("***)"));

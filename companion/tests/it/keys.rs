@@ -2,7 +2,7 @@
 
 use crate::app::{TestApp, files, send};
 use auth::algorithm::Algorithm;
-use auth::jwks::KeySet;
+use auth::jwks::{KeySet, Signed};
 use auth::signature::Engine;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -28,7 +28,11 @@ pub(crate) fn verifies(jwks: &[u8], token: &str) -> bool {
     let algorithm = Algorithm::try_from(read.algorithm.clone()).unwrap();
     let signed = &token.as_bytes()[..read.signed];
     let keys = KeySet::parse(jwks).unwrap();
-    keys.verify(&Engine::MODULE, algorithm, read.key.as_deref(), signed, &read.signature).is_some()
+    keys.verify(
+        &Engine::MODULE,
+        &Signed { algorithm, key: read.key.as_deref(), text: signed, signature: &read.signature },
+    )
+    .is_some()
 }
 
 async fn kids(app: &TestApp) -> Vec<String> {

@@ -30,6 +30,19 @@ pub struct KeySet {
     pub torn: bool,
 }
 
+/// A text and its signature, and what they say of the key.
+#[derive(Debug, Clone, Copy)]
+pub struct Signed<'a> {
+    /// What the signature is made with.
+    pub algorithm: Algorithm,
+    /// The `kid` of the key that made it, if it is told.
+    pub key: Option<&'a str>,
+    /// The text.
+    pub text: &'a [u8],
+    /// The signature, in the form of RFC 7518, 3.
+    pub signature: &'a [u8],
+}
+
 impl KeySet {
     /// Reads a JWK set that was fetched: shared secrets in it are skipped.
     ///
@@ -88,33 +101,18 @@ impl KeySet {
         self.candidates(algorithm, id).next().is_some()
     }
 
-    /// The key that made `signature` over `signed`, if one of the set did. A `kid` selects the keys of that
-    /// name, else those without a name; without one every fitting key is tried, four at most.
+    /// The key that signed, if one of the set did. A `kid` selects the keys of that name, else those without a name;
+    /// without one every fitting key is tried, four at most.
     #[must_use]
-    pub fn verify(
-        &self,
-        engine: &Engine,
-        algorithm: Algorithm,
-        id: Option<&str>,
-        signed: &[u8],
-        signature: &[u8],
-    ) -> Option<&Key> {
-        self.verify_by(|_| true, engine, algorithm, id, signed, signature)
+    pub fn verify(&self, engine: &Engine, signed: &Signed) -> Option<&Key> {
+        self.verify_by(engine, signed, |_| true)
     }
 
     /// The same, with none but the keys that `may` speak for what was signed: so a token whose key has no name finds
     /// the key of its project, however many others are bound to theirs.
-    pub fn verify_by(
-        &self,
-        may: impl Fn(&Key) -> bool,
-        engine: &Engine,
-        algorithm: Algorithm,
-        id: Option<&str>,
-        signed: &[u8],
-        signature: &[u8],
-    ) -> Option<&Key> {
-        let mut tried = self.candidates(algorithm, id).filter(|key| may(key)).take(MOST_TRIES);
-        tried.find(|key| key.verify(engine, algorithm, signed, signature))
+    pub fn verify_by(&self, engine: &Engine, signed: &Signed, may: impl Fn(&Key) -> bool) -> Option<&Key> {
+        let mut tried = self.candidates(signed.algorithm, signed.key).filter(|key| may(key)).take(MOST_TRIES);
+        tried.find(|key| key.verify(engine, signed.algorithm, signed.text, signed.signature))
     }
 
     /// The usable keys as a JWK set with only the members that are read here, in one spelling: what a worker hands to

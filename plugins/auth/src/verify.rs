@@ -4,7 +4,7 @@ use crate::{
     algorithm::Algorithm,
     claims::{self, Fault, Window},
     config::Provider,
-    jwks::{Binding, Key, KeySet},
+    jwks::{Binding, Key, KeySet, Signed},
     signature::Engine,
     token::Token,
 };
@@ -66,7 +66,8 @@ pub fn verify(
         (Some(binding), Ok((caller, _))) => speaks_for(binding, caller),
         _ => true,
     };
-    keys.verify_by(may, engine, algorithm, id, signed, &token.signature).ok_or(Refused::Signature)?;
+    let signed = Signed { algorithm, key: id, text: signed, signature: &token.signature };
+    keys.verify_by(engine, &signed, may).ok_or(Refused::Signature)?;
     let (caller, window) = read.map_err(Refused::Claims)?;
     window.check(now).map_err(Refused::Claims)?;
     Ok(Verified { caller, window })

@@ -11,7 +11,11 @@
     reason = "test code: a broken assumption should stop the test where it broke"
 )]
 
-use auth::{algorithm::Algorithm, jwks::KeySet, signature::Engine};
+use auth::{
+    algorithm::Algorithm,
+    jwks::{KeySet, Signed},
+    signature::Engine,
+};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use std::fmt::Debug;
@@ -49,7 +53,9 @@ fn check<'a, F: Debug + 'a>(
 ) -> usize {
     let mut count = 0;
     for vector in vectors {
-        let good = keys.verify(&Engine::MODULE, algorithm, None, vector.signed, vector.signature).is_some();
+        let good = keys
+            .verify(&Engine::MODULE, &Signed { algorithm, key: None, text: vector.signed, signature: vector.signature })
+            .is_some();
         let expected = vector.result == TestResult::Valid;
         let (what, flags) = (vector.what, vector.flags);
         assert_eq!(good, expected, "{} {what:?} {:?} {flags:?}", algorithm.name(), vector.result);

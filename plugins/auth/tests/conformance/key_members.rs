@@ -3,7 +3,7 @@
 use crate::support::{b64, hmac, keys};
 use auth::{
     algorithm::Algorithm,
-    jwks::{Binding, KeySet},
+    jwks::{Binding, KeySet, Signed},
     signature::Engine,
 };
 use proptest::prelude::*;
@@ -32,7 +32,7 @@ fn fetched(key: &Value) -> Result<KeySet, String> {
 /// Whether the set has a key for the algorithm, and verifies a signature with it.
 fn verifies(set: &KeySet, algorithm: Algorithm) -> bool {
     let signature = keys().sign(algorithm, b"text");
-    set.verify(&Engine::MODULE, algorithm, None, b"text", &signature).is_some()
+    set.verify(&Engine::MODULE, &Signed { algorithm, key: None, text: b"text", signature: &signature }).is_some()
 }
 
 fn with(mut key: Value, changes: &Value) -> Value {
@@ -81,7 +81,9 @@ fn a_shared_secret_is_as_long_as_the_hash_and_comes_from_the_operator() {
         let set = configured(&key);
         for (algorithm, expected) in [Algorithm::Hs256, Algorithm::Hs384, Algorithm::Hs512].into_iter().zip(expected) {
             let code = hmac(algorithm, &secret, b"text");
-            let good = |set: &KeySet| set.verify(&Engine::MODULE, algorithm, None, b"text", &code).is_some();
+            let good = |set: &KeySet| {
+                set.verify(&Engine::MODULE, &Signed { algorithm, key: None, text: b"text", signature: &code }).is_some()
+            };
             assert_eq!(set.as_ref().is_ok_and(good), expected, "{length} bytes, {}", algorithm.name());
         }
     }
@@ -202,7 +204,9 @@ fn what_workers_share_is_the_same_keys_and_no_more() {
             (Algorithm::Ps512, "e", None),
         ] {
             let signature = own.sign(algorithm, b"text");
-            let key = it.verify(&Engine::MODULE, algorithm, Some(id), b"text", &signature).unwrap();
+            let key = it
+                .verify(&Engine::MODULE, &Signed { algorithm, key: Some(id), text: b"text", signature: &signature })
+                .unwrap();
             assert_eq!((key.id(), &key.binding), (Some(id), &binding));
         }
         assert!(it.knows(Algorithm::Ps256, Some("f")) && !it.knows(Algorithm::Ps256, Some("d")));
@@ -251,7 +255,7 @@ proptest! {
         for key in [json!(members), whole] {
             let Ok(set) = configured(&key) else { continue };
             for algorithm in Algorithm::ALL {
-                assert!(set.verify(&Engine::MODULE, algorithm, None, b"text", &signature).is_none());
+                assert!(set.verify(&Engine::MODULE, &Signed { algorithm, key: None, text: b"text", signature: &signature }).is_none());
             }
             let again = KeySet::parse(set.distilled().as_bytes());
             assert!(again.is_ok() || key["kty"] == "oct");
@@ -272,7 +276,7 @@ proptest! {
             for last in [0xbc, 1] {
                 *signature.last_mut().unwrap() = last;
                 for algorithm in [Algorithm::Rs256, Algorithm::Ps256, Algorithm::Ps512] {
-                    assert!(set.verify(&Engine::MODULE, algorithm, None, b"text", &signature).is_none());
+                    assert!(set.verify(&Engine::MODULE, &Signed { algorithm, key: None, text: b"text", signature: &signature }).is_none());
                 }
             }
         }
