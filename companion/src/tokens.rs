@@ -8,6 +8,7 @@ use crate::failure::Failure;
 use crate::names::Name;
 use crate::published::Published;
 use crate::signing::{Algorithm, NoSignature, PrivateKey, Ring, SKEW};
+use auth::claims::names_one;
 use auth::jwks::Key;
 use auth::token::Token;
 use base64::Engine;
@@ -136,11 +137,12 @@ impl Tokens {
     /// Whether who signed may speak for whom the token names, to us.
     fn is_for(&self, key: &Key, token: &Token) -> bool {
         let says = |claim: &str, value: &str| token.claims.get(claim).and_then(Value::as_str) == Some(value);
-        let ours = says("iss", &self.issuer) && names(&token.claims, &self.audience);
+        let is_for = |audience: &str| names_one(token.claims.get("aud"), &[audience]);
+        let ours = says("iss", &self.issuer) && is_for(&self.audience);
         let Some(tenant) = &key.binding else {
             return ours;
         };
-        let kindred = KINDRED_ISSUERS.iter().any(|it| says("iss", it)) && names(&token.claims, KINDRED_AUDIENCE);
+        let kindred = KINDRED_ISSUERS.iter().any(|it| says("iss", it)) && is_for(KINDRED_AUDIENCE);
         (ours || kindred) && says("tid", &tenant.tenant) && says("pid", &tenant.project)
     }
 }
@@ -164,15 +166,6 @@ fn window(claims: &Map<String, Value>) -> Option<Window> {
 fn date(value: &Value) -> Option<Micros> {
     let seconds = value.as_f64().filter(|it| (0.0..=9_007_199_254_740_992.0).contains(it))?;
     Some(Micros(0).after(Duration::try_from_secs_f64(seconds).ok()?))
-}
-
-/// Whether `aud` is `audience`, or a list of texts with it (RFC 7519, section 4.1.3).
-fn names(claims: &Map<String, Value>, audience: &str) -> bool {
-    match claims.get("aud") {
-        Some(Value::String(one)) => one == audience,
-        Some(Value::Array(all)) => all.iter().all(Value::is_string) && all.iter().any(|it| it == audience),
-        _ => false,
-    }
 }
 
 fn compact(key: &PrivateKey, claims: &str) -> Option<String> {

@@ -96,9 +96,10 @@ fn date(value: &Value) -> Result<Duration, Fault> {
     Duration::try_from_secs_f64(seconds.max(0.0)).map_err(|_| Fault::Date)
 }
 
-/// Whether `claim` is one of `allowed`, or a list of texts that has one of them.
-fn names_one(claim: Option<&Value>, allowed: &[String]) -> bool {
-    let is_allowed = |it: &str| allowed.iter().any(|one| one == it);
+/// Whether `claim` is one of `allowed`, or a list of texts that has one of them; so `aud` is read (RFC 7519, 4.1.3).
+#[must_use]
+pub fn names_one(claim: Option<&Value>, allowed: &[impl AsRef<str>]) -> bool {
+    let is_allowed = |it: &str| allowed.iter().any(|one| one.as_ref() == it);
     match claim {
         Some(Value::String(it)) => is_allowed(it),
         Some(Value::Array(all)) => {

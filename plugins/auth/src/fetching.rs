@@ -95,7 +95,7 @@ impl Fetching {
 
     /// The answer to whoever asked the provider at `place`.
     pub fn answered_at(&self, gate: &RefCell<Gate>, place: usize, answer: Result<Answer, NoAnswer>) {
-        let Some(board) = self.boards.get(place).and_then(Option::as_ref) else { return };
+        let Some(board) = self.board(place) else { return };
         let (read, now) = (keys::read(answer.ok().map(|it| (it.status, it.body))), host::now());
         let ((), schedule) = board.update(|it| match &read {
             Ok(keys) => keys::learn(it, keys, board.most, now, board.pace),
@@ -118,7 +118,7 @@ impl Fetching {
     /// What a request that asks for keys is to do.
     pub fn ask(&self, gate: &RefCell<Gate>, question: &Question, now: Micros) -> Asked {
         let place = question.provider;
-        let Some(board) = self.boards.get(place).and_then(Option::as_ref) else { return Asked::No };
+        let Some(board) = self.board(place) else { return Asked::No };
         let known = gate.borrow().known_since(place);
         let (asked, schedule) = board.update(|it| it.ask(question.want, known, now, board.pace));
         match asked {
@@ -136,21 +136,24 @@ impl Fetching {
     /// Whether a fetch of the provider's keys is under way, or will be in a moment.
     #[must_use]
     pub fn is_under_way(&self, place: usize, now: Micros) -> bool {
-        let board = self.boards.get(place).and_then(Option::as_ref);
-        board.is_some_and(|board| board.update(|it| it.is_coming(now, board.pace)).0)
+        self.board(place).is_some_and(|board| board.update(|it| it.is_coming(now, board.pace)).0)
     }
 
     /// The call that asks the provider at `place`.
     #[must_use]
     pub fn call(&self, place: usize) -> Option<Call> {
-        self.boards.get(place)?.as_ref().map(Board::call)
+        self.board(place).map(Board::call)
     }
 
     /// The request that asked the provider is gone, and the answer with it.
     pub fn abandon(&self, place: usize) {
-        if let Some(board) = self.boards.get(place).and_then(Option::as_ref) {
+        if let Some(board) = self.board(place) {
             board.update(|it| it.abandon(host::now()));
         }
+    }
+
+    fn board(&self, place: usize) -> Option<&Board> {
+        self.boards.get(place)?.as_ref()
     }
 
     fn boards(&self) -> impl Iterator<Item = (usize, &Board)> {
