@@ -1,4 +1,4 @@
-//! Whose memory it is.
+//! Who asks.
 
 use crate::names::Name;
 
@@ -9,4 +9,18 @@ pub(crate) struct Caller {
     pub(crate) project: Name,
     /// The end user, unique within the project.
     pub(crate) user: Name,
+}
+
+/// Who holds a token. The caller is the same whichever token they come with, so what belongs to the token alone stands
+/// beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Holder {
+    /// Whose token it is.
+    pub(crate) caller: Caller,
+    /// The tenant that owns the project, if the token names one.
+    pub(crate) tenant: Option<Name>,
+    /// The id of the API key that the token was minted with, if the companion minted it.
+    pub(crate) key: Option<Name>,
+    /// What the token is good for; none means everything that an end user may.
+    pub(crate) scopes: Vec<String>,
 }

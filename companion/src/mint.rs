@@ -72,6 +72,15 @@ pub(crate) struct Project {
     pub(crate) tenant: String,
 }
 
+/// What an API key gives its holder: to mint for one project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Right {
+    /// The key's id; never the key.
+    pub(crate) key: String,
+    /// The project.
+    pub(crate) project: Project,
+}
+
 /// A minted token, in the words of every published client at once.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -96,19 +105,19 @@ pub(crate) struct Mint {
     pub(crate) details: Value,
 }
 
-/// Mints a token for an end user of `project`, which lives for at most `longest` seconds.
+/// Mints a token for an end user of the project that `right` is for, which lives for at most `longest` seconds.
 ///
 /// # Errors
 /// 400 that names the member at fault; 503 when nothing can sign.
 pub(crate) async fn mint(
     tokens: &Tokens,
-    project: Project,
+    right: Right,
     longest: u64,
     now: Micros,
     request: Request,
 ) -> Result<Mint, Failure> {
     let ttl = lifetime(request.ttl, longest)?;
-    let claims = claims(tokens, project, (now, ttl), request)?;
+    let claims = claims(tokens, right, (now, ttl), request)?;
     let token = tokens.sign(&claims, now).await?;
     let details = json!({
         "kid": kid(&token), "jti": claims.jti, "user_id": claims.uid, "role": claims.role, "tier": claims.tier,
@@ -117,7 +126,12 @@ pub(crate) async fn mint(
     Ok(Mint { answer: answer(token, claims), details })
 }
 
-fn claims(tokens: &Tokens, project: Project, (now, ttl): (Micros, u64), request: Request) -> Result<Claims, Failure> {
+fn claims(
+    tokens: &Tokens,
+    Right { key, project }: Right,
+    (now, ttl): (Micros, u64),
+    request: Request,
+) -> Result<Claims, Failure> {
     let name = |param, text| match Name::claim(text) {
         Ok(name) => Ok(name.as_str().to_owned()),
         Err(wrong) => Err(Failure::name(param, &wrong)),
@@ -144,6 +158,7 @@ fn claims(tokens: &Tokens, project: Project, (now, ttl): (Micros, u64), request:
         nbf: issued,
         exp: issued.saturating_add(ttl),
         jti: random::uuid_v4()?,
+        key,
         tier: request.tier,
     })
 }

@@ -3,7 +3,7 @@
 //! A token is accepted if a published key made it: the companion's own, or a tenant's for that tenant's
 //! project alone. What a token says of itself decides nothing but which of them is asked.
 
-use crate::caller::Caller;
+use crate::caller::{Caller, Holder};
 use crate::failure::Failure;
 use crate::names::Name;
 use crate::published::Published;
@@ -60,6 +60,8 @@ pub(crate) struct Claims {
     pub(crate) exp: u64,
     /// The token's own id.
     pub(crate) jti: String,
+    /// The id of the API key that it was minted with; never the key.
+    pub(crate) key: String,
     /// The end user's tier.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) tier: Option<Tier>,
@@ -102,15 +104,15 @@ impl Tokens {
     /// # Errors
     /// 401: `token_expired` for one that was good, `invalid_token` for every other reason alike; 503 when the
     /// database does not say which keys are revoked.
-    pub(crate) async fn verify(&self, text: &str, now: Micros) -> Result<Caller, Failure> {
+    pub(crate) async fn verify(&self, text: &str, now: Micros) -> Result<Holder, Failure> {
         let known = self.ring.known(now).await?;
-        let (caller, window) = self.read(&known.published, text).ok_or_else(invalid)?;
+        let (holder, window) = self.read(&known.published, text).ok_or_else(invalid)?;
         match window {
             Window { until, .. } if until <= now => {
                 Err(Failure::unauthorized("token_expired", "The token has expired; mint a new one."))
             }
             Window { from, .. } if now < from => Err(invalid()),
-            Window { .. } => Ok(caller),
+            Window { .. } => Ok(holder),
         }
     }
 
@@ -126,12 +128,18 @@ impl Tokens {
         Ok(known.published.document.clone())
     }
 
-    fn read(&self, published: &Published, text: &str) -> Option<(Caller, Window)> {
+    fn read(&self, published: &Published, text: &str) -> Option<(Holder, Window)> {
         let token = auth::token::parse(text).ok()?;
         let key = published.signer(text, &token)?;
         self.is_for(key, &token).then_some(())?;
         let name = |claim: &str| Name::claim(token.claims.get(claim)?.as_str()?.to_owned()).ok();
-        Some((Caller { project: name("pid")?, user: name("uid")? }, window(&token.claims)?))
+        let caller = Caller { project: name("pid")?, user: name("uid")? };
+        // Whoever signs for a tenant may say what it likes of its own users, but not that another's key minted.
+        let minted_with = if key.binding.is_none() { name("key") } else { None };
+        Some((
+            Holder { caller, tenant: name("tid"), key: minted_with, scopes: scopes(&token.claims)? },
+            window(&token.claims)?,
+        ))
     }
 
     /// Whether who signed may speak for whom the token names, to us.
@@ -144,6 +152,17 @@ impl Tokens {
         };
         let kindred = KINDRED_ISSUERS.iter().any(|it| says("iss", it)) && is_for(KINDRED_AUDIENCE);
         (ours || kindred) && says("tid", &tenant.tenant) && says("pid", &tenant.project)
+    }
+}
+
+/// What the token is good for, as a list or as one text (RFC 8693, section 4.2); none means everything.
+fn scopes(claims: &Map<String, Value>) -> Option<Vec<String>> {
+    match claims.get("scp") {
+        None | Some(Value::Null) => Some(Vec::new()),
+        Some(Value::String(all)) => Some(all.split_whitespace().map(str::to_owned).collect()),
+        Some(Value::Array(all)) => all.iter().map(|it| it.as_str().map(str::to_owned)).collect(),
+        // It could mean anything, so it is no token of ours.
+        Some(_) => None,
     }
 }
 

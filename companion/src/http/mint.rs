@@ -4,7 +4,7 @@ use super::{App, Peer, bearer, json};
 use crate::address::{self, Network};
 use crate::api_key::ApiKey;
 use crate::failure::Failure;
-use crate::mint::{self, Project};
+use crate::mint::{self, Right};
 use crate::refusals::{RevokedKey, Who};
 use crate::store::{MintRow, Minter};
 use axum::Extension;
@@ -36,7 +36,7 @@ pub(super) async fn mint(
     request: Request,
 ) -> Result<Response, Failure> {
     let address = client(&app, peer, request.headers());
-    let (key, project) = match minter(&app, request.headers()).await? {
+    let right = match minter(&app, request.headers()).await? {
         Ok(good) => good,
         Err(refusal) => {
             drain(request).await;
@@ -45,10 +45,15 @@ pub(super) async fn mint(
     };
     let input = json::read(request, MAX_BYTES).await?;
     let now = app.clock.now();
-    let revoked = RevokedKey { id: key.clone(), project: project.id.clone() };
-    let mint = mint::mint(&app.tokens, project, app.longest_ttl, now, input).await?;
-    let address_text = address.to_string();
-    let row = MintRow { at: now, key, project: revoked.project.clone(), address: address_text, details: mint.details };
+    let revoked = RevokedKey { id: right.key.clone(), project: right.project.id.clone() };
+    let mint = mint::mint(&app.tokens, right, app.longest_ttl, now, input).await?;
+    let row = MintRow {
+        at: now,
+        key: revoked.id.clone(),
+        project: revoked.project.clone(),
+        address: address.to_string(),
+        details: mint.details,
+    };
     if !app.ledger.enter(row).await? {
         return Err(refused(&app, address, unknown(Some(revoked))));
     }
@@ -56,7 +61,7 @@ pub(super) async fn mint(
 }
 
 /// Who may mint by the request's key, and for which project.
-async fn minter(app: &App, headers: &HeaderMap) -> Result<Result<(String, Project), Refusal>, Failure> {
+async fn minter(app: &App, headers: &HeaderMap) -> Result<Result<Right, Refusal>, Failure> {
     let Some(token) = bearer(headers) else {
         return Ok(Err(Refusal { key: None, message: "Expected one header `authorization: Bearer <API key>`." }));
     };
@@ -66,7 +71,7 @@ async fn minter(app: &App, headers: &HeaderMap) -> Result<Result<(String, Projec
         return Ok(Err(if is_token { Refusal { key: None, message } } else { unknown(None) }));
     };
     Ok(match app.store.minter(key.hash()).await? {
-        Some(Minter::Good { key, project }) => Ok((key, project)),
+        Some(Minter::Good(right)) => Ok(right),
         Some(Minter::Revoked(key)) => Err(unknown(Some(key))),
         None => Err(unknown(None)),
     })

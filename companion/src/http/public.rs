@@ -76,7 +76,8 @@ async fn caller(app: &App, headers: &HeaderMap) -> Result<Caller, Failure> {
         let message = format!("An API key is not allowed here: POST it to {PATH} and send the token that you get.");
         return Err(Failure::unauthorized("api_key_not_allowed", message));
     }
-    app.tokens.verify(token, app.clock.now()).await.map_err(|failure| retried(failure, headers))
+    let holder = app.tokens.verify(token, app.clock.now()).await;
+    holder.map(|it| it.caller).map_err(|failure| retried(failure, headers))
 }
 
 /// Tells a stock `OpenAI` client with a callable key to mint once more and try again, but only on

@@ -3,7 +3,7 @@
 use super::audit::{self, Entry};
 use super::{Store, to_sql};
 use crate::api_key::KeyHash;
-use crate::mint::Project;
+use crate::mint::{Project, Right};
 use crate::refusals::{RevokedKey, Row as Refusal};
 use domain::time::Micros;
 use serde_json::{Value, json};
@@ -18,12 +18,7 @@ const TOUCHED_EVERY: Duration = Duration::from_secs(60);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Minter {
     /// A good key.
-    Good {
-        /// Its id.
-        key: String,
-        /// For which project it mints.
-        project: Project,
-    },
+    Good(Right),
     /// One that was good once.
     Revoked(RevokedKey),
 }
@@ -67,7 +62,7 @@ impl Store {
             return Ok(Some(Minter::Revoked(RevokedKey { id: key, project })));
         }
         let project = Project { id: project, tenant: row.try_get("tenant")? };
-        Ok(Some(Minter::Good { key, project }))
+        Ok(Some(Minter::Good(Right { key, project })))
     }
 
     /// Writes mints down, each unless its key was revoked meanwhile, all at once; says of each whether

@@ -29,8 +29,12 @@ impl Stand {
     }
 
     async fn check(&self, token: &str) -> Result<String, &'static str> {
-        let caller = self.tokens.verify(token, NOW).await.map_err(|it| it.0.code)?;
+        let Holder { caller, .. } = self.holder(token).await?;
         Ok(format!("{}/{}", caller.project.as_str(), caller.user.as_str()))
+    }
+
+    async fn holder(&self, token: &str) -> Result<Holder, &'static str> {
+        self.tokens.verify(token, NOW).await.map_err(|it| it.0.code)
     }
 
     /// A tenant's key for the project `p1` of `acme`.
@@ -91,6 +95,8 @@ async fn claims_are_checked_to_the_letter() {
         ("exp", json!("1001")),
         ("exp", json!(-1)),
         ("exp", json!(1e300)),
+        ("scp", json!(7)),
+        ("scp", json!(["chat", 7])),
         ("exp", Value::Null),
         ("aud", json!("other")),
         ("aud", json!(["app", 1])),
@@ -109,6 +115,22 @@ async fn claims_are_checked_to_the_letter() {
         claims.as_object_mut().unwrap().remove(name);
         let token = forge(&stand.key, &stand.header(), &claims.to_string());
         assert_eq!(stand.check(&token).await, Err("invalid_token"), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn scopes_are_a_list_or_one_text() {
+    let stand = stand().await;
+    let check = async |scopes: Value| {
+        let mut claims = claims();
+        claims["scp"] = scopes;
+        stand.holder(&forge(&stand.key, &stand.header(), &claims.to_string())).await.unwrap().scopes
+    };
+    for none in [json!([]), json!(""), Value::Null] {
+        assert!(check(none).await.is_empty());
+    }
+    for two in [json!(["chat", "usage:read"]), json!("chat usage:read")] {
+        assert_eq!(check(two).await, ["chat", "usage:read"]);
     }
 }
 
@@ -159,6 +181,10 @@ async fn a_tenants_key_speaks_for_its_project_alone_until_it_is_revoked() {
     for header in [r#"{"alg":"ES256"}"#.to_owned(), format!(r#"{{"alg":"ES256","kid":"{}"}}"#, stand.key.kid)] {
         assert_eq!(stand.check(&forge(&key, &header, &claims().to_string())).await, Err("invalid_token"));
     }
+    // Nor may it say with whose API key its tokens were minted: who minted pays.
+    let claims = json!({"tid": "acme", "pid": "p1", "uid": "ada", "iss": "behest", "aud": "behest", "exp": 2000, "key": "key_1", "scp": null});
+    let holder = stand.holder(&forge(&key, r#"{"alg":"ES256","kid":"sk_a"}"#, &claims.to_string())).await.unwrap();
+    assert_eq!((holder.key, holder.tenant.unwrap().as_str(), holder.scopes), (None, "acme", vec![]));
     assert!(stand.store.revoke_tenant_key("sk_a", NOW).await.unwrap());
     assert_eq!(stand.check(&says("tollgate", "app", "acme", "p1")).await, Err("invalid_token"));
 }
@@ -180,10 +206,12 @@ async fn what_is_signed_verifies() {
         nbf: 1000,
         exp: 1900,
         jti: text("j"),
+        key: text("key_1"),
         tier: Some(Tier::Number(2)),
     };
     let token = stand.tokens.sign(&claims, NOW).await.unwrap();
-    assert_eq!(stand.check(&token).await, Ok("p1/ada".into()));
+    let holder = stand.holder(&token).await.unwrap();
+    assert_eq!((holder.caller.user.as_str(), holder.key.unwrap().as_str()), ("ada", "key_1"));
     let late = stand.tokens.verify(&token, Micros::from_seconds(1960)).await;
     assert_eq!(late.unwrap_err().0.code, "token_expired");
     assert!(stand.tokens.verify(&token, Micros::from_seconds(1959)).await.is_ok());

@@ -27,7 +27,7 @@ async fn a_minted_token_says_who_for_how_long_and_in_the_words_of_every_client()
         claims,
         json!({"tid": "acme", "pid": app.project, "uid": "ada", "role": "regular", "scp": [], "sid": "s1",
             "iss": "tollgate", "aud": "app", "iat": BEGIN, "nbf": BEGIN, "exp": BEGIN + 3600,
-            "jti": claims["jti"], "tier": 2})
+            "jti": claims["jti"], "key": app.key_id, "tier": 2})
     );
 }
 
