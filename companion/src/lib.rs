@@ -34,6 +34,7 @@ mod threads;
 mod title;
 mod tokens;
 mod turns;
+mod usage;
 
 pub use server::{Running, StartError, serve};
 pub use settings::Settings;

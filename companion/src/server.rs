@@ -11,6 +11,7 @@ use crate::settings::Settings;
 use crate::signing::{Folder, NoKey, Ring};
 use crate::store::Store;
 use crate::tokens::Tokens;
+use crate::usage;
 use axum::Router;
 use hyper::Request;
 use hyper::body::Incoming;
@@ -47,6 +48,7 @@ pub struct Running {
     /// Where the internal listener is bound.
     pub internal: SocketAddr,
     store: Store,
+    usage: usage::Db,
     stop: watch::Sender<bool>,
     listeners: Vec<JoinHandle<()>>,
     writer: Writer,
@@ -59,6 +61,7 @@ pub struct Running {
 pub async fn serve(settings: Settings) -> Result<Running, StartError> {
     let folder = Folder::open(&settings.signing_keys)?;
     let store = open_store(&settings.database_url).await?;
+    let usage = open_usage(&settings).await?;
     let ring = Ring::open(store.clone(), folder, settings.clock.now()).await?;
     let failed_mints =
         FailedMints::new().map_err(|_| StartError("the operating system gave no random bytes".to_owned()))?;
@@ -67,6 +70,7 @@ pub async fn serve(settings: Settings) -> Result<Running, StartError> {
     let (ledger, writer) = Ledger::open(store.clone(), settings.clock.clone());
     let app = Arc::new(App {
         store: store.clone(),
+        usage: usage.clone(),
         ledger,
         failed_mints,
         longest_ttl: settings.longest_ttl,
@@ -82,7 +86,7 @@ pub async fn serve(settings: Settings) -> Result<Running, StartError> {
         tokio::spawn(accept(public, http::public(app.clone()), stopped.clone(), settings.drain)),
         tokio::spawn(accept(internal, http::internal(app), stopped, settings.drain)),
     ];
-    Ok(Running { public: public_address, internal: internal_address, store, stop, listeners, writer })
+    Ok(Running { public: public_address, internal: internal_address, store, usage, stop, listeners, writer })
 }
 
 /// Opens the database at `url`.
@@ -91,6 +95,19 @@ pub async fn serve(settings: Settings) -> Result<Running, StartError> {
 /// When it cannot be opened or brought up to date.
 pub(crate) async fn open_store(url: &str) -> Result<Store, StartError> {
     Store::open(url).await.map_err(|it| StartError(format!("database {url}: {it}")))
+}
+
+/// Opens the usage database that `settings` name, or the one beside the main one.
+///
+/// # Errors
+/// When it cannot be opened or brought up to date.
+pub(crate) async fn open_usage(settings: &Settings) -> Result<usage::Db, StartError> {
+    let url = settings.usage_database_url.clone().or_else(|| usage::db::beside(&settings.database_url));
+    let missing =
+        || StartError("usage database: expected --usage-database-url, because the main one is no file".to_owned());
+    let url = url.ok_or_else(missing)?;
+    let wrong = |it| StartError(format!("usage database {}: {it}", usage::db::shown(&url)));
+    usage::Db::open(&url).await.map_err(wrong)
 }
 
 impl Running {
@@ -103,6 +120,7 @@ impl Running {
             let _ = listener.await;
         }
         self.writer.close().await;
+        self.usage.close().await;
         self.store.close().await;
     }
 }

@@ -19,6 +19,8 @@ pub(crate) const DRAIN: Duration = Duration::from_secs(10);
 pub struct Settings {
     /// Where the database is: `sqlite://path`.
     pub database_url: String,
+    /// Where the usage database is: `sqlite://path` or `postgres://…`; without one, a file beside the main one.
+    pub usage_database_url: Option<String>,
     /// The public listener's address.
     pub listen: SocketAddr,
     /// The internal listener's address.

@@ -15,6 +15,7 @@ use crate::ledger::Ledger;
 use crate::open_turns::OpenTurns;
 use crate::store::Store;
 use crate::tokens::Tokens;
+use crate::usage;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
@@ -34,6 +35,8 @@ const READY_WITHIN: Duration = Duration::from_secs(1);
 pub(crate) struct App {
     /// The database.
     pub(crate) store: Store,
+    /// The usage database.
+    pub(crate) usage: usage::Db,
     /// Signs and verifies.
     pub(crate) tokens: Tokens,
     /// Where mints are written down.
@@ -84,7 +87,12 @@ async fn healthy() -> Result<Response, Failure> {
 
 async fn ready(State(app): State<Arc<App>>) -> Result<Response, Failure> {
     let late = || Reply::new(503, "companion_unavailable", "The companion's database does not answer.");
-    tokio::time::timeout(READY_WITHIN, app.store.ping()).await.map_err(|_| late())??;
+    tokio::time::timeout(READY_WITHIN, async {
+        app.store.ping().await?;
+        app.usage.ping().await
+    })
+    .await
+    .map_err(|_| late())??;
     json::answer(&serde_json::json!({"status": "ok", "open_turns": app.turns.count()}))
 }
 

@@ -196,6 +196,7 @@ fn settings(dir: &Path, turn_wait: Duration, trusted_hops: u8, seconds: &Arc<Ato
     let free = || "127.0.0.1:0".parse().unwrap();
     Settings {
         database_url: database_url(dir),
+        usage_database_url: None,
         listen: free(),
         internal_listen: free(),
         internal_secret: Secret::new(SECRET.to_owned()),

@@ -1,0 +1,195 @@
+//! The usage database: SQLite, or PostgreSQL when several companions share it. One text of SQL serves
+//! both (`$1`, BIGINT and TEXT only); what differs is here.
+
+use sqlx::any::AnyPoolOptions;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Any, AnyPool, Executor, SqlSafeStr, Transaction};
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::str::FromStr;
+use std::sync::Once;
+use std::time::Duration;
+
+/// How long a request waits for a connection, or for another's write; past it, it fails with 503.
+const BUSY: Duration = Duration::from_secs(5);
+/// Connections at a time. SQLite has one writer at a time in any case.
+const CONNECTIONS: u32 = 8;
+/// Every SQLite connection: an answered batch survives a power failure, and a writer waits for another.
+const SQLITE: &str =
+    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000";
+/// Every PostgreSQL connection: nothing waits for ever, and a commit that was answered is on the disk,
+/// even where the server's default is otherwise.
+const POSTGRES: &str =
+    "SET lock_timeout = '5s'; SET statement_timeout = '30s'; SET idle_in_transaction_session_timeout = '30s';
+    SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
+/// Number, name, and the text for each kind, in order. A migration that was released is never changed.
+const MIGRATIONS: [(i64, &str, &str, &str); 1] = [(
+    1,
+    "usage",
+    include_str!("../../migrations/usage/sqlite/0001_usage.sql"),
+    include_str!("../../migrations/usage/postgres/0001_usage.sql"),
+)];
+/// What the drivers are found by; they are the process's.
+static DRIVERS: Once = Once::new();
+
+/// Which database it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+#[allow(dead_code, reason = "its users come next")]
+/// The usage database.
+#[derive(Debug, Clone)]
+pub(crate) struct Db {
+    pool: AnyPool,
+    kind: Kind,
+}
+
+#[allow(dead_code, reason = "its users come next")]
+impl Db {
+    /// Opens the database at `url` (`sqlite://path` or `postgres://user@host/name`) and brings its tables
+    /// up to date. A missing SQLite file is made, readable by its owner alone. Companions that start at
+    /// once on one PostgreSQL wait for each other (sqlx takes an advisory lock to migrate).
+    ///
+    /// # Errors
+    /// When the address is neither, or the database cannot be opened or migrated.
+    pub(crate) async fn open(url: &str) -> Result<Self, sqlx::Error> {
+        let kind = Kind::of(url)?;
+        DRIVERS.call_once(sqlx::any::install_default_drivers);
+        if kind == Kind::Sqlite {
+            make_file(url)?;
+        }
+        let pool = AnyPoolOptions::new()
+            .max_connections(CONNECTIONS)
+            .acquire_timeout(BUSY)
+            // A file has no network on which a connection could have died.
+            .test_before_acquire(kind == Kind::Postgres)
+            .after_connect(move |connection, _| {
+                let sql = if kind == Kind::Sqlite { SQLITE } else { POSTGRES };
+                Box::pin(async move { connection.execute(sqlx::raw_sql(sql)).await.map(|_| ()) })
+            })
+            .connect(url)
+            .await?;
+        let migrations = MIGRATIONS.map(|(version, name, sqlite, postgres)| {
+            let sql = if kind == Kind::Sqlite { sqlite } else { postgres };
+            Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+        });
+        Migrator::with_migrations(migrations.to_vec()).run(&pool).await?;
+        Ok(Self { pool, kind })
+    }
+
+    /// For reads.
+    pub(crate) fn pool(&self) -> &AnyPool {
+        &self.pool
+    }
+
+    /// A transaction that writes. In SQLite it takes the one write lock at once, because one that began
+    /// as a reader would fail, not wait, when another wrote in between; in PostgreSQL the rows that a
+    /// decision hangs on are locked with [`Db::for_update`].
+    ///
+    /// # Errors
+    /// When the database does not answer in time.
+    pub(crate) async fn write(&self) -> Result<Transaction<'static, Any>, sqlx::Error> {
+        match self.kind {
+            Kind::Sqlite => self.pool.begin_with("BEGIN IMMEDIATE").await,
+            Kind::Postgres => self.pool.begin().await,
+        }
+    }
+
+    /// What ends a SELECT whose rows are to be locked until the transaction ends.
+    pub(crate) fn for_update(&self) -> &'static str {
+        match self.kind {
+            Kind::Sqlite => "",
+            Kind::Postgres => " FOR UPDATE",
+        }
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub(crate) async fn ping(&self) -> Result<(), sqlx::Error> {
+        sqlx::query("SELECT 1 FROM usage_hours LIMIT 1").fetch_optional(&self.pool).await.map(|_| ())
+    }
+
+    /// Closes every connection, so that SQLite's write-ahead log is folded into the file.
+    pub(crate) async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+impl Kind {
+    fn of(url: &str) -> Result<Self, sqlx::Error> {
+        match url.split_once(':').map(|(scheme, _)| scheme) {
+            Some("sqlite") if !url.contains(":memory:") => Ok(Self::Sqlite),
+            Some("postgres" | "postgresql") => Ok(Self::Postgres),
+            _ => Err(sqlx::Error::Configuration("expected sqlite://<path> or postgres://<user>@<host>/<name>".into())),
+        }
+    }
+}
+
+/// SQLite would make it readable by everybody; its other files (-wal, -shm) get the mode of this one.
+fn make_file(url: &str) -> Result<(), sqlx::Error> {
+    let options = SqliteConnectOptions::from_str(url)?;
+    let mut open = OpenOptions::new();
+    let file = open.write(true).create(true).truncate(false).mode(0o600).open(options.get_filename());
+    file.map(|_| ()).map_err(sqlx::Error::Io)
+}
+
+/// The usage database that stands beside the main one: `sqlite://tollgate.db` has `sqlite://tollgate-usage.db`.
+/// `None` when the main database is no file.
+pub(crate) fn beside(main: &str) -> Option<String> {
+    let (path, query) = main.split_once('?').map_or((main, None), |(path, query)| (path, Some(query)));
+    let (folder, file) = path.rsplit_once('/').map_or(("", path), |(folder, file)| (folder, file));
+    if !main.starts_with("sqlite:") || file.is_empty() || file.contains(":memory:") {
+        return None;
+    }
+    let (begin, file) = file.strip_prefix("sqlite:").map_or(("", file), |file| ("sqlite:", file));
+    let named =
+        file.rsplit_once('.').map_or_else(|| format!("{file}-usage"), |(stem, end)| format!("{stem}-usage.{end}"));
+    let folder = if path.contains('/') { format!("{folder}/") } else { String::new() };
+    Some(format!("{folder}{begin}{named}{}", query.map(|it| format!("?{it}")).unwrap_or_default()))
+}
+
+/// `url` without the password, fit for an error message.
+pub(crate) fn shown(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.split('?').next().unwrap_or_default().to_owned();
+    };
+    let rest = rest.split('?').next().unwrap_or_default();
+    format!("{scheme}://{}", rest.rsplit_once('@').map_or(rest, |(_, host)| host))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_usage_database_stands_beside_the_main_one() {
+        for (main, usage) in [
+            ("sqlite://tollgate.db", Some("sqlite://tollgate-usage.db")),
+            ("sqlite:tollgate.db", Some("sqlite:tollgate-usage.db")),
+            ("sqlite:///var/lib/tollgate.d/main?mode=rwc", Some("sqlite:///var/lib/tollgate.d/main-usage?mode=rwc")),
+            ("sqlite://a/b.c.db", Some("sqlite://a/b.c-usage.db")),
+            ("sqlite::memory:", None),
+            ("postgres://x/y", None),
+        ] {
+            assert_eq!(beside(main).as_deref(), usage, "{main}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_not_shown() {
+        for (url, expected) in [
+            ("postgres://ada:p@ss@db:5432/usage?password=x", "postgres://db:5432/usage"),
+            ("postgres://db/usage", "postgres://db/usage"),
+            ("sqlite://a/b.db", "sqlite://a/b.db"),
+            ("sqlite:b.db?x=y", "sqlite:b.db"),
+        ] {
+            assert_eq!(shown(url), expected);
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The usage ledger: who used what, and what may still be spent.
+//!
+//! It has a database of its own, because it is written far more often than threads and keys, and
+//! because several companions can share it (PostgreSQL), so that a fleet has one count.
+
+pub(crate) mod db;
+
+pub(crate) use db::Db;
