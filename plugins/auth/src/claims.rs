@@ -136,6 +136,8 @@ fn caller(provider: &Provider, claims: &Members) -> Result<Caller, Fault> {
         Source::Fixed(name) => Some(name.as_str().to_owned()),
         Source::Claim(path) => find(claims, path)?.map(|it| tier(provider, it)).transpose()?,
     };
+    // These two say nothing about who calls, so a token that uses the names for something else is no worse for it.
+    let label = |path| find(claims, path).ok().flatten().and_then(|it| plain(it).ok());
     Ok(Caller {
         tenant: text(&fixed.tenant, &named.tenant, "tid")?,
         project: text(&fixed.project, &named.project, "pid")?.ok_or(Fault::Identity)?,
@@ -143,6 +145,8 @@ fn caller(provider: &Provider, claims: &Members) -> Result<Caller, Fault> {
         role: text(&fixed.role, &named.role, "role")?,
         tier,
         session: text(&None, &named.session, "sid")?,
+        key: label(named.key.as_ref().map_or("key", ClaimPath::as_str)),
+        token: label("jti"),
     })
 }
 

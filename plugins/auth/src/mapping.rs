@@ -23,6 +23,9 @@ pub struct Claims {
     pub(crate) tier: Option<ClaimPath>,
     /// The role. Default `role`.
     pub(crate) role: Option<ClaimPath>,
+    /// The id of the API key that minted the token, by which budgets and reports tell a project's keys apart; a claim
+    /// that is no such text is passed over. Default `key`.
+    pub(crate) key: Option<ClaimPath>,
 }
 
 /// What holds for every caller of an issuer; no claim is asked for it.

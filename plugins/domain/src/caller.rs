@@ -18,6 +18,10 @@ pub struct Caller {
     pub tier: Option<String>,
     /// The session that the token was minted for; a client's `x-session-id` goes before it.
     pub session: Option<String>,
+    /// The id of the API key that minted the token (`key_…`, no secret), if the token names one.
+    pub key: Option<String>,
+    /// The token's own id, by which it can be switched off, if it has one.
+    pub token: Option<String>,
 }
 
 /// Whom a filter believes about the caller.
@@ -57,6 +61,8 @@ impl Caller {
             field(&self.role),
             field(&self.tier),
             field(&self.session),
+            field(&self.key),
+            field(&self.token),
         ]
         .join("\n")
     }
@@ -68,7 +74,8 @@ impl Caller {
         let mut next = || fields.next().flatten();
         let tenant = next();
         let (project, user) = (next()?, next()?);
-        Some(Self { tenant, project, user, role: next(), tier: next(), session: next() })
+        let (role, tier, session) = (next(), next(), next());
+        Some(Self { tenant, project, user, role, tier, session, key: next(), token: next() })
     }
 
     /// Reads the identity headers; `None` when the project or the user is absent, not UTF-8, or
@@ -86,6 +93,8 @@ impl Caller {
             role: text(headers::ROLE),
             tier: text(headers::TIER),
             session: None,
+            key: None,
+            token: None,
         })
     }
 }
@@ -101,6 +110,8 @@ mod tests {
     #[test]
     fn what_is_encoded_is_decoded() {
         assert_eq!(Caller::decode(&ada().encode()), Some(ada()));
+        let minted = Caller { key: Some("key_1".into()), token: Some("t1".into()), ..ada() };
+        assert_eq!(Caller::decode(&minted.encode()), Some(minted));
         assert_eq!(Caller::decode(""), None);
         assert_eq!(Caller::decode("t\np\n"), None);
     }

@@ -21,8 +21,25 @@ use read::{Found, Span};
 use std::borrow::Cow;
 
 /// The members of a body that Tollgate reads; no other spelling of these names is accepted.
-const MEMBERS: [&str; 9] =
-    ["model", "messages", "input", "prompt", "instructions", "suffix", "stream", "stream_options", "n"];
+const MEMBERS: [&str; 17] = [
+    "model",
+    "messages",
+    "input",
+    "prompt",
+    "instructions",
+    "suffix",
+    "stream",
+    "stream_options",
+    "n",
+    "best_of",
+    "max_tokens",
+    "max_completion_tokens",
+    "max_output_tokens",
+    "tools",
+    "functions",
+    "response_format",
+    "text",
+];
 
 /// A request body that cannot be read in only one way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,6 +147,12 @@ impl<'a> Body<'a> {
     #[must_use]
     pub fn member(&self, name: &str) -> Option<&'a str> {
         self.found.member(name)
+    }
+
+    /// The messages as they stand there.
+    pub fn raw_messages(&self) -> impl Iterator<Item = &'a str> {
+        let spans = self.found.messages.as_ref().map(|it| it.elements.as_slice()).unwrap_or_default();
+        spans.iter().map(|span| self.found.slice(span))
     }
 
     /// The messages, each read as far as its role and content.

@@ -31,6 +31,18 @@ pub const OURS: &str = "x-tollgate-";
 pub const CHAIN: &str = "x-tollgate-chain";
 /// The canonical name of the model that `router` chose.
 pub const MODEL: &str = "x-tollgate-model";
+/// What `router` read in the request's body of its likely size ([`crate::estimate::Estimate`]), for `budget`.
+pub const ESTIMATE: &str = "x-tollgate-estimate";
+/// `ask`: `budget` wants the provider to tell in its stream what it served.
+pub const USAGE: &str = "x-tollgate-usage";
+/// The most that a request may cost, in US dollars; the client's own choice.
+pub const MAX_COST: &str = "x-tollgate-max-cost";
+/// On the answer to a request that a kill switch stopped: what is switched off.
+pub const KILLED: &str = "x-tollgate-killed";
+/// On an answer: the provider that gave it.
+pub const PROVIDER: &str = "x-tollgate-provider";
+/// On an answer of another candidate than the chain's first: the model's id there.
+pub const PROVIDER_MODEL: &str = "x-tollgate-provider-model";
 /// Proves to Kong's second hop that the first hop's chain ran to its end.
 pub const HOP: &str = "x-tollgate-hop";
 

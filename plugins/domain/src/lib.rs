@@ -7,7 +7,11 @@
 
 pub mod caller;
 pub mod chat;
+pub mod companion;
+pub mod estimate;
 pub mod headers;
+pub mod kill;
+pub mod mode;
 pub mod model;
 pub mod money;
 pub mod period;

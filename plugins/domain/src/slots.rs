@@ -42,6 +42,16 @@ impl Seed {
         bytes.try_into().ok().map(Self::new)
     }
 
+    /// A name for this proxy, of 16 hexadecimal digits, as the companion knows it. It tells nothing of the seed, for it is
+    /// what the seed makes of a text that is no caller's.
+    #[must_use]
+    pub fn node(&self) -> String {
+        let mut hasher = DefaultHasher::new();
+        hasher.write(&self.0);
+        "\0node".hash(&mut hasher);
+        format!("{:016x}", hasher.finish())
+    }
+
     /// The seed as bytes.
     #[must_use]
     pub fn bytes(&self) -> [u8; 16] {

@@ -56,6 +56,17 @@ impl Period {
     pub const fn get(self) -> Duration {
         self.0
     }
+
+    /// Whether it lies in a range, ends included.
+    ///
+    /// # Errors
+    /// What `key` is and what is expected.
+    pub fn between(self, key: &str, least: Duration, most: Duration) -> Result<(), String> {
+        if (least..=most).contains(&self.0) {
+            return Ok(());
+        }
+        Err(format!("{key} is {:?}; expected {least:?} to {most:?}", self.0))
+    }
 }
 
 impl TryFrom<String> for Period {

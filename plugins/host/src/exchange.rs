@@ -68,6 +68,9 @@ enum Request {
 enum Response {
     /// The filter follows it. Of `length` bytes, where the host does not tell the end, `seen` have passed.
     Watched { edit: bool, seen: u64, length: Option<u64> },
+    /// The filter waits for the whole of it, `limit` bytes at most. Envoy keeps the `seen` bytes back, and its head; in
+    /// Kong they went on, and are `kept` here.
+    Collected { limit: usize, seen: usize, kept: Vec<u8>, length: Option<u64> },
     /// It has not come, has ended, or is none of the filter's business.
     Free,
 }
@@ -222,31 +225,109 @@ impl<S: Stream> Exchange<S> {
         }
     }
 
-    fn response_headers(&mut self, end: bool) {
+    fn response_headers(&mut self, end: bool) -> Action {
         if matches!(self.request, Request::Answered) {
-            return;
+            return Action::Continue;
         }
         let mut head = ResponseHead::default();
         let watch = self.stream.response_head(&mut head);
         if watch == Watch::Nothing {
-            return;
+            return Action::Continue;
         }
-        let length = match kind() {
-            Kind::Envoy => None,
-            Kind::Kong => head.headers().text("content-length").and_then(|it| it.parse().ok()),
+        let length = match (kind(), watch) {
+            (Kind::Envoy, Watch::Read | Watch::Edit) => None,
+            _ => head.headers().text("content-length").and_then(|it| it.parse().ok()),
         };
-        let edit = watch == Watch::Edit;
-        if edit {
-            head.remove("content-length");
+        let over = end || length == Some(0);
+        match watch {
+            Watch::Whole { .. } if over => self.stream.response_whole(Some(&mut head), b""),
+            Watch::Whole { limit } if length.is_none_or(|it| usize::try_from(it).is_ok_and(|it| it <= limit)) => {
+                self.response = Response::Collected { limit, seen: 0, kept: Vec::new(), length };
+                // Kong cannot hold a response.
+                return if kind() == Kind::Envoy { Action::Pause } else { Action::Continue };
+            }
+            _ => {
+                let edit = watch == Watch::Edit;
+                if edit {
+                    head.remove("content-length");
+                }
+                if over {
+                    self.stream.response_chunk(Vec::new(), true);
+                } else {
+                    let length = length.filter(|_| kind() == Kind::Kong);
+                    self.response = Response::Watched { edit, seen: 0, length };
+                }
+            }
         }
-        if end || length == Some(0) {
-            self.stream.response_chunk(Vec::new(), true);
-        } else {
-            self.response = Response::Watched { edit, seen: 0, length };
+        Action::Continue
+    }
+
+    fn response_body(&mut self, size: usize, end: bool) -> Action {
+        match &self.response {
+            Response::Free => Action::Continue,
+            Response::Watched { .. } => {
+                self.response_piece(size, end);
+                Action::Continue
+            }
+            Response::Collected { .. } if kind() == Kind::Envoy => self.held_response(size, end),
+            Response::Collected { .. } => {
+                self.passing_response(size, end);
+                Action::Continue
+            }
         }
     }
 
-    fn response_body(&mut self, size: usize, end: bool) {
+    /// In Envoy: `size` bytes of a response that is kept back are here.
+    fn held_response(&mut self, size: usize, end: bool) -> Action {
+        let Response::Collected { limit, seen, .. } = &mut self.response else {
+            return Action::Continue;
+        };
+        *seen = size;
+        let fits = size <= *limit;
+        if fits && !end {
+            return Action::Pause;
+        }
+        self.response = Response::Free;
+        let body = match size {
+            0 => Vec::new(),
+            _ => abi::buffer(Buffer::ResponseBody, size).ok().flatten().unwrap_or_default(),
+        };
+        if fits {
+            self.stream.response_whole(Some(&mut ResponseHead::default()), &body);
+        } else {
+            if !end {
+                self.response = Response::Watched { edit: false, seen: 0, length: None };
+            }
+            self.stream.response_chunk(body, end);
+        }
+        Action::Continue
+    }
+
+    /// In Kong: a piece of `size` bytes passes, of a response that the filter wants to see whole.
+    fn passing_response(&mut self, size: usize, end: bool) {
+        let Response::Collected { limit, seen, kept, length } = &mut self.response else {
+            return;
+        };
+        let (limit, length) = (*limit, *length);
+        if size > 0 {
+            kept.extend(abi::buffer(Buffer::ResponseBody, size).ok().flatten().unwrap_or_default());
+        }
+        *seen = seen.saturating_add(size);
+        let seen = u64::try_from(*seen).unwrap_or(u64::MAX);
+        let last = end || length.is_some_and(|length| seen >= length);
+        if kept.len() <= limit && !last {
+            return;
+        }
+        let kept = std::mem::take(kept);
+        self.response = if last { Response::Free } else { Response::Watched { edit: false, seen, length } };
+        if kept.len() <= limit {
+            self.stream.response_whole(None, &kept);
+        } else {
+            self.stream.response_chunk(kept, last);
+        }
+    }
+
+    fn response_piece(&mut self, size: usize, end: bool) {
         let Response::Watched { edit, seen, length } = &mut self.response else {
             return;
         };
@@ -278,9 +359,16 @@ impl<S: Stream> Exchange<S> {
 
     /// Trailers end a response that said no end itself. What the filter would still add has no place.
     fn response_trailers(&mut self) {
-        if matches!(self.response, Response::Watched { .. }) {
-            self.response = Response::Free;
-            self.stream.response_chunk(Vec::new(), true);
+        match &self.response {
+            Response::Watched { .. } => {
+                self.response = Response::Free;
+                self.stream.response_chunk(Vec::new(), true);
+            }
+            Response::Collected { seen, .. } if kind() == Kind::Envoy => {
+                self.held_response(*seen, true);
+            }
+            Response::Collected { .. } => self.passing_response(0, true),
+            Response::Free => {}
         }
     }
 }
@@ -289,20 +377,14 @@ impl<S: Stream> Turn for Exchange<S> {
     fn headers(&mut self, direction: Direction, count: usize, end: bool) -> Action {
         match direction {
             Direction::Request => self.request_headers(count, end),
-            Direction::Response => {
-                self.response_headers(end);
-                Action::Continue
-            }
+            Direction::Response => self.response_headers(end),
         }
     }
 
     fn body(&mut self, direction: Direction, size: usize, end: bool) -> Action {
         match direction {
             Direction::Request => self.request_body(size, end),
-            Direction::Response => {
-                self.response_body(size, end);
-                Action::Continue
-            }
+            Direction::Response => self.response_body(size, end),
         }
     }
 

@@ -8,7 +8,10 @@ use domain::{
     caller::{Caller, Identity, Trust},
     headers::Headers,
 };
-use std::cell::OnceCell;
+use std::{
+    cell::OnceCell,
+    net::{IpAddr, SocketAddr},
+};
 
 /// The property that only filters can write: who calls. In Envoy it is filter state, in Kong a
 /// field of `kong.ctx.shared`.
@@ -102,6 +105,17 @@ impl RequestHead {
         publish(BYPASSED);
     }
 
+    /// The client's address, as the proxy trusts it: in Envoy what `use_remote_address` and `xff_num_trusted_hops` make of
+    /// the connection and `X-Forwarded-For`, in Kong what `trusted_ips` and `real_ip_header` do.
+    #[must_use]
+    pub fn address(&self) -> Option<IpAddr> {
+        let property = match kind() {
+            Kind::Envoy => abi::property(&["source", "address"]),
+            Kind::Kong => abi::property(&["ngx", "remote_addr"]),
+        };
+        parse_address(&String::from_utf8(property.ok()??).ok()?)
+    }
+
     /// The provider of the endpoint that Envoy chose for this attempt: the endpoint's metadata
     /// `tollgate.provider`. `None` in Kong, and outside an upstream filter.
     #[must_use]
@@ -132,6 +146,15 @@ impl ResponseHead {
     #[must_use]
     pub fn headers(&self) -> &Headers {
         self.headers.get_or_init(|| read(Map::Response))
+    }
+
+    /// Whether `name` has a value. Asks for this one header where the others were not read yet.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        match self.headers.get() {
+            Some(headers) => headers.get(name).is_some(),
+            None => abi::header(Map::Response, name).ok().flatten().is_some_and(|it| !it.is_empty()),
+        }
     }
 
     /// The status; 0 when the host gives none. One header is read, not all.
@@ -177,6 +200,12 @@ pub(crate) fn status(map: Map) -> u16 {
     text.and_then(|it| it.parse().ok()).unwrap_or(0)
 }
 
+/// An address with or without a port.
+fn parse_address(text: &str) -> Option<IpAddr> {
+    let with_port = text.parse::<SocketAddr>().map(|it| it.ip());
+    with_port.or_else(|_| text.parse()).ok().map(|it| it.to_canonical())
+}
+
 fn read(map: Map) -> Headers {
     abi::headers(map).unwrap_or_else(|status| {
         log::error!("the host gave no headers: {status:?}");
@@ -213,5 +242,27 @@ fn publish(text: &str) {
     };
     if let Err(status) = done {
         log::error!("the caller is not known to later filters: {status:?}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_read_with_and_without_a_port() {
+        let check = |text: &str| parse_address(text).map(|it| it.to_string());
+        for (text, address) in [
+            ("192.0.2.1:443", "192.0.2.1"),
+            ("192.0.2.1", "192.0.2.1"),
+            ("[2001:db8::1]:443", "2001:db8::1"),
+            ("2001:db8::1", "2001:db8::1"),
+            ("[::ffff:192.0.2.1]:443", "192.0.2.1"),
+        ] {
+            assert_eq!(check(text).as_deref(), Some(address), "{text}");
+        }
+        for text in ["", "/run/envoy.sock", "example.com:443"] {
+            assert_eq!(check(text), None, "{text}");
+        }
     }
 }

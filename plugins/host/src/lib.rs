@@ -14,6 +14,7 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails"))]
 
 mod abi;
+pub mod companion;
 mod contexts;
 mod exchange;
 #[cfg(target_family = "wasm")]
@@ -26,6 +27,7 @@ pub mod note;
 pub mod outbox;
 mod plugin;
 mod root;
+pub mod seed;
 mod signature;
 pub mod slots;
 

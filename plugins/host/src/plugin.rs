@@ -71,6 +71,10 @@ pub trait Stream: 'static {
         Chunk::Keep
     }
 
+    /// The whole body of the response that [`Watch::Whole`] asked for; not called when it is longer than the limit, or
+    /// breaks off. In Envoy `head` is still held and may be changed; in Kong it has left.
+    fn response_whole(&mut self, _head: Option<&mut ResponseHead>, _body: &[u8]) {}
+
     /// The exchange is over, however it ended. Called exactly once.
     fn log(&mut self) {}
 }
@@ -111,6 +115,12 @@ pub enum Watch {
     Read,
     /// It may replace pieces; the response loses its `content-length`.
     Edit,
+    /// It wants the whole body, of `limit` bytes at most, before the response goes on: never for a stream. A longer one
+    /// comes in pieces, as with [`Watch::Read`], the first of them all that was kept back.
+    Whole {
+        /// How many bytes are kept back.
+        limit: usize,
+    },
 }
 
 /// What becomes of a piece of a response.

@@ -42,6 +42,16 @@ pub fn update<T>(table: &str, slot: u32, change: impl Fn(&[u8]) -> (Vec<u8>, T))
     Err(Contended)
 }
 
+/// What is in a slot; empty when nobody wrote it.
+///
+/// # Errors
+/// [`Contended`] when the host has no memory to share.
+pub fn read(table: &str, slot: u32) -> Result<Vec<u8>, Contended> {
+    let key = key(table, slot);
+    let (found, _) = abi::shared(&key).map_err(|status| refused(&key, status))?;
+    Ok(found.unwrap_or_default())
+}
+
 fn refused(key: &str, status: Status) -> Contended {
     log::error!("{key}: the host shares no memory: {status:?}");
     Contended

@@ -1,6 +1,6 @@
 //! What the operator writes.
 
-use domain::{caller::Trust, secret::SecretRef, time::Period};
+use domain::{caller::Trust, companion::Companion, mode::OnFailure, time::Period};
 use serde::Deserialize;
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -40,37 +40,6 @@ pub struct Config {
     pub(crate) max_answer_bytes: NonZeroU32,
 }
 
-/// Where the companion's internal listener is, and how to speak to it.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Companion {
-    /// Envoy: the name of the cluster. Kong: `host:port`.
-    pub(crate) cluster: String,
-    /// The `host` header of the calls, default `companion`.
-    #[serde(default = "authority")]
-    pub(crate) authority: String,
-    /// How long a call may take, 1ms to 60s, default `2500ms`. The companion itself waits up to
-    /// `TOLLGATE_TURN_WAIT_MS` (2000) for an earlier turn of the thread, so a shorter one fails early.
-    #[serde(default = "timeout")]
-    pub(crate) timeout: Period,
-    /// The internal secret, `TOLLGATE_INTERNAL_SECRET` of the companion: `{"env": "NAME"}` or
-    /// `{"value": "…"}`.
-    pub(crate) secret: SecretRef,
-}
-
-/// What to do when something that the filter needs is away.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub enum OnFailure {
-    /// Refuse the request.
-    #[default]
-    Deny,
-    /// Go on without.
-    Allow,
-}
-
 impl Config {
     /// Reads a configuration.
     ///
@@ -78,14 +47,11 @@ impl Config {
     /// Which key is wrong, what was found and what is expected.
     pub fn parse(json: &[u8]) -> Result<Self, String> {
         let config: Self = serde_json::from_slice(json).map_err(|error| format!("session: {error}"))?;
-        let Companion { cluster, authority, timeout, .. } = &config.companion;
-        for (key, value) in [("cluster", cluster), ("authority", authority)] {
-            if value.is_empty() || !value.bytes().all(|it| it.is_ascii_graphic()) {
-                return Err(format!("session: companion.{key} is {value:?}; expected a name without spaces"));
-            }
-        }
-        at_most("companion.timeout", *timeout, Duration::from_secs(60))?;
-        at_most("report_every", config.report_every, Duration::from_secs(1))?;
+        config.companion.check().map_err(|wrong| format!("session: {wrong}"))?;
+        config
+            .report_every
+            .between("report_every", Duration::from_millis(1), Duration::from_secs(1))
+            .map_err(|wrong| format!("session: {wrong}"))?;
         for (key, bytes) in
             [("max_request_bytes", config.max_request_bytes), ("max_answer_bytes", config.max_answer_bytes)]
         {
@@ -100,24 +66,8 @@ impl Config {
 /// The upper bound of both limits: 16 MiB, all that a worker's queue of reports holds.
 const MOST_BYTES: u32 = 16 << 20;
 
-fn at_most(key: &str, period: Period, most: Duration) -> Result<(), String> {
-    let period = period.get();
-    if period < Duration::from_millis(1) || period > most {
-        return Err(format!("session: {key} is {period:?}; expected 1ms to {most:?}"));
-    }
-    Ok(())
-}
-
 fn report_every() -> Period {
     Period::from_millis(20)
-}
-
-fn timeout() -> Period {
-    Period::from_millis(2500)
-}
-
-fn authority() -> String {
-    "companion".to_owned()
 }
 
 fn one_mebibyte() -> NonZeroU32 {

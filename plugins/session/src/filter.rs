@@ -6,19 +6,19 @@ use domain::{
     caller::{Caller, Identity},
     chat::Endpoint,
     headers,
-    secret::Secret,
     turn::{Answer as Said, Assembly},
 };
+use host::companion::Client;
 use host::metrics::Counter;
-use host::outbox::{Outbox, Target};
-use host::{Answer, Call, CallId, Chunk, Edit, Next, NoAnswer, Plugin, RequestHead, ResponseHead, Root, Watch};
+use host::outbox::Outbox;
+use host::{Answer, CallId, Chunk, Edit, Next, NoAnswer, Plugin, RequestHead, ResponseHead, Root, Watch};
 use serde_json::value::RawValue;
 use std::{mem, rc::Rc};
 
 /// The filter, configured.
 pub struct Session {
     config: Config,
-    secret: Secret,
+    companion: Client,
     outbox: Outbox,
     opened: Counter,
     unavailable: Counter,
@@ -54,27 +54,16 @@ impl Plugin for Session {
 
     fn configure(config: &[u8], root: &Root) -> Result<Self, String> {
         let config = Config::parse(config)?;
-        let companion = &config.companion;
-        let secret = companion.secret.resolve(host::env).ok_or(
-            "session: companion.secret is empty or its environment variable is not set \
-             (in Envoy, vm_config.environment_variables.host_env_keys must list it)",
-        )?;
-        let target = Target {
-            cluster: companion.cluster.clone(),
-            authority: companion.authority.clone(),
-            path: "/internal/v1/turns".to_owned(),
-            member: "turns",
-            secret: Some(secret.clone()),
-            timeout: companion.timeout.get(),
-        };
+        let companion = Client::of(&config.companion, host::env).map_err(|wrong| format!("session: {wrong}"))?;
+        let reports = companion.target("/internal/v1/turns", "turns");
         root.tick_every(config.report_every.get());
         Ok(Self {
-            outbox: Outbox::new(target, Counter::define("tollgate_session_reports_dropped")),
+            outbox: Outbox::new(reports, Counter::define("tollgate_session_reports_dropped")),
             opened: Counter::define("tollgate_session_turns_opened"),
             unavailable: Counter::define("tollgate_session_companion_unavailable"),
             incomplete: Counter::define("tollgate_session_turns_incomplete"),
             config,
-            secret,
+            companion,
         })
     }
 
@@ -88,25 +77,6 @@ impl Plugin for Session {
 
     fn answered(&self, _: &Root, call: CallId, answer: Result<Answer, NoAnswer>) {
         self.outbox.answered(call, &answer);
-    }
-}
-
-impl Session {
-    /// The call that opens a turn.
-    fn open(&self, question: Vec<u8>) -> Call {
-        let companion = &self.config.companion;
-        Call {
-            cluster: companion.cluster.clone(),
-            method: "POST",
-            authority: companion.authority.clone(),
-            path: "/internal/v1/turns/open".to_owned(),
-            headers: vec![
-                ("content-type", "application/json".to_owned()),
-                ("authorization", format!("Bearer {}", self.secret.reveal())),
-            ],
-            body: question,
-            timeout: companion.timeout.get(),
-        }
     }
 }
 
@@ -140,7 +110,7 @@ impl host::Stream for Stream {
         }
         let question = memory.question(&caller, head.headers().text("x-request-id"));
         self.state = State::Opening(caller, memory);
-        Next::Call(self.plugin.open(question))
+        Next::Call(self.plugin.companion.call("/internal/v1/turns/open", question))
     }
 
     fn call_answered(&mut self, head: &mut RequestHead, answer: Result<Answer, NoAnswer>) -> Next {

@@ -1,10 +1,10 @@
 //! What is remembered, for whom, and what goes into the request and out of the exchange.
 
-use crate::config::OnFailure;
 use domain::{
     caller::Caller,
     chat::{Body, Message},
     headers::{self, Headers},
+    mode::OnFailure,
     reply::Reply,
     turn::{Answer, Assembly},
 };

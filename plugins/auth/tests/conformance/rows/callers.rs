@@ -15,6 +15,8 @@ fn usual() -> Caller {
         role: text("user"),
         tier: text("pro"),
         session: text("s1"),
+        key: None,
+        token: text("j1"),
     }
 }
 
@@ -35,6 +37,10 @@ pub(crate) fn the_caller_is_what_the_token_names() -> Vec<Group> {
             ("no role", without("role"), Caller { role: None, ..usual() }),
             ("no session", without("sid"), Caller { session: None, ..usual() }),
             ("beyond ASCII", with("uid", json!("J\u{f6}rg \u{65e5}")), Caller { user: "Jörg 日".into(), ..usual() }),
+            ("a token's own id", with("jti", json!("t1")), Caller { token: Some("t1".into()), ..usual() }),
+            ("an id that is no text", with("jti", json!({"a": 1})), Caller { token: None, ..usual() }),
+            ("the key that minted it", with("key", json!("key_1")), Caller { key: Some("key_1".into()), ..usual() }),
+            ("a key that is no plain text", with("key", json!("key\n1")), usual()),
             (
                 "what looks like an escape",
                 with("uid", json!("a%20b\\n")),

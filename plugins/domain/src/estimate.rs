@@ -1,0 +1,254 @@
+//! How large a request is likely to be, before anybody knows: what a budget reserves and a client is told.
+//!
+//! Nothing here is billed; the provider's own count is. The gateway has no tokenizer, for each model has its own: four
+//! ASCII characters count as one token, and so does each other character, which is a little more than what common
+//! models make of English, code or Chinese. A picture or a sound counts as [`MEDIA_TOKENS`], however many bytes it has.
+
+use crate::chat::{Body, Endpoint};
+use std::fmt::Write;
+
+/// What a picture, a sound or a file that stands in the body counts: what a common model makes of a picture of 1024 by
+/// 1024 points.
+pub const MEDIA_TOKENS: u64 = 1_000;
+
+/// A string that is longer and holds nothing but Base64 is no text.
+const LONGEST_WORD: usize = 2_048;
+
+/// The members of a body that become tokens, besides its messages. (A `model`'s name or `metadata` do not.)
+const READ: [&str; 8] = ["input", "prompt", "instructions", "suffix", "tools", "functions", "response_format", "text"];
+
+/// How large a request and its answer may be.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Estimate {
+    /// The tokens of the request.
+    pub input: u64,
+    /// The most tokens of the answer that the client allows, all choices together; `None` when it does not say.
+    pub output: Option<u64>,
+    /// Whether the client asked for a stream.
+    pub stream: bool,
+    /// Whether the client asked for usage in the stream.
+    pub usage: bool,
+    /// The canonical names of the models that may serve it, the likeliest first; empty when nobody knows.
+    pub models: Vec<String>,
+}
+
+impl Estimate {
+    /// Estimates a request; who knows the candidates adds the models.
+    #[must_use]
+    pub fn of(body: &Body<'_>, endpoint: Endpoint) -> Self {
+        let members = READ.iter().filter_map(|name| body.member(name));
+        let input = body.raw_messages().chain(members).map(json_tokens).fold(0, u64::saturating_add);
+        let options = body.member("stream_options").and_then(|it| serde_json::from_str::<Options>(it).ok());
+        Self {
+            input,
+            output: output(body, endpoint),
+            stream: body.stream(),
+            usage: options.is_some_and(|it| it.include_usage == Some(true)),
+            models: Vec::new(),
+        }
+    }
+
+    /// The estimate as a header's value.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        let mut text = format!("input={}", self.input);
+        if let Some(output) = self.output {
+            // Writing to a string does not fail.
+            let _ = write!(text, " output={output}");
+        }
+        for (set, word) in [(self.stream, " stream"), (self.usage, " usage")] {
+            if set {
+                text.push_str(word);
+            }
+        }
+        for model in &self.models {
+            text.push_str(" model=");
+            text.push_str(model);
+        }
+        text
+    }
+
+    /// Reads what [`Estimate::encode`] wrote.
+    #[must_use]
+    pub fn decode(text: &str) -> Option<Self> {
+        let mut words = text.split(' ');
+        let input = words.next()?.strip_prefix("input=")?.parse().ok()?;
+        let mut estimate = Self { input, ..Self::default() };
+        for word in words {
+            match word.split_once('=') {
+                None if word == "stream" => estimate.stream = true,
+                None if word == "usage" => estimate.usage = true,
+                Some(("output", count)) => estimate.output = Some(count.parse().ok()?),
+                Some(("model", name)) if !name.is_empty() => estimate.models.push(name.to_owned()),
+                _ => return None,
+            }
+        }
+        Some(estimate)
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct Options {
+    #[serde(default)]
+    include_usage: Option<bool>,
+}
+
+/// The most tokens that the client allows for the answer.
+fn output(body: &Body<'_>, endpoint: Endpoint) -> Option<u64> {
+    let number = |name: &str| body.member(name).and_then(|it| it.parse::<u64>().ok());
+    let choices = |names: &[&str]| names.iter().filter_map(|name| number(name)).max().unwrap_or(1).max(1);
+    match endpoint {
+        Endpoint::Embeddings => Some(0),
+        Endpoint::Responses => number("max_output_tokens"),
+        Endpoint::ChatCompletions => {
+            let each = number("max_completion_tokens").or_else(|| number("max_tokens"))?;
+            Some(each.saturating_mul(choices(&["n"])))
+        }
+        Endpoint::Completions => Some(number("max_tokens")?.saturating_mul(choices(&["n", "best_of"]))),
+    }
+}
+
+/// How many tokens a text counts.
+#[must_use]
+pub fn text_tokens(text: &str) -> u64 {
+    bytes_tokens(text.as_bytes())
+}
+
+/// Of UTF-8, every byte that begins a character which is not ASCII is at least 0xC0.
+fn bytes_tokens(text: &[u8]) -> u64 {
+    let (mut ascii, mut other) = (0_u64, 0_u64);
+    for byte in text {
+        ascii = ascii.wrapping_add(u64::from(*byte < 0x80));
+        other = other.wrapping_add(u64::from(*byte >= 0xc0));
+    }
+    ascii.div_ceil(4).saturating_add(other)
+}
+
+/// How many tokens the strings and numbers of some JSON count. Keys count too: they stand for what each model puts
+/// around a message.
+#[must_use]
+pub fn json_tokens(json: &str) -> u64 {
+    let (mut rest, mut tokens) = (json.as_bytes(), 0_u64);
+    while let Some(quote) = rest.iter().position(|it| *it == b'"') {
+        let (between, string) = rest.split_at_checked(quote).unwrap_or_default();
+        let string = string.get(1..).unwrap_or_default();
+        let end = closing(string);
+        let (inside, behind) = string.split_at_checked(end).unwrap_or_default();
+        let counted = if is_media(inside) { MEDIA_TOKENS } else { bytes_tokens(inside) };
+        tokens = tokens.saturating_add(numbers(between)).saturating_add(counted);
+        rest = behind.get(1..).unwrap_or_default();
+    }
+    tokens.saturating_add(numbers(rest))
+}
+
+/// Where the string ends that begins here.
+fn closing(string: &[u8]) -> usize {
+    let mut escaped = false;
+    let end = string.iter().position(|byte| {
+        let ends = *byte == b'"' && !escaped;
+        escaped = *byte == b'\\' && !escaped;
+        ends
+    });
+    end.unwrap_or(string.len())
+}
+
+/// How many numbers stand here: an input may be tokens already.
+fn numbers(between: &[u8]) -> u64 {
+    let parts = between.split(|it| matches!(it, b',' | b'[' | b']' | b':' | b'{' | b'}'));
+    let count = parts.filter(|it| it.trim_ascii_start().first().is_some_and(|it| it.is_ascii_digit())).count();
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+/// Whether a string is a picture, a sound or a file.
+fn is_media(string: &[u8]) -> bool {
+    let (start, rest) = string.split_at_checked(LONGEST_WORD.min(string.len())).unwrap_or_default();
+    if start.starts_with(b"data:") {
+        let head = start.get(..start.len().min(128)).unwrap_or_default();
+        return head.windows(8).any(|it| it == b";base64,");
+    }
+    let of_base64 = |it: &u8| it.is_ascii_alphanumeric() || matches!(it, b'+' | b'/' | b'=' | b'-' | b'_');
+    !rest.is_empty() && start.iter().all(of_base64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn check(endpoint: Endpoint, body: &str) -> String {
+        Estimate::of(&Body::parse(body.as_bytes()).unwrap(), endpoint).encode()
+    }
+
+    #[test]
+    fn what_the_client_allows_is_read_from_each_endpoints_own_members() {
+        use Endpoint::{ChatCompletions, Completions, Embeddings, Responses};
+        for (endpoint, body, expected) in [
+            (ChatCompletions, r#"{"max_tokens":9}"#, "input=0 output=9"),
+            (ChatCompletions, r#"{"max_tokens":9,"max_completion_tokens":5,"n":3}"#, "input=0 output=15"),
+            (ChatCompletions, r#"{"max_tokens":-1,"n":0}"#, "input=0"),
+            (ChatCompletions, r#"{"max_tokens":9,"n":1e9}"#, "input=0 output=9"),
+            (ChatCompletions, r#"{"max_tokens":18446744073709551615,"n":2}"#, "input=0 output=18446744073709551615"),
+            (Completions, r#"{"max_tokens":9,"n":2,"best_of":4,"prompt":"four"}"#, "input=1 output=36"),
+            (Responses, r#"{"max_output_tokens":9,"max_tokens":1,"instructions":"12345"}"#, "input=2 output=9"),
+            (Embeddings, r#"{"input":[[1, 22,333],"four"]}"#, "input=4 output=0"),
+            (ChatCompletions, r#"{"stream":true}"#, "input=0 stream"),
+            (
+                ChatCompletions,
+                r#"{"stream":true,"stream_options":{"include_usage":true,"x":1}}"#,
+                "input=0 stream usage",
+            ),
+            (ChatCompletions, r#"{"stream":true,"stream_options":{"include_usage":null}}"#, "input=0 stream"),
+            (ChatCompletions, r#"{"stream":true,"stream_options":7}"#, "input=0 stream"),
+        ] {
+            assert_eq!(check(endpoint, body), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn texts_count_and_pictures_do_not_count_by_their_bytes() {
+        let of = |content: &str| json_tokens(&format!(r#"[{{"role":"user","content":{content}}}]"#)) - 4;
+        assert_eq!(of(r#""""#), 0);
+        assert_eq!(of(r#""12345678""#), 2);
+        assert_eq!(of(r#""日本語é""#), 4);
+        assert_eq!(of(r#""a \"quoted\" word\\""#), 5);
+        let picture = format!(r#"{{"url":"data:image/png;base64,{}"}}"#, "QUJD".repeat(50_000));
+        assert_eq!(of(&picture), 1 + MEDIA_TOKENS);
+        let sound = format!(r#"{{"data":"{}"}}"#, "QUJD".repeat(50_000));
+        assert_eq!(of(&sound), 1 + MEDIA_TOKENS);
+        let long = format!("\"{}\"", "four ".repeat(1_000));
+        assert_eq!(of(&long), 1_250);
+    }
+
+    #[test]
+    fn an_estimate_travels_in_a_header() {
+        let whole = Estimate {
+            input: 12,
+            output: Some(7),
+            stream: true,
+            usage: true,
+            models: vec!["openai/gpt-4o".into(), "anthropic/claude-sonnet-4-5".into()],
+        };
+        assert_eq!(
+            whole.encode(),
+            "input=12 output=7 stream usage model=openai/gpt-4o model=anthropic/claude-sonnet-4-5"
+        );
+        assert_eq!(Estimate::decode(&whole.encode()), Some(whole));
+        for wrong in
+            ["", "12", "input=", "input=-1", "input=1 model=", "input=1  stream", "input=1 streams", "input=1 output=x"]
+        {
+            assert_eq!(Estimate::decode(wrong), None, "{wrong}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_counted(text in ".*", extra in any::<u64>()) {
+            let json = serde_json::to_string(&text).unwrap();
+            let body = format!(r#"{{"messages":[{{"content":{json}}}],"max_tokens":{extra}}}"#);
+            let estimate = Estimate::of(&Body::parse(body.as_bytes()).unwrap(), Endpoint::ChatCompletions);
+            prop_assert!(estimate.input >= text.chars().count() as u64 / 4);
+            prop_assert_eq!(Estimate::decode(&estimate.encode()), Some(estimate));
+            let _ = json_tokens(&text);
+        }
+    }
+}
