@@ -15,7 +15,7 @@ demo := cargo run -q -p tests --bin demo --
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
 
-setup: ## install what a fresh machine lacks, into .tools: wasm target, Envoy, SDKs, test runner
+setup: ## install what a fresh machine lacks, into .tools: wasm target, Envoy, SDKs, test runner, PostgreSQL, Redis
 	@scripts/setup
 	@echo "tollgate: set up; next: make demo"
 

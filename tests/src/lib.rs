@@ -12,7 +12,9 @@ pub mod envoy;
 pub mod fake;
 pub mod gateway;
 pub mod http;
+pub mod postgres;
 pub mod process;
+pub mod redis;
 pub mod token;
 pub mod tools;
 
@@ -21,5 +23,7 @@ pub use companion::{Companion, Project};
 pub use envoy::EnvoyConfig;
 pub use fake::{FakeProvider, Received};
 pub use gateway::Gateway;
+pub use postgres::Postgres;
 pub use process::wait_until;
+pub use redis::Redis;
 pub use token::Signer;

@@ -111,8 +111,13 @@ impl Process {
 
     /// SIGTERM; whether it ended with success within `limit`.
     pub fn terminate(&mut self, limit: Duration) -> bool {
+        self.end(Signal::TERM, limit)
+    }
+
+    /// Any signal that ends it; whether it ended with success within `limit`.
+    pub fn end(&mut self, signal: Signal, limit: Duration) -> bool {
         self.dismiss_guard();
-        terminate(self.id());
+        send(self.id(), signal);
         poll(limit, || self.child.try_wait().ok().flatten()).is_some_and(|status| status.success())
     }
 }
@@ -146,18 +151,16 @@ pub fn tail(log: &Path) -> String {
 
 /// SIGTERM to a process that we started.
 pub fn terminate(id: u32) {
-    if let Some(pid) = pid(id) {
-        kill_process(pid, Signal::TERM).ok();
-    }
+    send(id, Signal::TERM);
 }
 
 /// SIGKILL to a process that we started.
 pub fn kill(id: u32) {
-    if let Some(pid) = pid(id) {
-        kill_process(pid, Signal::KILL).ok();
-    }
+    send(id, Signal::KILL);
 }
 
-fn pid(id: u32) -> Option<Pid> {
-    i32::try_from(id).ok().and_then(Pid::from_raw)
+fn send(id: u32, signal: Signal) {
+    if let Some(pid) = i32::try_from(id).ok().and_then(Pid::from_raw) {
+        kill_process(pid, signal).ok();
+    }
 }

@@ -53,6 +53,24 @@ pub fn companion() -> Result<PathBuf, String> {
     )
 }
 
+/// The folder of PostgreSQL's `initdb` and `postgres`, as `make setup` found or downloaded them.
+///
+/// # Errors
+/// There is none; says how to get one.
+pub fn postgres() -> Result<PathBuf, String> {
+    let folder = root().join(".tools/postgres/bin");
+    existing(folder.join("postgres"), "PostgreSQL is not set up: run `scripts/setup postgres`")?;
+    Ok(folder)
+}
+
+/// The Redis server, as `make setup` found or downloaded it.
+///
+/// # Errors
+/// There is none; says how to get one.
+pub fn redis() -> Result<PathBuf, String> {
+    existing(root().join(".tools/redis/bin/redis-server"), "Redis is not set up: run `scripts/setup redis`")
+}
+
 fn existing(path: PathBuf, otherwise: &str) -> Result<PathBuf, String> {
     if path.is_file() { Ok(path) } else { Err(format!("{}: {otherwise}", path.display())) }
 }
