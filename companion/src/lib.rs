@@ -17,6 +17,7 @@ mod failed_mints;
 mod failure;
 mod http;
 mod ledger;
+mod metrics;
 mod mint;
 mod names;
 mod open_turns;

@@ -6,6 +6,7 @@
 use crate::failed_mints::FailedMints;
 use crate::http::{self, App, Peer};
 use crate::ledger::{Ledger, Writer};
+use crate::metrics::Metrics;
 use crate::open_turns::OpenTurns;
 use crate::settings::Settings;
 use crate::signing::{Folder, NoKey, Ring};
@@ -79,6 +80,7 @@ pub async fn serve(settings: Settings) -> Result<Running, StartError> {
         turns: OpenTurns::default(),
         turn_wait: settings.turn_wait,
         internal_secret: settings.internal_secret,
+        metrics: Metrics::new(),
         clock: settings.clock,
     });
     let (stop, stopped) = watch::channel(false);

@@ -1,8 +1,9 @@
-//! What every request gets: an id, and a line in the log that holds nothing private.
+//! What every request gets: an id, a line in the log that holds nothing private, and a count.
 
 use crate::failure::Failure;
+use crate::metrics::{Answered, Count, Metrics};
 use crate::random;
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -11,8 +12,21 @@ use std::time::Instant;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_ID_BYTES: usize = 128;
 
+/// Which listener it is, and where its requests are counted.
+#[derive(Debug, Clone)]
+pub(super) struct Listener {
+    /// `public` or `internal`.
+    pub(super) name: &'static str,
+    /// The companion's counters.
+    pub(super) metrics: Metrics,
+}
+
+/// Marks an answer that a database is to blame for.
+#[derive(Debug, Clone, Copy)]
+struct Unavailable;
+
 /// Runs the request; the answer carries its `x-request-id`, the client's own if it is a usable one.
-pub(super) async fn frame(request: Request, next: Next) -> Response {
+pub(super) async fn frame(State(listener): State<Listener>, request: Request, next: Next) -> Response {
     let begun = Instant::now();
     let id = request.headers().get(REQUEST_ID).filter(|it| is_usable(it)).cloned();
     let id = id.unwrap_or_else(made);
@@ -20,12 +34,18 @@ pub(super) async fn frame(request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().cloned();
     let mut response = next.run(request).await;
     response.headers_mut().insert(REQUEST_ID, id.clone());
+    // The route, not the path: a path holds what a client calls its threads.
+    let route = route.as_ref().map_or("-", MatchedPath::as_str);
+    let (status, took) = (response.status().as_u16(), begun.elapsed());
+    listener.metrics.answered(&Answered { listener: listener.name, route, method: method.as_str(), status, took });
+    if response.extensions().get::<Unavailable>().is_some() {
+        listener.metrics.count(Count::DatabaseError);
+    }
     tracing::info!(
-        // The route, not the path: a path holds what a client calls its threads.
-        route = route.as_ref().map_or("-", MatchedPath::as_str),
+        route,
         %method,
-        status = response.status().as_u16(),
-        micros = begun.elapsed().as_micros(),
+        status,
+        micros = took.as_micros(),
         request_id = id.to_str().unwrap_or_default(),
         "answered"
     );
@@ -46,6 +66,9 @@ impl IntoResponse for Failure {
         let reply = self.0;
         let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, reply.body()).into_response();
+        if reply.code == "companion_unavailable" {
+            response.extensions_mut().insert(Unavailable);
+        }
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

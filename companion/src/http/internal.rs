@@ -1,6 +1,6 @@
-//! For gateways, on a listener of their own: turns.
+//! For gateways, on a listener of their own: turns; and for who watches, the metrics.
 
-use super::{App, bearer, json};
+use super::{App, bearer, json, metrics};
 use crate::constant_time;
 use crate::failure::Failure;
 use crate::turns;
@@ -8,7 +8,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use axum::routing::post;
+use axum::routing::{get, post};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
@@ -18,16 +18,20 @@ const MAX_OPENING_BYTES: usize = 16 * 1024;
 const MAX_REPORT_BYTES: usize = 32 * 1024 * 1024;
 
 pub(super) fn routes() -> Router<Arc<App>> {
-    Router::new().route("/internal/v1/turns/open", post(open)).route("/internal/v1/turns", post(record))
+    Router::new()
+        .route("/internal/v1/turns/open", post(open))
+        .route("/internal/v1/turns", post(record))
+        .route(metrics::PATH, get(metrics::text))
 }
 
-/// Lets nobody by who does not know the secret; whether the process lives is no secret.
+/// Lets nobody by who does not know the secret; whether the process lives is no secret, nor what it
+/// counts: a scraper that had to know the secret could lease budgets with it.
 pub(super) async fn demand_secret(
     State(app): State<Arc<App>>,
     request: Request,
     next: Next,
 ) -> Result<Response, Failure> {
-    let open = matches!(request.uri().path(), "/healthz" | "/readyz");
+    let open = matches!(request.uri().path(), "/healthz" | "/readyz" | metrics::PATH);
     let known = bearer(request.headers()).is_some_and(|it| is_same(it, app.internal_secret.reveal()));
     if !open && !known {
         let message = "Expected one header `authorization: Bearer <internal secret>` with this companion's secret.";

@@ -4,6 +4,7 @@ use super::{App, Peer, bearer, json};
 use crate::address::{self, Network};
 use crate::api_key::ApiKey;
 use crate::failure::Failure;
+use crate::metrics::Count;
 use crate::mint::{self, Right};
 use crate::refusals::{RevokedKey, Who};
 use crate::store::{MintRow, Minter};
@@ -57,6 +58,7 @@ pub(super) async fn mint(
     if !app.ledger.enter(row).await? {
         return Err(refused(&app, address, unknown(Some(revoked))));
     }
+    app.metrics.count(Count::Minted);
     json::answer(&mint.answer)
 }
 
@@ -93,8 +95,14 @@ fn refused(app: &App, address: IpAddr, refusal: Refusal) -> Failure {
     let (network, now) = (Network::of(address), app.clock.now());
     app.ledger.refuse(Who { network, key: refusal.key }, now);
     match app.failed_mints.count(network, now) {
-        Ok(()) => Failure::unauthorized("invalid_api_key", refusal.message),
-        Err(wait) => too_many(wait),
+        Ok(()) => {
+            app.metrics.count(Count::MintRefused);
+            Failure::unauthorized("invalid_api_key", refusal.message)
+        }
+        Err(wait) => {
+            app.metrics.count(Count::MintLimited);
+            too_many(wait)
+        }
     }
 }
 

@@ -4,6 +4,7 @@ mod frame;
 mod internal;
 mod json;
 mod jwks;
+mod metrics;
 mod mint;
 mod public;
 mod query;
@@ -12,6 +13,7 @@ use crate::clock::Clock;
 use crate::failed_mints::FailedMints;
 use crate::failure::Failure;
 use crate::ledger::Ledger;
+use crate::metrics::Metrics;
 use crate::open_turns::OpenTurns;
 use crate::store::Store;
 use crate::tokens::Tokens;
@@ -53,6 +55,8 @@ pub(crate) struct App {
     pub(crate) turn_wait: Duration,
     /// What gateways prove themselves with.
     pub(crate) internal_secret: Secret,
+    /// What the companion counts of itself.
+    pub(crate) metrics: Metrics,
     /// Tells the time.
     pub(crate) clock: Clock,
 }
@@ -63,13 +67,19 @@ pub(crate) struct Peer(pub(crate) IpAddr);
 
 /// What end users and backends may ask.
 pub(crate) fn public(app: Arc<App>) -> Router {
-    complete(public::routes(), app).layer(middleware::from_fn(frame::frame))
+    let frame = framed(&app, "public");
+    complete(public::routes(), app).layer(middleware::from_fn_with_state(frame, frame::frame))
 }
 
 /// What gateways may ask.
 pub(crate) fn internal(app: Arc<App>) -> Router {
     let secret = middleware::from_fn_with_state(app.clone(), internal::demand_secret);
-    complete(internal::routes(), app).layer(secret).layer(middleware::from_fn(frame::frame))
+    let frame = framed(&app, "internal");
+    complete(internal::routes(), app).layer(secret).layer(middleware::from_fn_with_state(frame, frame::frame))
+}
+
+fn framed(app: &App, name: &'static str) -> frame::Listener {
+    frame::Listener { name, metrics: app.metrics.clone() }
 }
 
 fn complete(routes: Router<Arc<App>>, app: Arc<App>) -> Router {

@@ -7,6 +7,7 @@ mod cli;
 mod hostile;
 mod keys;
 mod limits;
+mod metrics;
 mod mint;
 mod processes;
 mod tenants;
