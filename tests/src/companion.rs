@@ -1,5 +1,6 @@
 //! The companion as a process of its own, with its own database, so that it can be killed and come back.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::process::Command;
@@ -12,6 +13,8 @@ use crate::process::{Process, poll, scratch};
 use crate::tools;
 
 const START: Duration = Duration::from_secs(30);
+/// How long the ports of a companion that comes back may be taken.
+const PORTS: Duration = Duration::from_secs(5);
 
 /// A project with an API key.
 #[derive(Debug, Clone)]
@@ -26,6 +29,57 @@ pub struct Project {
     pub key_id: String,
 }
 
+/// What the companion should be; made by [`Companion::with`].
+#[derive(Debug, Default)]
+#[must_use = "a companion runs after `start`"]
+pub struct Builder {
+    environment: BTreeMap<String, String>,
+}
+
+impl Builder {
+    /// Keeps usage and budgets in this database instead of a file beside the others.
+    pub fn usage_database(self, url: &str) -> Self {
+        self.env("TOLLGATE_USAGE_DATABASE_URL", url)
+    }
+
+    /// Keeps fleet limits in this Redis, and sends events there.
+    pub fn redis(self, url: &str) -> Self {
+        self.env("TOLLGATE_REDIS_URL", url)
+    }
+
+    /// Sends events there too, signed with this secret.
+    pub fn webhook(self, url: &str, secret: &str) -> Self {
+        self.env("TOLLGATE_WEBHOOK_URL", url).env("TOLLGATE_WEBHOOK_SECRET", secret)
+    }
+
+    /// Sets any variable of `tollgate serve`.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Starts it on free ports with an empty database.
+    ///
+    /// # Panics
+    /// If it is not built or doesn't start; with what it said.
+    #[must_use]
+    pub fn start(self) -> Companion {
+        let folder = scratch("companion");
+        let mut companion = Companion { process: None, folder, public: 0, internal: 0, environment: self.environment };
+        let mut said = Ok(());
+        // Between our look at a free port and the companion's bind another process may take it, hence more than one try.
+        for _ in 0..5 {
+            (companion.public, companion.internal) = (free_port(), free_port());
+            said = companion.serve();
+            if said.is_ok() {
+                break;
+            }
+        }
+        said.unwrap_or_else(|error| panic!("{error}"));
+        companion
+    }
+}
+
 /// A running companion; killed when dropped.
 #[derive(Debug)]
 pub struct Companion {
@@ -33,6 +87,7 @@ pub struct Companion {
     folder: PathBuf,
     public: u16,
     internal: u16,
+    environment: BTreeMap<String, String>,
 }
 
 impl Companion {
@@ -42,25 +97,22 @@ impl Companion {
     /// If it is not built or doesn't start; with what it said.
     #[must_use]
     pub fn start() -> Self {
-        let mut companion = Self { process: None, folder: scratch("companion"), public: 0, internal: 0 };
-        // Between our look at a free port and the companion's bind another process may take it, hence more than one try.
-        for _ in 0..5 {
-            (companion.public, companion.internal) = (free_port(), free_port());
-            if companion.serve().is_ok() {
-                return companion;
-            }
-        }
-        companion.restart();
-        companion
+        Self::with().start()
     }
 
-    /// Starts it again on the same ports and database.
+    /// One that is told more than that.
+    pub fn with() -> Builder {
+        Builder::default()
+    }
+
+    /// Starts it again on the same ports and database, after a SIGKILL if it still runs.
     ///
     /// # Panics
     /// If it doesn't start; with what it said.
     pub fn restart(&mut self) {
         self.kill();
-        self.serve().unwrap_or_else(|error| panic!("{error}"));
+        // While nobody listened, a connection of somebody else may have been given one of the ports as its own.
+        poll(PORTS, || self.serve().ok()).map_or_else(|| self.serve(), Ok).unwrap_or_else(|error| panic!("{error}"));
     }
 
     /// SIGKILL, as the test of `kill -9` wants it.
@@ -112,6 +164,13 @@ impl Companion {
     #[must_use]
     pub fn internal_port(&self) -> u16 {
         self.internal
+    }
+
+    /// Where it keeps usage and budgets.
+    #[must_use]
+    pub fn usage_database(&self) -> String {
+        let beside = || format!("sqlite://{}", self.folder.join("tollgate-usage.db").display());
+        self.environment.get("TOLLGATE_USAGE_DATABASE_URL").cloned().unwrap_or_else(beside)
     }
 
     /// The secret of the internal listener.
@@ -179,6 +238,7 @@ impl Companion {
             .env("TOLLGATE_INTERNAL_SECRET", self.secret())
             .env("TOLLGATE_LISTEN", format!("127.0.0.1:{}", self.public))
             .env("TOLLGATE_INTERNAL_LISTEN", format!("127.0.0.1:{}", self.internal))
+            .envs(&self.environment)
             .current_dir(&self.folder);
         Ok(command)
     }
