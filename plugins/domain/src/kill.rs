@@ -8,15 +8,14 @@ use crate::{
 };
 use serde::Deserialize;
 
-/// What is switched off; nothing, if nothing is named. Each filter looks at the switches that it can tell: `ratelimit` at
-/// who asks, before anything is counted; `router` at models and providers, before anything is reserved.
+/// Who is switched off; nobody, if nobody is named. `ratelimit` looks, before anything is counted.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Switches {
-    /// Everything: 503 `killed`.
+    /// Everybody: 503 `killed`.
     pub global: bool,
-    /// Tenants, by id: 403 `killed`, as with all that follow but models and providers.
+    /// Tenants, by id: 403 `killed`, as with all that follow.
     pub tenants: Vec<String>,
     /// Projects, by id.
     pub projects: Vec<String>,
@@ -24,11 +23,6 @@ pub struct Switches {
     pub users: Vec<User>,
     /// Tokens, by their `jti`.
     pub tokens: Vec<String>,
-    /// Models, whatever name they are asked for by: 503 `killed`.
-    pub models: Vec<ModelName>,
-    /// Providers, by their names in the chains. A chain is replaced by one that lists the same candidates without them,
-    /// if there is one: else 503 `killed`.
-    pub providers: Vec<ProviderName>,
 }
 
 /// An end user, who is known within a project only.
@@ -42,13 +36,24 @@ pub struct User {
     pub user: String,
 }
 
+/// What is switched off behind the gateway; nothing, if nothing is named. `router` looks, before anything is reserved.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ModelSwitches {
+    /// Models, whatever name they are asked for by: 503 `killed`.
+    pub models: Vec<ModelName>,
+    /// Providers, by their names in the chains. A chain is replaced by one that lists the same candidates without them,
+    /// if there is one: else 503 `killed`.
+    pub providers: Vec<ProviderName>,
+}
+
 impl Switches {
     /// Whether nothing is switched off.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let Self { global, tenants, projects, users, tokens, models, providers } = self;
-        let none = tenants.is_empty() && projects.is_empty() && users.is_empty() && tokens.is_empty();
-        !global && none && models.is_empty() && providers.is_empty()
+        let Self { global, tenants, projects, users, tokens } = self;
+        !global && tenants.is_empty() && projects.is_empty() && users.is_empty() && tokens.is_empty()
     }
 
     /// Checks what the types do not.
@@ -90,7 +95,9 @@ impl Switches {
         };
         Some(killed(scope))
     }
+}
 
+impl ModelSwitches {
     /// The answer to who asks for a model that is switched off.
     #[must_use]
     pub fn model(&self, model: &Canonical) -> Option<Reply> {
@@ -103,7 +110,7 @@ impl Switches {
         self.providers.contains(provider)
     }
 
-    /// The answer to who asks for a model when all who could serve it are switched off.
+    /// The answer to who asks for a model that only switched-off providers could serve.
     #[must_use]
     pub fn no_provider(&self) -> Reply {
         killed("provider")
@@ -111,8 +118,14 @@ impl Switches {
 }
 
 fn killed(scope: &'static str) -> Reply {
-    let what = if scope == "global" { "this gateway" } else { scope };
-    let message = format!("The operator has switched off {what}{}.", if what == scope { " access" } else { "" });
+    let what = match scope {
+        "global" => "all access",
+        "model" => "this model",
+        "provider" => "every provider of this model",
+        "token" => "this token",
+        other => &format!("this {other}'s access"),
+    };
+    let message = format!("The operator of this gateway has switched off {what}.");
     let reply = match scope {
         // Nothing is wrong with who asks, and it will end.
         "global" | "model" | "provider" => Reply::new(503, "killed", message).header("retry-after", "60"),
@@ -159,7 +172,7 @@ mod tests {
         }
         for json in [
             "{}",
-            r#"{"tenants":["p"],"projects":["t"],"tokens":["ada"],"models":["gpt-4o"],"providers":["openai"]}"#,
+            r#"{"tenants":["p"],"projects":["t"],"tokens":["ada"]}"#,
             r#"{"users":[{"project":"q","user":"ada"}]}"#,
         ] {
             assert_eq!(check(json), None, "{json}");
@@ -168,11 +181,11 @@ mod tests {
 
     #[test]
     fn a_model_is_stopped_in_each_of_its_spellings() {
-        let switches = switches(r#"{"models":["gpt-4o"],"providers":["azure"]}"#);
+        let switches: ModelSwitches = serde_json::from_str(r#"{"models":["gpt-4o"],"providers":["azure"]}"#).unwrap();
         let model = |name: &str| switches.model(&ModelName::parse(name).unwrap().canonical()).map(|it| it.status);
         assert_eq!((model("openai/gpt-4o"), model("gpt-4o"), model("gpt-4o-mini")), (Some(503), Some(503), None));
-        assert!(switches.provider(&ProviderName::try_from("azure".to_owned()).unwrap()) && !switches.is_empty());
-        assert!(Switches::default().is_empty());
+        assert!(switches.provider(&ProviderName::try_from("azure".to_owned()).unwrap()));
+        assert_eq!(switches.no_provider().status, 503);
     }
 
     #[test]
@@ -184,6 +197,7 @@ mod tests {
         ] {
             assert!(switches(json).check().unwrap_err().contains(key), "{json}");
         }
+        assert!(Switches::default().is_empty() && !switches(r#"{"tokens":["j"]}"#).is_empty());
         assert!(serde_json::from_str::<Switches>(r#"{"user":[]}"#).is_err());
     }
 }

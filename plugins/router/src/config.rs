@@ -1,7 +1,8 @@
 //! What the operator writes.
 
 use domain::{
-    model::{Alias, Catalog, Chains, ModelName, Rule},
+    kill::ModelSwitches,
+    model::{Alias, Catalog, Chains, ModelName, ProviderName, Rule},
     secret::{Secret, SecretRef},
 };
 use serde::Deserialize;
@@ -24,6 +25,9 @@ pub struct Config {
     pub(crate) models: Vec<Rule>,
     /// The chains: candidates in the order in which they are tried. In Envoy a chain's name is the name of its cluster.
     pub(crate) chains: Chains,
+    /// Models and providers that are switched off. Default none.
+    #[serde(default)]
+    pub(crate) kill: ModelSwitches,
     /// Kong only: sent as `x-tollgate-hop`, which the second hop's routes demand, so that no request reaches them
     /// without having passed this filter. 16 to 256 visible ASCII characters.
     #[serde(default)]
@@ -37,8 +41,20 @@ impl Config {
     /// Which key is wrong, what was found and what is expected.
     pub fn parse(json: &[u8]) -> Result<Self, String> {
         let config: Self = serde_json::from_slice(json).map_err(|wrong| format!("router: {wrong}"))?;
-        config.catalog()?;
+        config.check_kill(&config.catalog()?).map_err(|wrong| format!("router: kill.{wrong}"))?;
         Ok(config)
+    }
+
+    /// A switch that stops nothing is a mistake, and the operator who throws it relies on it.
+    fn check_kill(&self, catalog: &Catalog) -> Result<(), String> {
+        if let Some(name) = self.kill.models.iter().find(|it| catalog.resolve(Some(it.as_str())).is_err()) {
+            return Err(format!("models names `{}`, which no rule of `models` covers", name.as_str()));
+        }
+        let known = |name: &ProviderName| self.chains.iter().any(|(_, it)| it.iter().any(|it| it.provider == *name));
+        match self.kill.providers.iter().find(|it| !known(it)) {
+            Some(name) => Err(format!("providers names `{}`, which is in no chain", name.as_str())),
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn catalog(&self) -> Result<Catalog, String> {
@@ -77,6 +93,9 @@ mod tests {
             (r#","alias":[]"#, "unknown field `alias`"),
             (r#","default_model":"claude-3-opus""#, "default_model `claude-3-opus` is covered by no rule"),
             (r#","default_model":7"#, "expected a string"),
+            (r#","kill":{"models":["claude-3-opus"]}"#, "kill.models names `claude-3-opus`"),
+            (r#","kill":{"providers":["azure"]}"#, "kill.providers names `azure`"),
+            (r#","kill":{"tenants":["t"]}"#, "unknown field `tenants`, expected `models` or `providers`"),
             (r#","hop_secret":{"value":"short"}"#, "hop_secret must be 16 to 256"),
             (r#","hop_secret":{"env":"UNSET"}"#, "hop_secret is not set"),
             (r#","hop_secret":{"value":"0123456789abcde\n"}"#, "hop_secret must be"),

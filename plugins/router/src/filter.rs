@@ -4,7 +4,7 @@ use crate::{
     config::Config,
     policy::{self, Route},
 };
-use domain::{chat::Endpoint, headers, model::Catalog, secret::Secret};
+use domain::{chat::Endpoint, headers, kill::ModelSwitches, model::Catalog, secret::Secret};
 use host::{Edit, Next, Plugin, RequestHead, ResponseHead, Root, Stream, Watch, metrics::Counter};
 use std::rc::Rc;
 
@@ -14,8 +14,10 @@ const MODEL_OVERRIDE: &str = "x-tollgate-model-override";
 /// The router, configured.
 pub struct Router {
     catalog: Catalog,
+    kill: ModelSwitches,
     hop: Option<Secret>,
     not_found: Counter,
+    killed: Counter,
 }
 
 impl Plugin for Router {
@@ -26,7 +28,9 @@ impl Plugin for Router {
         Ok(Self {
             catalog: config.catalog()?,
             hop: config.hop(host::env)?,
+            kill: config.kill,
             not_found: Counter::define("tollgate_router_model_not_found"),
+            killed: Counter::define("tollgate_router_killed"),
         })
     }
 
@@ -39,6 +43,8 @@ impl Plugin for Router {
 enum Answer {
     /// Nothing: the request was no model call, or was refused.
     NotOurs,
+    /// Nothing yet: its body is to be read.
+    Asked(Endpoint),
     /// The model that was chosen, and what it replaced.
     By { model: String, replaced: Option<String> },
 }
@@ -56,24 +62,33 @@ impl Stream for Exchange {
                 return Next::Reply(policy::twice(&name));
             }
         }
-        match Endpoint::of(head.method(), head.path()) {
-            Some(_) => Next::Body,
-            None => Next::Pass,
-        }
+        let Some(endpoint) = Endpoint::of(head.method(), head.path()) else {
+            return Next::Pass;
+        };
+        self.answer = Answer::Asked(endpoint);
+        Next::Body
     }
 
     fn request_body(&mut self, head: &mut RequestHead, body: Vec<u8>) -> Edit {
-        let Route { chain, model, replaced, body } = match policy::route(&self.router.catalog, &body) {
-            Ok(route) => route,
-            Err(reply) => {
-                if reply.status == 404 {
-                    self.router.not_found.add(1);
-                }
-                return Edit::Reply(reply);
-            }
+        let Answer::Asked(endpoint) = self.answer else {
+            return Edit::Keep;
         };
+        let router = &self.router;
+        let Route { chain, model, estimate, replaced, body } =
+            match policy::route(&router.catalog, &router.kill, endpoint, &body) {
+                Ok(route) => route,
+                Err(reply) => {
+                    match reply.code {
+                        "model_not_found" => router.not_found.add(1),
+                        "killed" => router.killed.add(1),
+                        _ => {}
+                    }
+                    return Edit::Reply(reply);
+                }
+            };
         head.set(headers::CHAIN, &chain);
         head.set(headers::MODEL, &model);
+        head.set(headers::ESTIMATE, &estimate.encode());
         if let Some(hop) = &self.router.hop {
             head.set(headers::HOP, hop.reveal());
         }

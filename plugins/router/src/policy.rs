@@ -1,14 +1,16 @@
 //! The decisions: which headers of the client's go, and where a request leads.
 
 use domain::{
-    chat::Body,
+    chat::{Body, Endpoint},
+    estimate::Estimate,
     headers::{self, Headers},
-    model::{Catalog, NotFound},
+    kill::ModelSwitches,
+    model::{Candidate, Canonical, Catalog, Chains, ModelName, NotFound},
     reply::Reply,
 };
 
 /// The headers that only this filter may write.
-const WRITTEN_HERE: [&str; 3] = [headers::CHAIN, headers::MODEL, headers::HOP];
+const WRITTEN_HERE: [&str; 4] = [headers::CHAIN, headers::MODEL, headers::ESTIMATE, headers::HOP];
 
 /// The client's own headers, as spelled, that say what only this filter may say.
 #[must_use]
@@ -31,6 +33,8 @@ pub struct Route {
     pub chain: String,
     /// The model's canonical name.
     pub model: String,
+    /// How large the request is, and who may serve it.
+    pub estimate: Estimate,
     /// What the response tells in `x-tollgate-model-override`: the name that was asked for, when it was an alias or
     /// none, and the model that came of it.
     pub replaced: Option<String>,
@@ -41,18 +45,55 @@ pub struct Route {
 /// Reads the body and finds where it leads.
 ///
 /// # Errors
-/// 400 when the body cannot be read in only one way, 404 when no rule covers its model.
-pub fn route(catalog: &Catalog, bytes: &[u8]) -> Result<Route, Reply> {
+/// 400 when the body cannot be read in only one way, 404 when no rule covers its model, 503 when what it asks for is
+/// switched off.
+pub fn route(catalog: &Catalog, kill: &ModelSwitches, endpoint: Endpoint, bytes: &[u8]) -> Result<Route, Reply> {
     let body = Body::parse(bytes)?;
     let found = catalog.resolve(body.model()).map_err(|refused| not_found(&refused))?;
-    let changed = body.model() != Some(&found.model_id);
+    if let Some(reply) = kill.model(&found.canonical) {
+        return Err(reply.about("model"));
+    }
+    let (chain, candidates) = alive(catalog.chains(), kill, found.chain, &found.canonical)?;
+    let id = candidates.first().map(|it| it.model_id(&found.canonical)).unwrap_or_default();
+    let changed = body.model() != Some(&id);
+    let mut estimate = Estimate::of(&body, endpoint);
+    estimate.models = candidates.iter().map(|it| served_as(it, &found.canonical)).collect();
     let model = found.canonical.to_string();
     Ok(Route {
-        chain: found.chain.to_owned(),
+        chain: chain.to_owned(),
         replaced: found.replaced.map(|asked| format!("{asked} -> {model}")),
-        body: changed.then(|| body.apply([body.set_model(&found.model_id)])),
+        body: changed.then(|| body.apply([body.set_model(&id)])),
+        estimate,
         model,
     })
+}
+
+/// The chain that serves `model`, as far as its providers are not switched off: itself, or one that lists those of its
+/// candidates that are left. The order of a chain is its cluster's, so that nobody can be left out of one.
+fn alive<'a>(
+    chains: &'a Chains,
+    kill: &ModelSwitches,
+    chain: &'a str,
+    model: &Canonical,
+) -> Result<(&'a str, &'a [Candidate]), Reply> {
+    let candidates = chains.get(chain).unwrap_or_default();
+    if !candidates.iter().any(|it| kill.provider(&it.provider)) {
+        return Ok((chain, candidates));
+    }
+    let left: Vec<&Candidate> = candidates.iter().filter(|it| !kill.provider(&it.provider)).collect();
+    let same = |(one, other): (&&Candidate, &Candidate)| {
+        one.provider == other.provider && one.model_id(model) == other.model_id(model)
+    };
+    let is_rest = |it: &[Candidate]| it.len() == left.len() && left.iter().zip(it).all(same);
+    let rest = chains.iter().find(|(_, it)| is_rest(it));
+    rest.ok_or_else(|| kill.no_provider().about("model"))
+}
+
+/// The canonical name of what a candidate serves, by which its price is known.
+fn served_as(candidate: &Candidate, model: &Canonical) -> String {
+    let id = candidate.model_id(model);
+    let name = ModelName::parse(&format!("{}/{id}", candidate.provider.as_str()));
+    name.map_or_else(|_| model.to_string(), |it| it.canonical().to_string())
 }
 
 fn not_found(refused: &NotFound) -> Reply {
@@ -68,6 +109,8 @@ mod tests {
     use super::*;
     use crate::config::Config;
 
+    const CHAT: Endpoint = Endpoint::ChatCompletions;
+
     fn catalog(default: &str) -> Catalog {
         let json = format!(
             r#"{{{default}"aliases":[{{"name":"fast","model":"gpt-4o-mini"}}],
@@ -79,7 +122,7 @@ mod tests {
 
     /// `chain | model | override | body`, or `status code param`.
     fn check(body: &str) -> String {
-        match route(&catalog(r#""default_model":"fast","#), body.as_bytes()) {
+        match route(&catalog(r#""default_model":"fast","#), &ModelSwitches::default(), CHAT, body.as_bytes()) {
             Ok(it) => {
                 let body = it.body.map_or("-".into(), |it| String::from_utf8(it).unwrap());
                 format!("{} | {} | {} | {body}", it.chain, it.model, it.replaced.unwrap_or_default())
@@ -127,8 +170,36 @@ mod tests {
         ] {
             assert_eq!(check(body), expected, "{body}");
         }
-        let refused = route(&catalog(""), b"{}").unwrap_err();
+        let refused = route(&catalog(""), &ModelSwitches::default(), CHAT, b"{}").unwrap_err();
         assert_eq!((refused.status, refused.param.as_deref()), (400, Some("model")));
+    }
+
+    /// Chain and candidates, or status, what was switched off.
+    fn killed(kill: &str, body: &str) -> String {
+        let kill = serde_json::from_str(kill).unwrap();
+        match route(&catalog(""), &kill, CHAT, body.as_bytes()) {
+            Ok(it) => format!("{} {}", it.chain, it.estimate.models.join(",")),
+            Err(it) => {
+                let scope =
+                    it.headers.iter().find(|(name, _)| *name == headers::KILLED).map(|(_, scope)| scope.as_str());
+                format!("{} {}", it.status, scope.unwrap_or_default())
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_switched_off_is_not_called() {
+        let (both, mini) = (r#"{"model":"gpt-4o"}"#, r#"{"model":"fast"}"#);
+        for (kill, body, expected) in [
+            ("{}", both, "both azure/gpt\"4,openai/gpt-4o"),
+            (r#"{"providers":["azure"]}"#, both, "openai openai/gpt-4o"),
+            (r#"{"providers":["openai"]}"#, both, "503 provider"),
+            (r#"{"providers":["openai"]}"#, mini, "503 provider"),
+            (r#"{"models":["openai/gpt-4o-mini"]}"#, mini, "503 model"),
+            (r#"{"models":["gpt-4o-mini"]}"#, both, "both azure/gpt\"4,openai/gpt-4o"),
+        ] {
+            assert_eq!(killed(kill, body), expected, "{kill} {body}");
+        }
     }
 
     #[test]

@@ -160,6 +160,12 @@ impl Catalog {
         }
     }
 
+    /// All chains.
+    #[must_use]
+    pub fn chains(&self) -> &Chains {
+        &self.chains
+    }
+
     /// Every name that an operator wrote out: exact models, then aliases.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let exact = self.rules.iter().filter_map(|(pattern, _)| match pattern {
@@ -203,10 +209,20 @@ fn rules(models: &[Rule], chains: &Chains) -> Result<Vec<(Pattern, String)>, Str
         rules.push((pattern, chain.clone()));
     }
     let used = |name: &str| models.iter().any(|it| it.chain == name);
-    match chains.iter().find(|(name, _)| !used(name)) {
-        Some((name, _)) => Err(format!("chains.{name} is used by no rule of `models`")),
+    match chains
+        .iter()
+        .find(|(name, chain)| !used(name) && !chains.iter().any(|(other, it)| used(other) && is_rest(chain, it)))
+    {
+        Some((name, _)) => {
+            Err(format!("chains.{name} is used by no rule of `models`, and is no rest of a chain that is"))
+        }
         None => Ok(rules),
     }
+}
+
+/// Whether `chain` is what is left of `whole` when some of its providers are switched off.
+fn is_rest(chain: &[Candidate], whole: &[Candidate]) -> bool {
+    chain.len() < whole.len() && chain.iter().all(|one| whole.iter().any(|it| it.provider == one.provider))
 }
 
 fn aliases_of(
