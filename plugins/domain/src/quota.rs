@@ -58,11 +58,44 @@ pub struct Refused {
     pub wait: Duration,
 }
 
+impl Per {
+    /// A window of so many seconds.
+    #[must_use]
+    pub const fn new(seconds: NonZeroU32) -> Self {
+        Self(seconds)
+    }
+}
+
 impl Quota {
     /// `requests` in any `seconds`, all of which may come at once.
     #[must_use]
     pub fn new(requests: NonZeroU32, seconds: NonZeroU32) -> Self {
-        Self { requests, per: Per(seconds), burst: None }
+        Self::of(requests, Per(seconds), None)
+    }
+
+    /// `requests` in a window, `burst` of which may come at once; all of them, if it is not said.
+    #[must_use]
+    pub const fn of(requests: NonZeroU32, per: Per, burst: Option<NonZeroU32>) -> Self {
+        Self { requests, per, burst }
+    }
+
+    /// How many requests come back in a window.
+    #[must_use]
+    pub const fn requests(self) -> u32 {
+        self.requests.get()
+    }
+
+    /// The window, in seconds.
+    #[must_use]
+    pub const fn seconds(self) -> u32 {
+        self.per.0.get()
+    }
+
+    /// Whether it grants less than `other`: in the long run, or, where they are the same in that, at once.
+    #[must_use]
+    pub fn below(self, other: Self) -> bool {
+        let rate = |one: Self, another: Self| u64::from(one.requests()).saturating_mul(u64::from(another.seconds()));
+        (rate(self, other), self.burst()) < (rate(other, self), other.burst())
     }
 
     /// The whole allowance: the most that can ever be left.
@@ -85,6 +118,21 @@ impl Quota {
             None | Some(0) => Ok((self.state(next, now), self.left(next))),
             Some(over) => Err(Refused { left: self.left(debt), wait: self.span(over) }),
         }
+    }
+
+    /// What a caller has left at `now`, spending nothing.
+    #[must_use]
+    pub fn left_at(self, state: FullAt, now: Micros) -> Left {
+        self.left(self.debt(state, now))
+    }
+
+    /// Gives back a request that was spent, at whose spending [`Quota::spend`] returned `spent`. At the same moment that is
+    /// exactly what it cost. Later it is what would still be owed of it if nobody else had asked since: never more than
+    /// its spending takes from others now, so that nobody gains by a request that is given back.
+    #[must_use]
+    pub fn refund(self, state: FullAt, spent: FullAt, now: Micros) -> FullAt {
+        let owed = self.debt(spent, now).min(self.window());
+        self.state(self.debt(state, now).saturating_sub(owed), now)
     }
 
     /// A window, in `requests`ths of a microsecond, over `requests`: what one request costs.
@@ -181,7 +229,19 @@ fn requests<'de, D: Deserializer<'de>>(from: D) -> Result<NonZeroU32, D::Error> 
     positive("requests", from)
 }
 
-fn burst<'de, D: Deserializer<'de>>(from: D) -> Result<Option<NonZeroU32>, D::Error> {
+/// Reads a `requests` that may be left out, for `deserialize_with`.
+///
+/// # Errors
+/// What was found and what is expected.
+pub fn requests_if_given<'de, D: Deserializer<'de>>(from: D) -> Result<Option<NonZeroU32>, D::Error> {
+    requests(from).map(Some)
+}
+
+/// Reads a `burst` that may be left out, for `deserialize_with`.
+///
+/// # Errors
+/// What was found and what is expected.
+pub fn burst<'de, D: Deserializer<'de>>(from: D) -> Result<Option<NonZeroU32>, D::Error> {
     positive("burst", from).map(Some)
 }
 
@@ -230,160 +290,4 @@ impl schemars::JsonSchema for Per {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    const SECOND: u64 = 1_000_000;
-
-    fn quota(json: &str) -> Quota {
-        serde_json::from_str(json).unwrap()
-    }
-
-    fn plain(requests: u32, seconds: u32) -> Quota {
-        Quota::new(requests.try_into().unwrap(), seconds.try_into().unwrap())
-    }
-
-    /// What each of the requests at these microseconds gets: what is left, or how long to wait.
-    fn check(quota: Quota, at: impl IntoIterator<Item = u64>) -> Vec<Result<u32, u128>> {
-        let mut state = FullAt::default();
-        let mut spend = |now| match quota.spend(state, Micros(now)) {
-            Ok((next, left)) => {
-                state = next;
-                Ok(left.remaining)
-            }
-            Err(refused) => Err(refused.wait.as_micros()),
-        };
-        at.into_iter().map(&mut spend).collect()
-    }
-
-    fn granted(quota: Quota, at: impl IntoIterator<Item = u64>) -> usize {
-        check(quota, at).iter().filter(|it| it.is_ok()).count()
-    }
-
-    #[test]
-    fn a_burst_gets_the_whole_allowance_and_no_more() {
-        assert_eq!(check(plain(3, 60), [0, 0, 0, 0]), [Ok(2), Ok(1), Ok(0), Err(20_000_000)]);
-        let larger = quota(r#"{"requests": 1, "per": "second", "burst": 4}"#);
-        assert_eq!(granted(larger, [0; 9]), 4);
-        let smaller = quota(r#"{"requests": 60, "per": "minute", "burst": 2}"#);
-        assert_eq!(granted(smaller, [0, 0, 0, SECOND, SECOND]), 3);
-    }
-
-    #[test]
-    fn an_allowance_that_does_not_divide_the_window_is_not_rounded_down() {
-        for requests in 1..500 {
-            let want = usize::try_from(requests).unwrap();
-            assert_eq!(granted(plain(requests, 10), [0; 501]), want);
-        }
-    }
-
-    #[test]
-    fn no_fraction_is_lost_over_a_million_requests() {
-        // Seven a second, asked for at the first microsecond at which each can be granted.
-        let (quota, mut state) = (plain(7, 1), FullAt::default());
-        for nth in 0..1_000_000_u64 {
-            let now = Micros(nth.saturating_sub(6) * SECOND / 7 + u64::from(nth > 6 && (nth - 6) % 7 != 0));
-            let early = Micros(now.0.saturating_sub(1));
-            if nth > 6 {
-                assert!(quota.spend(state, early).is_err(), "{nth}");
-            }
-            state = quota.spend(state, now).unwrap().0;
-        }
-    }
-
-    #[test]
-    fn the_allowance_comes_back_evenly() {
-        let at = [0, 0, 0, 19, 20, 20].map(|it| it * SECOND);
-        assert_eq!(granted(plain(3, 60), at), 4);
-    }
-
-    #[test]
-    fn remaining_and_reset_say_what_would_be_granted() {
-        let quota = plain(3, 60);
-        let (state, left) = quota.spend(FullAt::default(), Micros(SECOND)).unwrap();
-        assert_eq!(left, Left { remaining: 2, reset: Duration::from_secs(20) });
-        let (_, left) = quota.spend(state, Micros(2 * SECOND)).unwrap();
-        assert_eq!(left, Left { remaining: 1, reset: Duration::from_secs(39) });
-    }
-
-    #[test]
-    fn a_clock_set_back_or_another_quotas_state_owes_no_more_than_one_burst() {
-        let later = FullAt { at: Micros(u64::MAX), part: u32::MAX };
-        let refused = plain(3, 60).spend(later, Micros(0)).unwrap_err();
-        assert_eq!(refused.wait, Duration::from_secs(20));
-        assert_eq!(refused.left, Left { remaining: 0, reset: Duration::from_secs(60) });
-    }
-
-    #[test]
-    fn the_largest_quota_counts_too() {
-        let most = quota(r#"{"requests": 4294967295, "per": 4294967295, "burst": 4294967295}"#);
-        assert_eq!(check(most, [1, 1]), [Ok(u32::MAX - 1), Ok(u32::MAX - 2)]);
-        let slowest = quota(r#"{"requests": 1, "per": 4294967295, "burst": 4294967295}"#);
-        assert_eq!(granted(slowest, [0, 1]), 2);
-    }
-
-    #[test]
-    fn a_configuration_says_what_is_wrong_with_it() {
-        let check = |json: &str| serde_json::from_str::<Quota>(json).unwrap_err().to_string();
-        for (json, why) in [
-            (r#"{"requests": 0, "per": "day"}"#, "`requests` is 0; expected a whole number from 1"),
-            (r#"{"requests": -1, "per": "day"}"#, "`requests` is -1; expected"),
-            (r#"{"requests": "ten", "per": "day"}"#, "`requests` is \"ten\"; expected"),
-            (r#"{"requests": 1, "per": "week"}"#, "`per` is \"week\"; expected \"second\","),
-            (r#"{"requests": 1, "per": 0}"#, "`per` is 0; expected"),
-            (r#"{"requests": 1, "per": 1.5}"#, "`per` is 1.5; expected"),
-            (r#"{"requests": 1, "per": "day", "burst": 0}"#, "`burst` is 0; expected"),
-            (r#"{"requests": 1, "per": "day", "burst": null}"#, "`burst` is null; expected"),
-            (r#"{"requests": 1}"#, "missing field `per`"),
-            (r#"{"requests": 1, "per": "day", "brust": 1}"#, "unknown field `brust`"),
-        ] {
-            let said = check(json);
-            assert!(said.contains(why), "{json}: {said}");
-        }
-    }
-
-    #[test]
-    fn a_quota_reads_as_a_sentence() {
-        let check = |json: &str| quota(json).to_string();
-        assert_eq!(check(r#"{"requests": 10, "per": "minute"}"#), "10 requests per minute");
-        assert_eq!(check(r#"{"requests": 1, "per": 86400}"#), "1 request per day");
-        assert_eq!(check(r#"{"requests": 2, "per": 90}"#), "2 requests per 90 seconds");
-    }
-
-    proptest! {
-        #[test]
-        fn no_span_gets_more_than_the_burst_and_its_share(
-            requests in 1..200_u32, seconds in 1..100_u32, burst in 1..50_u32,
-            gaps in prop::collection::vec(0..300_000_u64, 1..300),
-        ) {
-            let quota = Quota { burst: NonZeroU32::new(burst), ..plain(requests, seconds) };
-            let at: Vec<u64> = gaps.iter().scan(0, |now, gap| { *now += gap; Some(*now) }).collect();
-            let granted: Vec<u64> = check(quota, at.clone()).iter().zip(&at)
-                .filter(|(it, _)| it.is_ok()).map(|(_, at)| *at).collect();
-            for (nth, from) in granted.iter().enumerate() {
-                for (count, to) in granted[nth..].iter().enumerate() {
-                    let share = u128::from(to - from) * u128::from(requests);
-                    let window = u128::from(seconds) * 1_000_000;
-                    prop_assert!((count as u128 + 1 - u128::from(burst).min(count as u128 + 1)) * window <= share);
-                }
-            }
-        }
-
-        #[test]
-        fn the_wait_is_enough_and_not_more(
-            requests in 1..1_000_u32, seconds in 1..100_u32, now in 0..u64::MAX / 2, later in 0..1_000_000_u64,
-        ) {
-            let (quota, mut state, now) = (plain(requests, seconds), FullAt::default(), Micros(now));
-            while let Ok((next, _)) = quota.spend(state, now) {
-                state = next;
-            }
-            let now = Micros(now.0 + later);
-            if let Err(refused) = quota.spend(state, now) {
-                let there = now.after(refused.wait);
-                prop_assert!(quota.spend(state, there).is_ok());
-                prop_assert!(quota.spend(state, Micros(there.0 - 1)).is_err());
-            }
-        }
-    }
-}
+mod tests;

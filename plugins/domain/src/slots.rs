@@ -16,13 +16,56 @@ use crate::time::Micros;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::num::NonZeroU32;
 
-/// How many callers a slot can hold.
-pub const ENTRIES: usize = 16;
+/// How many callers' allowances a slot can hold.
+pub const ENTRIES: usize = FullAt::MOST;
 
-/// The first byte of a slot in this layout; another one is an empty slot. Then come the entries:
-/// hash, microseconds and fraction, little-endian.
-const LAYOUT: u8 = 1;
-const ENTRY: usize = 20;
+/// What is kept of a caller in a slot.
+pub trait Entry: Copy + Default {
+    /// The first byte of a slot that holds these; a slot that begins otherwise is an empty one. Then come the entries:
+    /// hash, little-endian, and what [`Entry::write`] makes.
+    const LAYOUT: u8;
+    /// How many bytes [`Entry::write`] makes.
+    const SIZE: usize;
+    /// How many of them a slot can hold.
+    const MOST: usize;
+
+    /// Reads what [`Entry::write`] made, out of [`Entry::SIZE`] bytes.
+    fn read(bytes: &[u8]) -> Self;
+    /// Appends itself in [`Entry::SIZE`] bytes.
+    fn write(&self, out: &mut Vec<u8>);
+    /// From when on it is the same as no entry.
+    fn needed_until(&self) -> Micros;
+}
+
+impl Entry for FullAt {
+    const LAYOUT: u8 = 1;
+    const SIZE: usize = 12;
+    const MOST: usize = 16;
+
+    fn read(bytes: &[u8]) -> Self {
+        Self { at: Micros(number(bytes, 0)), part: u32::try_from(number(bytes, 8)).unwrap_or_default() }
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.at.0.to_le_bytes());
+        out.extend_from_slice(&self.part.to_le_bytes());
+    }
+
+    fn needed_until(&self) -> Micros {
+        self.at
+    }
+}
+
+/// The little-endian number of up to eight bytes at `at`; what is missing of it counts as zero.
+#[must_use]
+pub fn number(bytes: &[u8], at: usize) -> u64 {
+    let mut eight = [0; 8];
+    let there = bytes.get(at..).unwrap_or_default();
+    for (to, from) in eight.iter_mut().zip(there) {
+        *to = *from;
+    }
+    u64::from_le_bytes(eight)
+}
 
 /// Keys the hash. Whoever knows it can make up names that share a victim's entry, and so spend the
 /// victim's allowance; so it must be secret, and the same wherever the table is.
@@ -65,8 +108,11 @@ impl std::fmt::Debug for Seed {
     }
 }
 
+/// How many bytes of an entry are its hash.
+const HASH: usize = 8;
+
 /// Where a caller's state is: in which slot, under which hash.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// From 0 to below the table's number of slots.
     pub slot: u32,
@@ -91,60 +137,91 @@ impl Place {
         let slot = u128::from(hash).saturating_mul(u128::from(slots.get())) >> 64;
         Self { slot: u32::try_from(slot).unwrap_or_default(), hash }
     }
+
+    /// Another place in the same slot, for `name`: what one request needs together is read and written together.
+    #[must_use]
+    pub fn beside(self, name: &[&str], seed: &Seed) -> Self {
+        let mut hasher = DefaultHasher::new();
+        hasher.write(&seed.0);
+        hasher.write_u64(self.hash);
+        for part in name {
+            part.hash(&mut hasher);
+        }
+        Self { slot: self.slot, hash: hasher.finish() }
+    }
+}
+
+/// The entries of one slot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slot<E> {
+    entries: Vec<(u64, E)>,
+}
+
+impl<E: Entry> Slot<E> {
+    /// Reads a slot's bytes; those that are no slot are an empty one.
+    #[must_use]
+    pub fn read(bytes: &[u8]) -> Self {
+        let size = E::SIZE.saturating_add(HASH);
+        let chunks = match bytes.split_first() {
+            Some((layout, rest)) if *layout == E::LAYOUT && rest.len() <= E::MOST.saturating_mul(size) => rest,
+            _ => &[],
+        };
+        let entry = |it: &[u8]| (number(it, 0), E::read(it.get(HASH..).unwrap_or_default()));
+        Self { entries: chunks.chunks_exact(size).map(entry).collect() }
+    }
+
+    /// What is kept at `place`; the default if nothing is.
+    #[must_use]
+    pub fn get(&self, place: Place) -> E {
+        let found = self.entries.iter().find(|(hash, _)| *hash == place.hash);
+        found.map(|(_, entry)| *entry).unwrap_or_default()
+    }
+
+    /// Keeps `entry` at `place`. What is needed no more at `now` goes, and where no room is left, what is needed for the
+    /// shortest time.
+    pub fn put(&mut self, place: Place, entry: E, now: Micros) {
+        self.entries.retain(|(hash, it)| *hash != place.hash && it.needed_until() >= now);
+        while self.entries.len() >= E::MOST {
+            let soonest = self.entries.iter().enumerate().min_by_key(|(_, (_, it))| it.needed_until());
+            match soonest.map(|(nth, _)| nth) {
+                Some(nth) => self.entries.swap_remove(nth),
+                None => break,
+            };
+        }
+        self.entries.push((place.hash, entry));
+    }
+
+    /// The slot as bytes.
+    #[must_use]
+    pub fn bytes(&self) -> Vec<u8> {
+        let size = E::SIZE.saturating_add(HASH).saturating_mul(self.entries.len()).saturating_add(1);
+        let mut slot = Vec::with_capacity(size);
+        slot.push(E::LAYOUT);
+        for (hash, entry) in &self.entries {
+            slot.extend_from_slice(&hash.to_le_bytes());
+            entry.write(&mut slot);
+        }
+        slot
+    }
 }
 
 /// Changes the state at `place` in a slot's bytes. `change` gets the state (the default for a caller
 /// who is not there) and says what to keep; with `None` the slot stays byte for byte what it was, so
 /// that it need not be written.
-pub fn update<T>(
+pub fn update<E: Entry, T>(
     slot: &[u8],
     place: Place,
     now: Micros,
-    change: impl FnOnce(FullAt) -> (Option<FullAt>, T),
+    change: impl FnOnce(E) -> (Option<E>, T),
 ) -> (Vec<u8>, T) {
-    let mut entries: Vec<(u64, FullAt)> = entries(slot).collect();
-    let known = entries.iter().find(|(hash, _)| *hash == place.hash);
-    let (keep, out) = change(known.map(|(_, state)| *state).unwrap_or_default());
-    let Some(state) = keep else {
-        return (slot.to_vec(), out);
-    };
-    entries.retain(|(hash, it)| *hash != place.hash && it.at >= now);
-    while entries.len() >= ENTRIES {
-        let soonest = entries.iter().enumerate().min_by_key(|(_, (_, it))| *it);
-        match soonest.map(|(nth, _)| nth) {
-            Some(nth) => entries.swap_remove(nth),
-            None => break,
-        };
+    let mut entries = Slot::read(slot);
+    match change(entries.get(place)) {
+        (None, out) => (slot.to_vec(), out),
+        (Some(entry), out) => {
+            entries.put(place, entry, now);
+            (entries.bytes(), out)
+        }
     }
-    entries.push((place.hash, state));
-    (bytes(&entries), out)
-}
-
-/// The entries of a slot; none if it is no slot.
-fn entries(slot: &[u8]) -> impl Iterator<Item = (u64, FullAt)> {
-    let chunks = match slot.split_first() {
-        Some((&LAYOUT, rest)) if rest.len() <= ENTRIES.saturating_mul(ENTRY) => rest.as_chunks().0,
-        _ => &[],
-    };
-    chunks.iter().map(entry)
-}
-
-fn entry(chunk: &[u8; ENTRY]) -> (u64, FullAt) {
-    let [h0, h1, h2, h3, h4, h5, h6, h7, a0, a1, a2, a3, a4, a5, a6, a7, part @ ..] = *chunk;
-    let at = Micros(u64::from_le_bytes([a0, a1, a2, a3, a4, a5, a6, a7]));
-    let hash = u64::from_le_bytes([h0, h1, h2, h3, h4, h5, h6, h7]);
-    (hash, FullAt { at, part: u32::from_le_bytes(part) })
-}
-
-fn bytes(entries: &[(u64, FullAt)]) -> Vec<u8> {
-    let mut slot = Vec::with_capacity(ENTRY.saturating_mul(entries.len()).saturating_add(1));
-    slot.push(LAYOUT);
-    for (hash, state) in entries {
-        slot.extend_from_slice(&hash.to_le_bytes());
-        slot.extend_from_slice(&state.at.0.to_le_bytes());
-        slot.extend_from_slice(&state.part.to_le_bytes());
-    }
-    slot
 }
 
 #[cfg(test)]
@@ -155,6 +232,7 @@ mod tests {
     use std::collections::HashMap;
 
     const SEED: Seed = Seed([7; 16]);
+    const ENTRY: usize = FullAt::SIZE + HASH;
 
     fn slots(count: u32) -> NonZeroU32 {
         count.try_into().unwrap()
@@ -169,7 +247,7 @@ mod tests {
     }
 
     fn read(slot: &[u8], user: &str) -> FullAt {
-        update(slot, place(user), Micros(0), |state| (None, state)).1
+        update(slot, place(user), Micros(0), |state: FullAt| (None, state)).1
     }
 
     fn write(slot: &[u8], user: &str, now: u64, state: FullAt) -> Vec<u8> {
@@ -209,7 +287,7 @@ mod tests {
     #[test]
     fn a_refusal_leaves_the_slot_byte_for_byte() {
         for slot in [&b""[..], b"\0", b"garbage", &write(&[], "ada", 0, full_at(5))] {
-            assert_eq!(update(slot, place("eve"), Micros(9), |_| (None, ())).0, slot);
+            assert_eq!(update::<FullAt, _>(slot, place("eve"), Micros(9), |_| (None, ())).0, slot);
         }
     }
 
@@ -249,7 +327,7 @@ mod tests {
         }
         let there = |user: &&String| {
             let slot = &table[at(user).slot as usize];
-            update(slot, at(user), Micros(0), |state| (None, state)).1 == full_at(9)
+            update(slot, at(user), Micros(0), |state: FullAt| (None, state)).1 == full_at(9)
         };
         let lost = users.len() - users.iter().filter(there).count();
         assert!(lost * 1000 < users.len(), "{lost} of {} lost", users.len());
@@ -278,7 +356,7 @@ mod tests {
         fn any_bytes_are_a_slot(
             slot in prop::collection::vec(any::<u8>(), 0..400), layout in any::<bool>(), now in any::<u64>(),
         ) {
-            let slot = if layout { [&[LAYOUT], slot.as_slice()].concat() } else { slot };
+            let slot = if layout { [&[FullAt::LAYOUT], slot.as_slice()].concat() } else { slot };
             let next = write(&slot, "ada", now, full_at(7));
             prop_assert_eq!(read(&next, "ada"), full_at(7));
             prop_assert!(next.len() <= 1 + ENTRIES * ENTRY && next.len() % ENTRY == 1);
