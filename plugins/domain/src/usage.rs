@@ -1,4 +1,26 @@
 //! What a model call used, by the provider's own count.
+//!
+//! Read from chat completions, legacy completions, embeddings, the Responses API and Anthropic's
+//! native API, plain or streamed. Providers agree on the names of the counts, not on what is in
+//! them (WIRE.md, 5.2); these rules hold, so that nothing is billed twice or not at all:
+//!
+//! - What `total_tokens` counts beyond input and output is output: xAI and Gemini leave the thoughts
+//!   out of `completion_tokens`. More reasoning than output means the same where there is no total.
+//! - Cached and cache-written tokens are part of the input. Anthropic counts them beside
+//!   `input_tokens`, so they are added; where they are more than the input that they should be part
+//!   of, somebody counted the same way, and they are added too.
+//! - A count is a whole number up to a billion. Anything else (negative, fractional, text, 2^64)
+//!   makes the whole usage unreadable, as does one that lacks the input, or both output and total:
+//!   there is no usage then, and the caller estimates, and says so, instead of billing a part.
+//! - Costs that a provider states (OpenRouter's `cost`) are its own affair and not read.
+//!
+//! In a stream counts are cumulative: the last one that says more than zero stands, and a half
+//! (Anthropic's `message_start` has the input, `message_delta` the output) leaves the other half as
+//! it was.
+
+mod wire;
+
+use wire::{Counts, Seen};
 
 /// Tokens of one model call.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -21,6 +43,22 @@ impl Usage {
     pub fn total(&self) -> u64 {
         self.input.saturating_add(self.output)
     }
+
+    fn of(counts: &Counts, provider: Option<Provider>) -> Option<Self> {
+        let stated = counts.input.max(counts.prompt)?;
+        let (cached, cache_write) = (counts.cached.unwrap_or_default(), counts.cache_write.unwrap_or_default());
+        let from_cache = cached.saturating_add(cache_write);
+        let beside = counts.anthropic && counts.prompt.unwrap_or_default() == 0;
+        let input = if beside || from_cache > stated { stated.saturating_add(from_cache) } else { stated };
+
+        let reasoning = counts.reasoning.unwrap_or_default();
+        let said = counts.output.max(counts.completion);
+        let rest = counts.total.map(|it| it.saturating_sub(input));
+        let output = said.max(rest)?;
+        let on_top = provider == Some(Provider::Xai) && counts.output.is_none() && counts.total.is_none();
+        let output = if on_top || reasoning > output { output.saturating_add(reasoning) } else { output };
+        Some(Self { input, cached, cache_write, output, reasoning })
+    }
 }
 
 /// Finds the usage in one JSON value: a plain answer, or the data of one event of a stream.
@@ -32,30 +70,106 @@ pub fn find(provider: Option<&str>, json: &[u8]) -> Option<Usage> {
 }
 
 /// What the events of one stream said of the usage so far.
+///
+/// In a stream that broke off the output may be one of an earlier moment, or next to nothing
+/// (Anthropic begins with 1): whoever bills it takes the larger of it and the streamed text.
 #[derive(Debug, Clone)]
 pub struct Reading {
-    found: Option<Usage>,
+    provider: Option<Provider>,
+    counts: Counts,
+    /// The last event that names a usage could not be read.
+    unreadable: bool,
 }
 
 impl Reading {
-    /// Nothing seen yet, by the rules of `provider`.
+    /// Nothing seen yet. `provider` is the configured name of the one that answers.
     #[must_use]
-    pub fn new(_provider: Option<&str>) -> Self {
-        Self { found: None }
+    pub fn new(provider: Option<&str>) -> Self {
+        Self { provider: provider.and_then(Provider::named), counts: Counts::default(), unreadable: false }
     }
 
-    /// Takes in the data of one event, or a plain answer.
-    pub fn see(&mut self, _json: &[u8]) {}
+    /// Takes in the data of one event, or a plain answer. Whatever has no `"usage"` in it is not parsed.
+    pub fn see(&mut self, json: &[u8]) {
+        if !mentions(json) {
+            return;
+        }
+        let counts = match serde_json::from_slice::<Seen>(json) {
+            Ok(seen) => seen.counts(),
+            Err(_) => Err(wire::Unreadable),
+        };
+        match counts {
+            Ok(Some(counts)) => {
+                self.counts = counts.over(self.counts);
+                self.unreadable = false;
+            }
+            Ok(None) => {}
+            Err(wire::Unreadable) => self.unreadable = true,
+        }
+    }
 
-    /// The usage, if it was said.
+    /// The usage, if it was said in full.
     #[must_use]
     pub fn usage(&self) -> Option<Usage> {
-        self.found
+        Usage::of(&self.counts, self.provider).filter(|_| !self.unreadable)
     }
 }
 
-/// Does this provider take `stream_options.include_usage`?
-#[must_use]
-pub fn takes_include_usage(_provider: &str) -> bool {
-    false
+/// Whether a usage can be in it: an escaped quote, as in the text of an answer, is not one.
+fn mentions(json: &[u8]) -> bool {
+    json.windows(7).any(|it| it == b"\"usage\"")
 }
+
+/// A provider with rules of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Provider {
+    Xai,
+    /// Takes `stream_options.include_usage`, and most of them say no usage in a stream without.
+    Asked,
+    /// Says the usage anyway, and refuses or may refuse to be asked.
+    Unasked,
+}
+
+const PROVIDERS: [(&str, Provider); 19] = [
+    ("xai", Provider::Xai),
+    ("x-ai", Provider::Xai),
+    ("openai", Provider::Asked),
+    ("azure", Provider::Asked),
+    ("anthropic", Provider::Asked),
+    ("google", Provider::Asked),
+    ("gemini", Provider::Asked),
+    ("groq", Provider::Asked),
+    ("deepseek", Provider::Asked),
+    ("together", Provider::Asked),
+    ("openrouter", Provider::Asked),
+    ("vllm", Provider::Asked),
+    ("sglang", Provider::Asked),
+    ("ollama", Provider::Asked),
+    ("bedrock", Provider::Asked),
+    ("mistral", Provider::Unasked),
+    ("mistralai", Provider::Unasked),
+    ("fireworks", Provider::Unasked),
+    ("perplexity", Provider::Unasked),
+];
+
+impl Provider {
+    /// Operators give one provider several names (`openai.1`, `openai-eu`): the longest known name
+    /// before a `.`, `-` or `_` counts.
+    fn named(name: &str) -> Option<Self> {
+        let is = |known: &str| {
+            let head = name.get(..known.len()).filter(|it| it.eq_ignore_ascii_case(known));
+            let rest = head.and_then(|_| name.get(known.len()..));
+            rest.is_some_and(|it| it.is_empty() || it.starts_with(['.', '-', '_']))
+        };
+        PROVIDERS.iter().find(|(known, _)| is(known)).map(|(_, it)| *it)
+    }
+}
+
+/// Does this provider take `stream_options.include_usage`? No for Mistral, which refuses fields that
+/// it does not know, for Fireworks and Perplexity, which say the usage anyway, and for whoever is unknown.
+#[must_use]
+pub fn takes_include_usage(provider: &str) -> bool {
+    matches!(Provider::named(provider), Some(Provider::Asked | Provider::Xai))
+}
+
+#[cfg(test)]
+mod tests;
