@@ -214,6 +214,42 @@ impl<'a> Body<'a> {
         }
     }
 
+    /// The edit that has the provider tell its usage at the end of a stream; `None` when the body asks for it already.
+    ///
+    /// # Errors
+    /// When `stream_options` is no object, or names `include_usage` twice.
+    pub fn ask_usage(&self) -> Result<Option<Edit>, Malformed> {
+        const WHOLE: &str = r#""stream_options":{"include_usage":true}"#;
+        const MEMBER: &str = r#""include_usage":true"#;
+        let Some(span) = self.found.span("stream_options") else {
+            let comma = if self.found.empty { "" } else { "," };
+            return Ok(Some(Edit::insert(self.found.open, format!("{WHOLE}{comma}"))));
+        };
+        let raw = self.found.slice(&span);
+        if raw == "null" {
+            return Ok(Some(Edit::new(span, format!("{{{MEMBER}}}"))));
+        }
+        if !raw.starts_with('{') {
+            return Err(Malformed::at("stream_options", "is no object"));
+        }
+        let mut said = None;
+        let inside = |wrong: Malformed| wrong.inside("stream_options");
+        read::object(raw, &["include_usage"], |_, value| {
+            said = Some(value);
+            Ok(())
+        })
+        .map_err(inside)?;
+        Ok(match said {
+            Some("true") => None,
+            Some(other) => Some(Edit::new(read::span_of(self.found.text, other), "true".to_owned())),
+            None => {
+                let empty = raw.get(1..).is_some_and(|it| it.trim_start().starts_with('}'));
+                let comma = if empty { "" } else { "," };
+                Some(Edit::insert(span.start.saturating_add(1), format!("{MEMBER}{comma}")))
+            }
+        })
+    }
+
     /// The edit that puts `history` behind the leading system and developer messages and before all
     /// others; `None` when there is nothing to insert or nowhere to insert it.
     ///

@@ -5,6 +5,7 @@ use domain::{
     headers::{self, same_name, starts_with_name},
     model::{Chains, ProviderName},
     secret::{Secret, SecretRef},
+    usage::takes_include_usage,
 };
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -50,6 +51,10 @@ pub struct Provider {
     /// variable that is not set makes every request to this provider a 400 `provider_not_configured`.
     #[serde(default)]
     pub(crate) credential: Option<SecretRef>,
+    /// Whether it takes `stream_options.include_usage`, which `budget` asks for. Default: what is known of the provider
+    /// of this name; `false` for an unknown one, and for those that refuse it or tell their usage without being asked.
+    #[serde(default)]
+    pub(crate) stream_usage: Option<bool>,
 }
 
 /// How a provider wants its credential.
@@ -123,6 +128,7 @@ impl Config {
                     base_path: provider.base_path.as_deref().map(|it| it.trim_end_matches('/').to_owned()),
                     host: provider.host.clone(),
                     credential,
+                    stream_usage: provider.stream_usage.unwrap_or_else(|| takes_include_usage(name)),
                 },
             ))
         };

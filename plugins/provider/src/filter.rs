@@ -68,6 +68,10 @@ impl Attempt {
             _ => policy::routed(head.headers(), || host::note::read("route")),
         };
         let (body, model) = policy::send(&providers.chains, &routed, &name)?;
+        // Where the router's headers are still there, so is the budget's: the note need not be asked for.
+        let first = matches!(routed, Routed::First(_)) || operation == "/models";
+        let asked = policy::asked(head.headers(), || if first { None } else { host::note::read("usage") });
+        let body = body.with_usage(asked, target.stream_usage);
         if matches!(target.credential, Credential::Missing) {
             providers.not_configured.add(1);
             return Err(policy::not_configured(&name, model.as_deref()));
@@ -99,10 +103,10 @@ impl Stream for Attempt {
     }
 
     fn request_body(&mut self, _: &mut RequestHead, body: Vec<u8>) -> Edit {
-        let Stage::Sent { body: Send::Naming { model, stale }, .. } = &self.stage else {
+        let Stage::Sent { body: Send::Edited { model, usage, stale }, .. } = &self.stage else {
             return Edit::Keep;
         };
-        match policy::naming(&body, model, *stale) {
+        match policy::edited(&body, model.as_deref(), *usage, *stale) {
             Ok(Some(body)) => Edit::Replace(body),
             Ok(None) => Edit::Keep,
             Err(reply) => Edit::Reply(reply),
@@ -115,7 +119,7 @@ impl Stream for Attempt {
         };
         let replaced = match body {
             Send::AsItIs => None,
-            Send::Naming { model, .. } => Some(model.as_str()),
+            Send::Edited { model, .. } => model.as_deref(),
         };
         let headers = head.headers().clone();
         for change in policy::response(&headers, provider, replaced, &self.providers.returned) {

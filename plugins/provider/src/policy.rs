@@ -21,6 +21,8 @@ pub struct Target {
     pub host: Option<String>,
     /// What it wants to see.
     pub credential: Credential,
+    /// Whether it takes `stream_options.include_usage`.
+    pub stream_usage: bool,
 }
 
 /// What a provider wants to see before it works for us.
@@ -123,13 +125,54 @@ pub fn routed(headers: &Headers, note: impl FnOnce() -> Option<String>) -> Route
 pub enum Send {
     /// It streams through.
     AsItIs,
-    /// It must name this model.
-    Naming {
-        /// The id by which the provider knows the model.
-        model: String,
+    /// It is read, and changed where it must be.
+    Edited {
+        /// The id by which the provider knows the model, if the body is to name one.
+        model: Option<String>,
+        /// Whether it is to ask for usage at the end of the stream.
+        usage: bool,
         /// Whether the length of a former attempt's body stands in the headers.
         stale: bool,
     },
+}
+
+impl Send {
+    /// The same, where somebody wants usage: `asked` at the first attempt or again.
+    #[must_use]
+    pub fn with_usage(self, asked: Asked, taken: bool) -> Self {
+        let again = match asked {
+            Asked::Never => return self,
+            Asked::First if !taken => return self,
+            Asked::First => false,
+            Asked::Again => true,
+        };
+        match self {
+            Self::AsItIs => Self::Edited { model: None, usage: taken, stale: again },
+            Self::Edited { model, stale, .. } => Self::Edited { model, usage: taken, stale: stale || again },
+        }
+    }
+}
+
+/// Whether `budget` wants usage in the stream, and whether a former attempt has heard so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// It does not.
+    Never,
+    /// It does; its header is still there.
+    First,
+    /// It does, by its note; a former attempt took the header off, and may have made the body longer.
+    Again,
+}
+
+/// Reads the header of `budget` or, when it is gone, its note.
+#[must_use]
+pub fn asked(headers: &Headers, note: impl FnOnce() -> Option<String>) -> Asked {
+    match headers.get(headers::USAGE) {
+        Some(b"ask") => Asked::First,
+        Some(_) => Asked::Never,
+        None if note().as_deref() == Some("ask") => Asked::Again,
+        None => Asked::Never,
+    }
 }
 
 /// What `provider` is sent as the body, and which model that names, as far as it is known.
@@ -152,17 +195,19 @@ pub fn send(chains: &Chains, routed: &Routed, provider: &str) -> Result<(Send, O
     if written == model && !stale {
         return Ok((Send::AsItIs, Some(model)));
     }
-    Ok((Send::Naming { model: model.clone(), stale }, Some(model)))
+    Ok((Send::Edited { model: Some(model.clone()), usage: false, stale }, Some(model)))
 }
 
-/// The body that names `model`; `None` when it may stay as it is.
+/// The body with its changes made; `None` when it may stay as it is.
 ///
 /// # Errors
 /// 400 when it cannot be read in only one way.
-pub fn naming(bytes: &[u8], model: &str, stale: bool) -> Result<Option<Vec<u8>>, Reply> {
+pub fn edited(bytes: &[u8], model: Option<&str>, usage: bool, stale: bool) -> Result<Option<Vec<u8>>, Reply> {
     let body = Body::parse(bytes)?;
-    if body.model() != Some(model) {
-        return Ok(Some(body.apply([body.set_model(model)])));
+    let model = model.filter(|it| body.model() != Some(it)).map(|it| body.set_model(it));
+    let usage = if usage { body.ask_usage()? } else { None };
+    if model.is_some() || usage.is_some() {
+        return Ok(Some(body.apply(model.into_iter().chain(usage))));
     }
     Ok(stale.then(|| bytes.to_vec()))
 }

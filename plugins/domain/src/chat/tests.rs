@@ -230,3 +230,28 @@ proptest! {
         let _ = Endpoint::of("POST", &String::from_utf8_lossy(&bytes));
     }
 }
+
+#[test]
+fn usage_is_asked_for_in_what_is_there_already() {
+    let check = |text: &str| {
+        let body = Body::parse(text.as_bytes()).unwrap();
+        body.ask_usage()
+            .map(|it| it.map(|edit| String::from_utf8(body.apply([edit])).unwrap()))
+            .map_err(|it| it.message)
+    };
+    for (body, expected) in [
+        ("{}", r#"{"stream_options":{"include_usage":true}}"#),
+        (r#"{ "n":1.0}"#, r#"{"stream_options":{"include_usage":true}, "n":1.0}"#),
+        (r#"{"stream_options":null}"#, r#"{"stream_options":{"include_usage":true}}"#),
+        (r#"{"stream_options": { } }"#, r#"{"stream_options": {"include_usage":true } }"#),
+        (r#"{"stream_options":{"x":1}}"#, r#"{"stream_options":{"include_usage":true,"x":1}}"#),
+        (r#"{"stream_options":{"x":1,"include_usage":false}}"#, r#"{"stream_options":{"x":1,"include_usage":true}}"#),
+        (r#"{"stream_options":{"include_usage":null}}"#, r#"{"stream_options":{"include_usage":true}}"#),
+    ] {
+        assert_eq!(check(body), Ok(Some(expected.to_owned())), "{body}");
+    }
+    assert_eq!(check(r#"{"stream_options":{"include_usage":true}}"#), Ok(None));
+    assert_eq!(check(r#"{"stream_options":7}"#), Err("`stream_options` is no object".to_owned()));
+    let twice = check(r#"{"stream_options":{"include_usage":true,"include_usage":false}}"#).unwrap_err();
+    assert!(twice.contains("`stream_options.include_usage` stands there twice"), "{twice}");
+}

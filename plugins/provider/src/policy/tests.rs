@@ -153,7 +153,9 @@ fn check(said: Option<(&str, &str)>, note: Option<&str>, provider: &str) -> Stri
     let headers = Headers::from_iter(pairs.into_iter().flatten());
     match send(&chains, &routed(&headers, || note.map(str::to_owned)), provider) {
         Ok((Send::AsItIs, model)) => format!("as it is, {}", model.unwrap_or_default()),
-        Ok((Send::Naming { model, stale }, _)) => format!("{model}{}", if stale { ", again" } else { "" }),
+        Ok((Send::Edited { model, stale, .. }, _)) => {
+            format!("{}{}", model.unwrap_or_default(), if stale { ", again" } else { "" })
+        }
         Err(reply) => format!("{} {}", reply.status, reply.code),
     }
 }
@@ -187,13 +189,50 @@ fn without_chains_every_model_stays() {
 #[test]
 fn a_body_changes_in_its_model_alone() {
     let check = |body: &str, stale| {
-        let named = naming(body.as_bytes(), "m2", stale).map(|it| it.map(|it| String::from_utf8(it).unwrap()));
+        let named =
+            edited(body.as_bytes(), Some("m2"), false, stale).map(|it| it.map(|it| String::from_utf8(it).unwrap()));
         named.map_err(|it| it.status)
     };
     assert_eq!(check(r#"{ "model":"m1", "n":1.0}"#, false), Ok(Some(r#"{ "model":"m2", "n":1.0}"#.into())));
     assert_eq!(check(r#"{"model":"m2"}"#, false), Ok(None));
     assert_eq!(check(r#"{"model":"m2"}"#, true), Ok(Some(r#"{"model":"m2"}"#.into())));
     assert_eq!(check("nonsense", true), Err(400));
+}
+
+#[test]
+fn usage_is_asked_of_those_who_take_it_whatever_a_former_attempt_left() {
+    let headers = |it: Option<&str>| Headers::from_iter(it.map(|it| (headers::USAGE, it)));
+    let note = |it: Option<&str>| it.map(str::to_owned);
+    let named = || Send::Edited { model: Some("m".into()), usage: false, stale: false };
+    for (header, left, taken, plain, other) in [
+        (None, None, true, (false, false), (false, false)),
+        (Some("no"), Some("ask"), true, (false, false), (false, false)),
+        (Some("ask"), None, true, (true, false), (true, false)),
+        (Some("ask"), None, false, (false, false), (false, false)),
+        (None, Some("ask"), true, (true, true), (true, true)),
+        (None, Some("ask"), false, (false, true), (false, true)),
+    ] {
+        let asked = asked(&headers(header), || note(left));
+        let check = |body: Send| match body.with_usage(asked, taken) {
+            Send::AsItIs => (false, false),
+            Send::Edited { usage, stale, .. } => (usage, stale),
+        };
+        assert_eq!((check(Send::AsItIs), check(named())), (plain, other), "{header:?} {left:?} {taken}");
+    }
+}
+
+#[test]
+fn a_body_that_is_edited_twice_is_written_once() {
+    let body = edited(br#"{"model":"m1","stream":true}"#, Some("m2"), true, false).unwrap().unwrap();
+    assert_eq!(
+        String::from_utf8(body).unwrap(),
+        r#"{"stream_options":{"include_usage":true},"model":"m2","stream":true}"#
+    );
+    assert_eq!(edited(br#"{"stream_options":{"include_usage":true}}"#, None, true, false), Ok(None));
+    assert_eq!(
+        edited(br#"{"stream_options":7}"#, None, true, false).unwrap_err().param.as_deref(),
+        Some("stream_options")
+    );
 }
 
 #[test]
