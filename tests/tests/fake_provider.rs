@@ -179,3 +179,71 @@ fn it_remembers_every_byte_in_order_with_duplicates() {
     assert_eq!(client(&fake).call("DELETE", "/_control/requests").send().status, 200);
     assert!(fake.requests().is_empty());
 }
+
+/// What was served to one request: prompt and completion tokens, whether it was complete, whether usage was sent.
+fn served(model: &str, stream: bool, more: &Value) -> (u64, u64, bool, bool) {
+    let fake = FakeProvider::start();
+    if stream {
+        streamed(&fake, model, more);
+    } else {
+        drop(client(&fake).post(CHAT, &chat(model, "hi there")).try_send());
+    }
+    let all = fake.served();
+    assert_eq!(all.len(), 1, "{all:?}");
+    assert_eq!((all[0].heard.as_str(), all[0].stream), ("hi there", stream));
+    (all[0].count.prompt, all[0].count.completion, all[0].complete, all[0].usage_sent)
+}
+
+#[test]
+fn what_was_served_is_counted_as_far_as_it_came() {
+    let asked = json!({"stream_options": {"include_usage": true}});
+    assert_eq!(served("gpt-4o", false, &Value::Null), (2, 4, true, true));
+    assert_eq!(served("gpt-4o", true, &Value::Null), (2, 4, true, false));
+    assert_eq!(served("gpt-4o", true, &asked), (2, 4, true, true));
+    assert_eq!(served("fake-usage-none", true, &asked), (2, 4, true, false));
+    assert_eq!(served("fake-usage-last", true, &Value::Null), (2, 4, true, true));
+    assert_eq!(served("fake-usage-reasoning", false, &Value::Null), (2, 11, true, true));
+    assert_eq!(served("fake-words-9+cut-4", true, &asked), (2, 3, false, false), "the first event has no text");
+    assert_eq!(served("fake-words-9+end-4", true, &asked), (2, 3, false, false));
+    assert_eq!(served("fake-words-9+error-4", true, &asked), (2, 3, false, false));
+    assert_eq!(served("fake-cut-1", false, &Value::Null), (2, 4, false, false), "made as a whole, and cut on the way");
+    let fake = FakeProvider::start();
+    assert_eq!(ask(&fake, "fake-503").status, 503);
+    assert_eq!(fake.served(), [], "errors are not billed");
+}
+
+#[test]
+fn what_came_after_the_client_left_is_not_served() {
+    let fake = FakeProvider::start();
+    let mut body = chat("fake-words-50+slow-20ms", "hi");
+    body["stream"] = json!(true);
+    let mut stream = client(&fake).post(CHAT, &body).stream();
+    let seen = (0..4).map(|_| stream.event().unwrap().content()).collect::<String>();
+    drop(stream);
+    let served = fake.served();
+    let seen = seen.split_whitespace().count() as u64;
+    assert!((seen..seen + 3).contains(&served[0].count.completion), "{served:?}, seen {seen}");
+    assert!(!served[0].complete);
+}
+
+#[test]
+fn usage_is_said_in_each_provider_s_way() {
+    let fake = FakeProvider::start();
+    let usage = |model: &str| ask(&fake, model).json()["usage"].clone();
+    let xai = usage("fake-usage-xai");
+    assert_eq!([&xai["completion_tokens"], &xai["total_tokens"]], [4, 2 + 4 + 7]);
+    assert_eq!(usage("fake-usage-cached")["prompt_tokens_details"]["cached_tokens"], 1);
+    assert_eq!(usage("fake-usage-none"), Value::Null);
+    assert_eq!(usage("fake-usage-anthropic")["cache_read_input_tokens"], 1);
+
+    let (events, _) = streamed(&fake, "fake-usage-every", &json!({}));
+    let so_far: Vec<_> =
+        events.iter().filter_map(|event| event.json()["usage"]["completion_tokens"].as_u64()).collect();
+    assert_eq!(so_far, [0, 1, 2, 3, 4, 4]);
+    let (events, _) = streamed(&fake, "fake-usage-anthropic", &json!({}));
+    let named: Vec<_> = events.iter().filter_map(|event| event.name.as_deref()).collect();
+    assert_eq!((named.first(), named.last()), (Some(&"message_start"), Some(&"message_stop")));
+    assert_eq!(events[events.len() - 2].json()["usage"]["output_tokens"], 4);
+    let shown = client(&fake).get("/_control/served").send().json();
+    assert_eq!(shown["served"].as_array().unwrap().len(), 6);
+}

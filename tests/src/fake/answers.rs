@@ -5,6 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::behaviour::Behaviour;
+use super::usage::{Count, Flavour, tokens};
+use super::{Served, anthropic};
 
 const CREATED: u64 = 1_730_000_000;
 
@@ -14,9 +16,12 @@ pub(super) struct Asked {
     pub(super) model: String,
     pub(super) stream: bool,
     pub(super) include_usage: bool,
+    pub(super) id: String,
+    flavour: Flavour,
     answer: Said,
-    prompt_tokens: usize,
-    id: String,
+    prompt_tokens: u64,
+    heard: String,
+    number: u64,
 }
 
 #[derive(Debug)]
@@ -28,33 +33,57 @@ enum Said {
 impl Asked {
     pub(super) fn new(body: &Value, behaviour: &Behaviour, number: u64) -> Self {
         let asked_for_usage = body["stream_options"]["include_usage"] == true;
+        let unsaid = matches!(behaviour.flavour, Flavour::None | Flavour::Last);
         Self {
             model: body["model"].as_str().unwrap_or_default().to_owned(),
             stream: body["stream"] == true,
-            include_usage: asked_for_usage || behaviour.usage,
+            include_usage: (asked_for_usage || behaviour.usage) && !unsaid,
+            id: format!("fake-{number}"),
+            flavour: behaviour.flavour,
             answer: answer(body, behaviour),
             prompt_tokens: tokens(&said_to(body)),
-            id: format!("fake-{number}"),
+            heard: last_heard(body).1,
+            number,
         }
     }
 
-    fn completion_tokens(&self) -> usize {
-        match &self.answer {
+    /// The tokens of the whole answer.
+    pub(super) fn count(&self) -> Count {
+        let visible = match &self.answer {
             Said::Text(text) => tokens(text),
             Said::Tools(calls) => calls.iter().map(|(_, arguments)| tokens(arguments)).sum(),
+        };
+        Count::new(self.flavour, self.prompt_tokens, visible)
+    }
+
+    /// The record of this answer while nothing of it is on the wire.
+    pub(super) fn served(&self, path: &str) -> Served {
+        Served {
+            number: self.number,
+            path: path.to_owned(),
+            model: self.model.clone(),
+            heard: self.heard.clone(),
+            stream: self.stream,
+            count: Count::new(self.flavour, self.prompt_tokens, 0),
+            complete: false,
+            usage_sent: false,
         }
+    }
+
+    /// Anthropic's own events end with one of their own.
+    pub(super) fn ends_with_done(&self) -> bool {
+        self.flavour != Flavour::Anthropic
     }
 
     fn usage(&self) -> Value {
-        let (prompt, completion) = (self.prompt_tokens, self.completion_tokens());
-        json!({"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion,
-            "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
-            "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0,
-                "accepted_prediction_tokens": 0, "rejected_prediction_tokens": 0}})
+        self.count().usage(self.flavour)
     }
 
     /// A whole chat completion.
     pub(super) fn chat(&self) -> Value {
+        if self.flavour == Flavour::Anthropic {
+            return anthropic::message(self);
+        }
         let (message, reason) = match &self.answer {
             Said::Text(text) => (json!({"role": "assistant", "content": text, "refusal": null}), "stop"),
             Said::Tools(calls) => {
@@ -62,13 +91,20 @@ impl Asked {
                 (json!({"role": "assistant", "content": null, "refusal": null, "tool_calls": calls}), "tool_calls")
             }
         };
-        json!({"id": format!("chatcmpl-{}", self.id), "object": "chat.completion", "created": CREATED, "model": self.model,
-            "choices": [{"index": 0, "message": message, "logprobs": null, "finish_reason": reason}],
-            "usage": self.usage(), "service_tier": "default", "system_fingerprint": "fp_fake"})
+        let mut chat = json!({"id": format!("chatcmpl-{}", self.id), "object": "chat.completion", "created": CREATED,
+            "model": self.model, "service_tier": "default", "system_fingerprint": "fp_fake",
+            "choices": [{"index": 0, "message": message, "logprobs": null, "finish_reason": reason}]});
+        if self.flavour != Flavour::None {
+            chat["usage"] = self.usage();
+        }
+        chat
     }
 
     /// The events of a streamed chat completion, without `[DONE]`.
     pub(super) fn chat_events(&self) -> Vec<Value> {
+        if self.flavour == Flavour::Anthropic {
+            return anthropic::message_events(self);
+        }
         let mut deltas = vec![(json!({"role": "assistant", "content": "", "refusal": null}), None)];
         let reason = match &self.answer {
             Said::Text(text) => {
@@ -85,13 +121,26 @@ impl Asked {
         };
         deltas.push((json!({}), Some(reason)));
         let mut events: Vec<Value> = deltas.into_iter().map(|(delta, reason)| self.chunk(&delta, reason)).collect();
-        if self.include_usage {
-            let mut last = self.chunk(&Value::Null, None);
-            last["choices"] = json!([]);
-            last["usage"] = self.usage();
-            events.push(last);
+        match self.flavour {
+            Flavour::Every => self.count_in_each(&mut events),
+            Flavour::Last => events.last_mut().into_iter().for_each(|last| last["usage"] = self.usage()),
+            _ if self.include_usage => {
+                let mut last = self.chunk(&Value::Null, None);
+                last["choices"] = json!([]);
+                last["usage"] = self.usage();
+                events.push(last);
+            }
+            _ => {}
         }
         events
+    }
+
+    fn count_in_each(&self, events: &mut [Value]) {
+        let mut visible = 0;
+        for event in events {
+            visible += tokens(event["choices"][0]["delta"]["content"].as_str().unwrap_or_default());
+            event["usage"] = Count::new(self.flavour, self.prompt_tokens, visible).usage(self.flavour);
+        }
     }
 
     fn chunk(&self, delta: &Value, reason: Option<&str>) -> Value {
@@ -131,15 +180,12 @@ impl Asked {
 
     /// A whole answer of the Responses API.
     pub(super) fn response(&self, status: &str) -> Value {
-        let (input, output) = (self.prompt_tokens, self.completion_tokens());
         let done = status == "completed";
         let message = json!({"type": "message", "id": "msg_fake", "status": status, "role": "assistant",
             "content": [{"type": "output_text", "text": self.text(), "annotations": []}]});
         json!({"id": format!("resp_{}", self.id), "object": "response", "created_at": CREATED, "status": status,
             "error": null, "model": self.model, "output": if done { json!([message]) } else { json!([]) },
-            "usage": if done { json!({"input_tokens": input, "input_tokens_details": {"cached_tokens": 0},
-                "output_tokens": output, "output_tokens_details": {"reasoning_tokens": 0},
-                "total_tokens": input + output}) } else { Value::Null }})
+            "usage": if done { self.count().of_response() } else { Value::Null }})
     }
 
     /// The events of a streamed answer of the Responses API; each names its type.
@@ -157,7 +203,7 @@ impl Asked {
         events
     }
 
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         match &self.answer {
             Said::Text(text) => text.clone(),
             Said::Tools(calls) => calls.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(" "),
@@ -210,12 +256,8 @@ fn content(value: &Value) -> String {
     }
 }
 
-/// The fake's tokenizer: white space.
-fn tokens(text: &str) -> usize {
-    text.split_whitespace().count()
-}
-
-fn pieces(text: &str) -> impl Iterator<Item = &str> {
+/// A word each.
+pub(super) fn pieces(text: &str) -> impl Iterator<Item = &str> {
     text.split_inclusive(' ')
 }
 
@@ -245,7 +287,7 @@ pub(super) fn embeddings(body: &Value) -> Value {
         one => vec![one.clone()],
     };
     let data: Vec<Value> = inputs.iter().enumerate().map(|(index, input)| embedding(index, input, body)).collect();
-    let count: usize = inputs.iter().map(|input| tokens(&content(input))).sum();
+    let count: u64 = inputs.iter().map(|input| tokens(&content(input))).sum();
     json!({"object": "list", "data": data, "model": body["model"], "usage": {"prompt_tokens": count, "total_tokens": count}})
 }
 

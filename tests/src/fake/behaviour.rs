@@ -19,12 +19,18 @@
 //! | `reset` | the connection is reset instead of an answer |
 //! | `tools` | calls the request's tools instead of answering with text |
 //! | `usage` | the stream's usage chunk comes without being asked for |
+//! | `usage-cached` | half of the prompt was cached |
+//! | `usage-reasoning`, `usage-xai` | seven tokens of hidden reasoning; xAI leaves them out of `completion_tokens` |
+//! | `usage-anthropic` | Anthropic's own events, with usage in two halves |
+//! | `usage-none`, `usage-every`, `usage-last` | in no chunk, in every one, in the one with the `finish_reason`; asked or not |
 //! | `crlf` | events are framed with CR LF |
 //!
 //! Three ways to say it, the first that applies wins: a rule through [`super::FakeProvider::behave`] (or the control
 //! endpoint), a header `x-fake: …`, or a model named `fake-<behaviour>`, with or without a prefix such as `openai/`.
 
 use std::time::Duration;
+
+use super::usage::Flavour;
 
 /// What an answer should be like; the default is a good provider.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -53,6 +59,8 @@ pub struct Behaviour {
     pub tools: bool,
     /// Usage in the stream without being asked.
     pub usage: bool,
+    /// What that looks like.
+    pub flavour: Flavour,
     /// CR LF framing of events.
     pub crlf: bool,
 }
@@ -106,6 +114,7 @@ impl Behaviour {
             ("reset", "") => self.reset = true,
             ("tools", "") => self.tools = true,
             ("usage", "") => self.usage = true,
+            ("usage", flavour) => self.flavour = Flavour::parse(flavour)?,
             ("crlf", "") => self.crlf = true,
             (status, after) => {
                 self.status = Some(status.parse().ok().filter(|status| (400..600).contains(status))?);
@@ -148,7 +157,7 @@ mod tests {
 
     #[test]
     fn an_unknown_word_is_named() {
-        for word in ["slow", "slow-3", "200", "cut", "what-3"] {
+        for word in ["slow", "slow-3", "200", "cut", "what-3", "usage-what"] {
             assert!(Behaviour::parse(word).unwrap_err().contains(word));
         }
     }

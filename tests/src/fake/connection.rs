@@ -6,12 +6,15 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, recv};
 use serde_json::Value;
 use socket2::SockRef;
 
 use super::answers::{self, Asked};
 use super::behaviour::{Behaviour, Ending};
-use super::{Received, State, control, lock};
+use super::usage::Count;
+use super::{Received, Served, State, control, lock, remember};
 use crate::http::{self, Body, Framing};
 
 /// Whether the connection can carry another request.
@@ -19,6 +22,35 @@ enum Next {
     Request,
     Close,
     Reset,
+}
+
+/// An answer of content, ready to be sent.
+enum Answer {
+    Whole(Value, Count),
+    /// Whether `[DONE]` comes after them.
+    Events(Vec<Value>, bool),
+}
+
+impl Answer {
+    /// `None`: the path is none of an API.
+    fn of(path: &str, asked: &Asked, body: &Value) -> Option<Self> {
+        let whole = |whole| Some(Self::Whole(whole, asked.count()));
+        let events = |events, done| Some(Self::Events(events, done));
+        match (path, asked.stream) {
+            (path, false) if path.ends_with("/chat/completions") => whole(asked.chat()),
+            (path, true) if path.ends_with("/chat/completions") => events(asked.chat_events(), asked.ends_with_done()),
+            (path, false) if path.ends_with("/completions") => whole(asked.completion()),
+            (path, true) if path.ends_with("/completions") => events(asked.completion_events(), true),
+            (path, false) if path.ends_with("/responses") => whole(asked.response("completed")),
+            (path, true) if path.ends_with("/responses") => events(asked.response_events(), false),
+            (path, _) if path.ends_with("/embeddings") => {
+                let answer = answers::embeddings(body);
+                let count = Count { prompt: answer["usage"]["prompt_tokens"].as_u64()?, ..Count::default() };
+                Some(Self::Whole(answer, count))
+            }
+            _ => None,
+        }
+    }
 }
 
 /// Serves requests until the client or the test has had enough.
@@ -66,7 +98,7 @@ impl Connection<'_> {
             let (status, body) = control::answer(self.state, request);
             return self.plain(status, &[], &body.to_string(), None);
         }
-        self.state.remember(request.clone());
+        remember(&self.state.requests, request.clone());
         let number = self.state.answered.fetch_add(1, Ordering::SeqCst);
         let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
         match self.behaviour(request, &body) {
@@ -107,28 +139,33 @@ impl Connection<'_> {
         if behaviour.error_body {
             return self.plain(200, &[], &answers::error(503).to_string(), None);
         }
-        let asked = Asked::new(body, behaviour, number);
         let path = request.path.split('?').next().unwrap_or_default();
-        let (whole, events, done): (_, fn(&Asked) -> Vec<Value>, _) = match path {
-            path if path.ends_with("/chat/completions") => (asked.chat(), Asked::chat_events, true),
-            path if path.ends_with("/completions") => (asked.completion(), Asked::completion_events, true),
-            path if path.ends_with("/responses") => (asked.response("completed"), Asked::response_events, false),
-            path if path.ends_with("/embeddings") => {
-                return self.whole(&answers::embeddings(body), behaviour);
-            }
-            path if path.ends_with("/models") && request.method == "GET" => {
-                return self.whole(&answers::models(), behaviour);
-            }
-            _ => return self.plain(404, &[], &answers::error(404).to_string(), None),
+        if path.ends_with("/models") && request.method == "GET" {
+            return self.plain(200, &[], &answers::models().to_string(), None);
+        }
+        let asked = Asked::new(body, behaviour, number);
+        let Some(answer) = Answer::of(path, &asked, body) else {
+            return self.plain(404, &[], &answers::error(404).to_string(), None);
         };
         if !matches!(body, Value::Object(_)) {
             return self.plain(400, &[], &answers::error(400).to_string(), None);
         }
-        if asked.stream { self.stream(&events(&asked), done, behaviour) } else { self.whole(&whole, behaviour) }
+        let mut served = asked.served(&request.path);
+        self.state.serving.fetch_add(1, Ordering::SeqCst);
+        let next = match &answer {
+            Answer::Whole(whole, count) => self.whole(whole, behaviour, &mut served, *count),
+            Answer::Events(events, done) => self.stream(events, *done, behaviour, &mut served),
+        };
+        remember(&self.state.served, served);
+        self.state.serving.fetch_sub(1, Ordering::SeqCst);
+        next
     }
 
-    fn whole(&mut self, answer: &Value, behaviour: &Behaviour) -> io::Result<Next> {
-        let mut text = answer.to_string();
+    fn whole(&mut self, whole: &Value, behaviour: &Behaviour, served: &mut Served, count: Count) -> io::Result<Next> {
+        if self.is_left() {
+            return Ok(Next::Close);
+        }
+        let mut text = whole.to_string();
         if behaviour.malformed {
             let mut half = text.len() / 2;
             while !text.is_char_boundary(half) {
@@ -137,7 +174,21 @@ impl Connection<'_> {
             text.truncate(half);
         }
         let cut = matches!(behaviour.after, Some((_, Ending::Cut))).then_some(text.len() / 2);
-        self.plain(200, &[], &text, cut)
+        // It was made as a whole, whatever becomes of it on the way.
+        served.count = count;
+        let next = self.plain(200, &[], &text, cut)?;
+        served.complete = cut.is_none() && !behaviour.malformed;
+        served.usage_sent = served.complete && whole["usage"].is_object();
+        Ok(next)
+    }
+
+    /// Whether the client has closed the connection.
+    fn is_left(&self) -> bool {
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        match recv(self.reader.get_ref(), &mut [0; 1], flags) {
+            Ok((read, _)) => read == 0,
+            Err(error) => error != Errno::AGAIN,
+        }
     }
 
     /// Writes an answer with a content-length, or only its first bytes and then a reset.
@@ -149,7 +200,7 @@ impl Connection<'_> {
         Ok(if cut.is_some() { Next::Reset } else { Next::Request })
     }
 
-    fn stream(&mut self, events: &[Value], done: bool, behaviour: &Behaviour) -> io::Result<Next> {
+    fn stream(&mut self, events: &[Value], done: bool, behaviour: &Behaviour, served: &mut Served) -> io::Result<Next> {
         let head = self.head(200, "text/event-stream; charset=utf-8", &["transfer-encoding: chunked".to_owned()]);
         self.reader.get_mut().write_all(&head)?;
         for (number, event) in events.iter().enumerate() {
@@ -167,15 +218,22 @@ impl Connection<'_> {
                 text.truncate(20);
             }
             self.event(&text, event["type"].as_str(), behaviour)?;
+            served.add(event);
         }
         if done {
             self.event("[DONE]", None, behaviour)?;
         }
-        self.end()
+        let next = self.end()?;
+        served.complete = true;
+        Ok(next)
     }
 
     fn event(&mut self, data: &str, name: Option<&str>, behaviour: &Behaviour) -> io::Result<()> {
         thread::sleep(behaviour.pace);
+        // What is written to a closed connection would count as served.
+        if self.is_left() {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
         let newline = if behaviour.crlf { "\r\n" } else { "\n" };
         let name = name.map(|name| format!("event: {name}{newline}")).unwrap_or_default();
         let event = format!("{name}data: {data}{newline}{newline}");

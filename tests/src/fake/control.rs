@@ -1,6 +1,6 @@
 //! `/_control/…`: the same as the in-process API, for tests in other languages and for a person with curl.
 //!
-//! `GET /_control/requests` (bodies as base64), `DELETE /_control/requests`, `POST /_control/behaviour`
+//! `GET /_control/requests` (bodies as base64), `GET /_control/served`, `DELETE /_control/requests`, `POST /_control/behaviour`
 //! `{"path_prefix": "/openai", "behaviour": "503", "times": 1}` (no `times`: until the rules are removed), and
 //! `DELETE /_control/behaviour`. None of these is recorded.
 
@@ -8,13 +8,16 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::{Received, State};
+use super::{Received, Served, State};
 
 /// The status and the body of the answer.
 pub(super) fn answer(state: &State, request: &Received) -> (u16, Value) {
     match (request.method.as_str(), request.path.as_str()) {
         ("GET", "/_control/requests") => {
             (200, json!({"requests": state.requests().iter().map(shown).collect::<Vec<_>>()}))
+        }
+        ("GET", "/_control/served") => {
+            (200, json!({"served": state.served().iter().map(Served::shown).collect::<Vec<_>>()}))
         }
         ("DELETE", "/_control/requests") => {
             state.clear();

@@ -5,9 +5,12 @@
 //! that every provider of a gateway can have a base path of its own and a test can see which one was called.
 
 mod answers;
+mod anthropic;
 pub mod behaviour;
 mod connection;
 mod control;
+mod served;
+pub mod usage;
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -22,6 +25,7 @@ use serde_json::Value;
 use crate::http::{self, Headers};
 use crate::process::wait_until;
 use behaviour::Behaviour;
+pub use served::Served;
 
 /// As many requests are remembered; a bench must not fill the memory.
 const REMEMBERED: usize = 5_000;
@@ -73,6 +77,8 @@ struct Rule {
 #[derive(Debug, Default)]
 struct State {
     requests: Mutex<VecDeque<Received>>,
+    served: Mutex<VecDeque<Served>>,
+    serving: AtomicU64,
     rules: Mutex<Vec<Rule>>,
     open: Mutex<HashMap<u64, TcpStream>>,
     answered: AtomicU64,
@@ -83,21 +89,29 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Appends, and forgets the oldest when there are too many.
+fn remember<T>(all: &Mutex<VecDeque<T>>, one: T) {
+    let mut all = lock(all);
+    if all.len() == REMEMBERED {
+        all.pop_front();
+    }
+    all.push_back(one);
+}
+
 impl State {
     fn requests(&self) -> Vec<Received> {
         lock(&self.requests).iter().cloned().collect()
     }
 
-    fn clear(&self) {
-        lock(&self.requests).clear();
+    fn served(&self) -> Vec<Served> {
+        let mut served: Vec<Served> = lock(&self.served).iter().cloned().collect();
+        served.sort_by_key(|served| served.number);
+        served
     }
 
-    fn remember(&self, request: Received) {
-        let mut requests = lock(&self.requests);
-        if requests.len() == REMEMBERED {
-            requests.pop_front();
-        }
-        requests.push_back(request);
+    fn clear(&self) {
+        lock(&self.requests).clear();
+        lock(&self.served).clear();
     }
 
     fn behave(&self, prefix: &str, behaviour: &str, times: Option<u64>) -> Result<(), String> {
@@ -190,7 +204,20 @@ impl FakeProvider {
         })
     }
 
-    /// Forgets what was received.
+    /// What was answered with content so far, as a provider would bill it, in the order of the requests. Waits for the
+    /// answers that are on their way: a client that has left is noticed with the next event.
+    ///
+    /// # Panics
+    /// If one is still on its way after 20 seconds.
+    #[must_use]
+    pub fn served(&self) -> Vec<Served> {
+        wait_until(Duration::from_secs(20), "the provider's last answer to end", || {
+            (self.state.serving.load(Ordering::SeqCst) == 0).then_some(())
+        });
+        self.state.served()
+    }
+
+    /// Forgets what was received and served.
     pub fn clear(&self) {
         self.state.clear();
     }
