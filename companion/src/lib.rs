@@ -13,6 +13,7 @@ mod caller;
 pub mod cli;
 pub mod clock;
 mod constant_time;
+mod events;
 mod failed_mints;
 mod failure;
 mod http;

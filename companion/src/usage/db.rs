@@ -24,12 +24,20 @@ const POSTGRES: &str =
     "SET lock_timeout = '5s'; SET statement_timeout = '30s'; SET idle_in_transaction_session_timeout = '30s';
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
 /// Number, name, and the text for each kind, in order. A migration that was released is never changed.
-const MIGRATIONS: [(i64, &str, &str, &str); 1] = [(
-    1,
-    "usage",
-    include_str!("../../migrations/usage/sqlite/0001_usage.sql"),
-    include_str!("../../migrations/usage/postgres/0001_usage.sql"),
-)];
+const MIGRATIONS: [(i64, &str, &str, &str); 2] = [
+    (
+        1,
+        "usage",
+        include_str!("../../migrations/usage/sqlite/0001_usage.sql"),
+        include_str!("../../migrations/usage/postgres/0001_usage.sql"),
+    ),
+    (
+        2,
+        "events",
+        include_str!("../../migrations/usage/sqlite/0002_events.sql"),
+        include_str!("../../migrations/usage/postgres/0002_events.sql"),
+    ),
+];
 /// What the drivers are found by; they are the process's.
 static DRIVERS: Once = Once::new();
 

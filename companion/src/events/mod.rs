@@ -1,0 +1,91 @@
+//! What happened, to be told to whoever operates this: a budget that runs out, requests that are refused.
+//!
+//! An event is written into an outbox in the transaction of what it tells of, so that neither is without
+//! the other. From there it goes to Redis and to webhooks, at least once each (`deliver`). It never holds
+//! a user's name: [`record`] puts a hash in its place, keyed with this installation's own key.
+
+#![allow(dead_code, reason = "its users come next")]
+
+pub(crate) mod store;
+mod timestamp;
+
+use crate::random::{self, NoRandomness};
+use domain::time::Micros;
+use serde_json::{Map, Value};
+use std::fmt::Display;
+
+#[allow(unused_imports, reason = "its users come next")]
+pub(crate) use store::record;
+
+/// The version of the fields' names and meanings, for whoever reads them.
+const SCHEMA_VERSION: &str = "1";
+
+/// What kind of thing happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A budget passed one of its thresholds: `budget`, `threshold`, `unit`, `limit`, `used`, `period_start`.
+    BudgetThreshold,
+    /// A budget is used up: the same fields.
+    BudgetExhausted,
+    /// Requests were refused by a rate limit: `limit`, `key_kind`, `sampled`.
+    RatelimitRejected,
+}
+
+impl Kind {
+    /// Every kind.
+    pub(crate) const ALL: [Self; 3] = [Self::BudgetThreshold, Self::BudgetExhausted, Self::RatelimitRejected];
+
+    /// The name that readers know.
+    #[must_use]
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::BudgetThreshold => "budget.threshold",
+            Self::BudgetExhausted => "budget.exhausted",
+            Self::RatelimitRejected => "ratelimit.rejected",
+        }
+    }
+}
+
+/// Something that happened: a flat map of texts. Whose it is (`tenant_id`, `project_id`) and the request
+/// (`request_id`) are always in it, empty when nobody's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Event {
+    id: String,
+    kind: Kind,
+    recorded_at: Micros,
+    user: Option<String>,
+    fields: Map<String, Value>,
+}
+
+impl Event {
+    /// Something that happened at `now`, with a new id.
+    ///
+    /// # Errors
+    /// When the operating system has no random bytes to give.
+    pub(crate) fn new(kind: Kind, now: Micros) -> Result<Self, NoRandomness> {
+        Ok(Self::known(random::id("evt_")?, kind, now, now))
+    }
+
+    /// Something that happened at `at` and is recorded at `now`; it is recorded once for its `id`.
+    #[must_use]
+    pub(crate) fn known(id: String, kind: Kind, at: Micros, now: Micros) -> Self {
+        let event = Self { id, kind, recorded_at: now, user: None, fields: Map::new() };
+        let event = event.with("type", kind.name()).with("schema_version", SCHEMA_VERSION);
+        let event = event.with("timestamp", timestamp::rfc3339(at));
+        ["tenant_id", "project_id", "user_hash", "request_id"].into_iter().fold(event, |it, name| it.with(name, ""))
+    }
+
+    /// The event with one more field; a field that is there is replaced.
+    #[must_use]
+    pub(crate) fn with(mut self, name: &'static str, value: impl Display) -> Self {
+        self.fields.insert(name.to_owned(), Value::String(value.to_string()));
+        self
+    }
+
+    /// The event, about this user of its project. The name itself goes no further than [`record`].
+    #[must_use]
+    pub(crate) fn about(mut self, user: &str) -> Self {
+        self.user = (!user.is_empty()).then(|| user.to_owned());
+        self
+    }
+}
