@@ -71,6 +71,22 @@ impl SecretRef {
     }
 }
 
+/// The secret that proves to Kong's second hop that the first hop's chain ran to its end, if there is to be one.
+///
+/// # Errors
+/// When it is not set, or cannot stand in a header and a route's expression.
+pub fn hop(reference: Option<&SecretRef>, env: impl FnOnce(&str) -> Option<String>) -> Result<Option<Secret>, String> {
+    let Some(reference) = reference else {
+        return Ok(None);
+    };
+    let secret = reference.resolve(env).ok_or("hop_secret is not set: expected a secret")?;
+    let text = secret.reveal();
+    if !(16..=256).contains(&text.len()) || !text.bytes().all(|it| it.is_ascii_graphic()) {
+        return Err("hop_secret must be 16 to 256 visible ASCII characters".into());
+    }
+    Ok(Some(secret))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,7 @@
 use domain::{
     kill::ModelSwitches,
     model::{Alias, Catalog, Chains, ModelName, ProviderName, Rule},
-    secret::{Secret, SecretRef},
+    secret::{self, Secret, SecretRef},
 };
 use serde::Deserialize;
 
@@ -28,8 +28,9 @@ pub struct Config {
     /// Models and providers that are switched off. Default none.
     #[serde(default)]
     pub(crate) kill: ModelSwitches,
-    /// Kong only: sent as `x-tollgate-hop`, which the second hop's routes demand, so that no request reaches them
-    /// without having passed this filter. 16 to 256 visible ASCII characters.
+    /// Kong only, where no `budget` follows, which has the same key: sent as `x-tollgate-hop`, which the second hop's
+    /// routes demand, so that no request reaches them without having passed this filter. 16 to 256 visible ASCII
+    /// characters.
     #[serde(default)]
     pub(crate) hop_secret: Option<SecretRef>,
 }
@@ -64,15 +65,7 @@ impl Config {
 
     /// The hop's secret, if there is to be one.
     pub(crate) fn hop(&self, env: impl FnOnce(&str) -> Option<String>) -> Result<Option<Secret>, String> {
-        let Some(reference) = &self.hop_secret else {
-            return Ok(None);
-        };
-        let secret = reference.resolve(env).ok_or("router: hop_secret is not set: expected a secret")?;
-        let text = secret.reveal();
-        if !(16..=256).contains(&text.len()) || !text.bytes().all(|it| it.is_ascii_graphic()) {
-            return Err("router: hop_secret must be 16 to 256 visible ASCII characters".into());
-        }
-        Ok(Some(secret))
+        secret::hop(self.hop_secret.as_ref(), env).map_err(|wrong| format!("router: {wrong}"))
     }
 }
 
