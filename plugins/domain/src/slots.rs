@@ -120,6 +120,12 @@ pub struct Place {
 }
 
 impl Place {
+    /// What tells the name from others in its slot.
+    #[must_use]
+    pub fn key(&self) -> u64 {
+        self.hash
+    }
+
     /// The place of what `name` names, part by part, in a table of `slots`. Two names share a hash by
     /// a chance of 2⁻⁶⁴ only.
     ///

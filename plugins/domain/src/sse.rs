@@ -3,6 +3,10 @@
 //! Lines may end in LF, CRLF or CR. Memory is bounded: an event that is longer than the limit, or has
 //! a line that is, is reported as [`Event::TooLong`], without its data.
 
+mod frames;
+
+pub use frames::{Frame, Frames, data};
+
 use std::borrow::Cow;
 
 /// What a stream said.
