@@ -5,7 +5,7 @@ MAKEFLAGS += --no-print-directory
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-demo wasm demo up down test fmt lint deny generate bench dist clean
+.PHONY: help setup setup-demo wasm demo up down test fmt lint deny generate prices bench dist clean
 
 # Cargo does the parallel work; two recipes at once would only wait for each other's locks.
 .NOTPARALLEL:
@@ -54,6 +54,9 @@ deny: ## licences, sources, banned crates and, from the network, known vulnerabi
 generate: ## rewrite the generated files: schemas, Kong's meta files, tables in the docs
 	UPDATE=1 cargo test -q -p tests --all-features --test generated
 	UPDATE=1 cargo test -q -p companion --lib openapi
+
+prices: ## rewrite the table of model prices from its pinned source; needs the network
+	scripts/prices
 
 bench: wasm ## cost of auth, of the chain and of minting, next to bare Envoy and jwt_authn; one of them: make bench ONLY=auth
 	cargo build --profile bench-tool -p companion --bin tollgate -p tests --bin bench

@@ -76,7 +76,7 @@ impl Usd {
 
     /// Reads a JSON number that a parser turned into binary floating point: its shortest decimal form
     /// is what was written, up to 15 digits.
-    fn from_number(number: f64) -> Result<Self, String> {
+    pub(crate) fn from_number(number: f64) -> Result<Self, String> {
         let text = number.to_string();
         let significant = text.replace('.', "");
         if significant.trim_matches('0').len() > EXACT_DIGITS {

@@ -1,12 +1,24 @@
-//! What a model costs.
+//! What a model costs: a table that was generated from a pinned public source, and the operator's own prices before it.
+//!
+//! Prices are whole pico-dollars per token, costs whole nano-dollars; no binary fraction is in between. Who is not
+//! in the table, or stands there without a price, has none: that is for the caller to decide about, and never zero.
+//! The table is `prices.tsv` beside this file, made by `make prices`. It is searched as it is: no memory, nothing to parse
+//! when a worker starts.
 
-use crate::money::Usd;
-use crate::usage::Usage;
-use serde::Deserialize;
+mod own;
+mod table;
+
+use crate::{model::ModelName, money::Usd, usage::Usage};
+use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// The price of a model, in pico-dollars (1e-12 US dollars) per token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub use own::Override;
+
+/// How many pico-dollars a nano-dollar has.
+const PICOS: u128 = 1000;
+
+/// The price of a model, in pico-dollars (1e-12 US dollars) per token. Written out, it has the first four members.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Price {
     /// An input token.
     pub input: u64,
@@ -17,6 +29,7 @@ pub struct Price {
     /// An input token that the provider wrote to its cache; `None`: as any other.
     pub cache_write: Option<u64>,
     /// What holds instead for a long prompt.
+    #[serde(skip)]
     pub long: Option<Long>,
 }
 
@@ -38,14 +51,33 @@ pub struct Long {
 impl Price {
     /// The price that holds for a prompt of `input` tokens; it has no [`Price::long`].
     #[must_use]
-    pub fn at(&self, _input: u64) -> Self {
-        Self { long: None, ..*self }
+    pub fn at(&self, input: u64) -> Self {
+        match self.long.filter(|it| input > it.above) {
+            None => Self { long: None, ..*self },
+            Some(Long { input, output, cached, cache_write, .. }) => {
+                Self { input, output, cached, cache_write, long: None }
+            }
+        }
     }
 
     /// What `usage` costs, rounded half up to a nano-dollar.
     #[must_use]
-    pub fn cost(&self, _usage: &Usage) -> Usd {
-        Usd::ZERO
+    pub fn cost(&self, usage: &Usage) -> Usd {
+        let price = self.at(usage.input);
+        let cached = usage.cached.min(usage.input);
+        let written = usage.cache_write.min(usage.input.saturating_sub(cached));
+        let plain = usage.input.saturating_sub(cached).saturating_sub(written);
+        let picos = [
+            (plain, price.input),
+            (cached, price.cached.unwrap_or(price.input)),
+            (written, price.cache_write.unwrap_or(price.input)),
+            (usage.output, price.output),
+        ]
+        .into_iter()
+        .map(|(tokens, each)| u128::from(tokens).saturating_mul(u128::from(each)))
+        .fold(PICOS / 2, u128::saturating_add);
+        let nanos = picos.checked_div(PICOS).and_then(|it| i64::try_from(it).ok());
+        nanos.map_or(Usd::MAX, Usd::from_nanos)
     }
 }
 
@@ -60,62 +92,77 @@ pub struct Model {
     pub max_output: Option<u64>,
 }
 
-/// An operator's price of a model, in US dollars per million tokens.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Override {
-    /// A million input tokens.
-    pub(crate) input: Usd,
-    /// A million output tokens.
-    pub(crate) output: Usd,
-    /// A million input tokens that the provider read from its cache; as other input where absent.
-    #[serde(default)]
-    pub(crate) cached_input: Option<Usd>,
-    /// A million input tokens that the provider wrote to its cache; as other input where absent.
-    #[serde(default)]
-    pub(crate) cache_write: Option<Usd>,
-    /// The most tokens that the model generates.
-    #[serde(default)]
-    pub(crate) max_output: Option<u64>,
-}
-
-impl Override {
-    fn model(&self) -> Result<Model, String> {
-        let price = Price {
-            input: per_token(self.input)?,
-            output: per_token(self.output)?,
-            cached: self.cached_input.map(per_token).transpose()?,
-            cache_write: self.cache_write.map(per_token).transpose()?,
-            long: None,
-        };
-        Ok(Model { price: Some(price), max_input: None, max_output: self.max_output })
-    }
-}
-
-fn per_token(million: Usd) -> Result<u64, String> {
-    u64::try_from(million.nanos() / 1000).map_err(|it| it.to_string())
-}
-
 /// Every price that is known: the operator's own, then the built-in table's.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Prices {
     own: BTreeMap<String, Model>,
+    rows: &'static str,
 }
 
 impl Prices {
-    /// The built-in table, with the operator's `overrides` by model in front of it.
+    /// The built-in table, with the operator's `overrides` by model in front of it. A limit that an override does not
+    /// name stays the table's.
     ///
     /// # Errors
     /// The first override that cannot be meant, by its key.
     pub fn built_in(overrides: &BTreeMap<String, Override>) -> Result<Self, String> {
-        let own = overrides.iter().map(|(model, it)| Ok((model.clone(), it.model()?)));
-        Ok(Self { own: own.collect::<Result<_, String>>()? })
+        let mut prices = Self { own: BTreeMap::new(), rows: table::rows() };
+        for (key, own) in overrides {
+            let name = ModelName::parse(key).map_err(|wrong| format!("prices: {wrong}"))?.canonical().to_string();
+            let model = own.over(table::find(prices.rows, &name), key)?;
+            if prices.own.insert(name.clone(), model).is_some() {
+                return Err(format!("prices.{key}: `{name}` has a price already, by another of its names"));
+            }
+        }
+        Ok(prices)
     }
 
-    /// What is known of `model`, a canonical name as in `openai/gpt-4o`.
+    /// What is known of `model`, a canonical name as in `openai/gpt-4o`, or a provider's name and the id by which that
+    /// provider knows it, as in `groq/openai/gpt-oss-120b`.
+    ///
+    /// A name that is not known is looked for without the date at its end, with and without `-latest`, as the
+    /// model that a fine-tuned one was made from (`ft:…`), at the provider that another name of it begins with
+    /// (`openai-eu` is `openai`), and, for who sells at the vendors' prices (OpenRouter, Vertex), at the vendor.
     #[must_use]
     pub fn of(&self, model: &str) -> Option<Model> {
-        self.own.get(model).copied()
+        let name = ModelName::parse(model).ok()?.canonical();
+        let found = self.spelled(name.as_str());
+        if found.is_some() {
+            return found;
+        }
+        let (provider, id) = (name.provider()?, name.model());
+        let base = provider.split(['.', '-', '_']).next().unwrap_or(provider);
+        let resold = matches!(base, "openrouter" | "vertex") && id.contains('/');
+        if resold {
+            return self.of(id);
+        }
+        if base == provider { None } else { self.spelled(&format!("{base}/{id}")) }
+    }
+
+    fn spelled(&self, name: &str) -> Option<Model> {
+        let exact = |name: &str| self.own.get(name).copied().or_else(|| table::find(self.rows, name));
+        let bare = undated(name);
+        exact(name)
+            .or_else(|| bare.and_then(exact))
+            .or_else(|| exact(name.strip_suffix("-latest")?))
+            .or_else(|| exact(&format!("{}-latest", bare.unwrap_or(name))))
+            .or_else(|| {
+                let (provider, tuned) = name.split_once("ft:")?;
+                let (base, _) = tuned.split_once(':')?;
+                exact(&format!("{provider}ft:{base}"))
+            })
     }
 }
+
+/// The name without a date at its end, `-2024-08-06` or `-20240806` (Vertex: `@20240806`).
+fn undated(name: &str) -> Option<&str> {
+    let ends_in = |form: &str| {
+        let (head, tail) = name.split_at_checked(name.len().checked_sub(form.len())?)?;
+        let is = tail.chars().zip(form.chars()).all(|(it, of)| if of == '0' { it.is_ascii_digit() } else { it == of });
+        is.then_some(head)
+    };
+    ["-0000-00-00", "-00000000", "@00000000"].into_iter().find_map(ends_in)
+}
+
+#[cfg(test)]
+mod tests;
