@@ -56,6 +56,7 @@ fn parse(filter: &str, config: &[u8]) -> Result<(), String> {
         "guardrails" => guardrails::config::Config::parse(config).map(drop),
         "session" => session::config::Config::parse(config).map(drop),
         "router" => router::config::Config::parse(config).map(drop),
+        "budget" => budget::config::Config::parse(config).map(drop),
         "provider" => provider::config::Config::parse(config).map(drop),
         other => Err(format!("there is no filter `{other}`")),
     }

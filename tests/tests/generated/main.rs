@@ -18,6 +18,7 @@ fn filters(settings: &SchemaSettings) -> Vec<(&'static str, Schema)> {
         ("guardrails", of::<guardrails::config::Config>(settings)),
         ("session", of::<session::config::Config>(settings)),
         ("router", of::<router::config::Config>(settings)),
+        ("budget", of::<budget::config::Config>(settings)),
         ("provider", of::<provider::config::Config>(settings)),
     ]
 }
