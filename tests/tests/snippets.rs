@@ -128,7 +128,7 @@ fn every_configuration_of_envoy_starts() {
         let names = entries.filter(|it| it.is_file()).map(|it| it.file_name().unwrap().to_string_lossy().into_owned());
         files.extend(names.map(|name| format!("{folder}/{name}")));
     }
-    assert_eq!(files.len(), 14, "the whole chain, one for each filter and each identity provider: {files:?}");
+    assert_eq!(files.len(), 15, "the whole chain, one for each filter and each identity provider: {files:?}");
     for file in files {
         let gateway = Gateway::from(&file).env("OPENAI_API_KEY", "sk-none").start();
         assert_eq!(gateway.admin().get("/ready").send().status, 200, "{file}");
