@@ -155,6 +155,17 @@ impl Call {
         self.try_stream().map(Stream::rest)
     }
 
+    /// Sends it and hangs up after this long, whatever has come by then.
+    ///
+    /// # Errors
+    /// It could not be sent.
+    pub fn abandon(&self, wait: Duration) -> io::Result<()> {
+        let mut stream = TcpStream::connect_timeout(&self.address, STALL)?;
+        stream.write_all(&self.bytes())?;
+        std::thread::sleep(wait);
+        Ok(())
+    }
+
     /// The answer as it comes.
     ///
     /// # Panics

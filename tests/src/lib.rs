@@ -6,17 +6,21 @@
 //! for luck ([`wait_until`] waits for a condition with a deadline), nothing listens beyond loopback, and nothing is
 //! skipped: a missing tool is an error that names the command which installs it.
 
+pub mod audit;
 pub mod client;
 pub mod companion;
 pub mod envoy;
 pub mod fake;
+pub mod fleet;
 pub mod gateway;
 pub mod http;
+pub mod ledger;
 pub mod postgres;
 pub mod process;
 pub mod redis;
 pub mod token;
 pub mod tools;
+pub mod traffic;
 
 pub use client::{Answer, Call, Client, Stream};
 pub use companion::{Companion, Project};

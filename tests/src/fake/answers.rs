@@ -219,7 +219,11 @@ fn answer(body: &Value, behaviour: &Behaviour) -> Said {
         return Said::Tools(tools.iter().map(|tool| (name(tool), json!({"heard": heard}).to_string())).collect());
     }
     match (behaviour.words, last_heard(body)) {
-        (Some(count), _) => Said::Text((0..count).map(|word| format!("w{word}")).collect::<Vec<_>>().join(" ")),
+        (Some(count), _) => {
+            let word =
+                |number: usize| if behaviour.even { format!("{:03}", number % 1000) } else { format!("w{number}") };
+            Said::Text((0..count).map(word).collect::<Vec<_>>().join(" "))
+        }
         (None, (true, text)) => Said::Text(format!("The tool said: {text}")),
         (None, (false, text)) => Said::Text(format!("You said: {text}")),
     }

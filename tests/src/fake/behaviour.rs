@@ -9,6 +9,7 @@
 //! | `start-200ms` | the answer's head comes that much later |
 //! | `slow-200ms` | every event of a stream comes that much after the one before |
 //! | `words-50` | the answer is `w0 w1 …` with that many words, instead of an echo |
+//! | `even-50` | the same with words of three letters, so that four bytes are a token, as the gateway counts |
 //! | `huge` | `words-200000`, about 1.3 MB |
 //! | `cut-3` | the connection is reset after three events; a plain answer is reset half-way |
 //! | `end-3` | the stream ends properly after three events, but without `[DONE]` |
@@ -45,6 +46,8 @@ pub struct Behaviour {
     pub pace: Duration,
     /// Words in the answer.
     pub words: Option<usize>,
+    /// All of one length.
+    pub even: bool,
     /// Where a stream stops being good.
     pub after: Option<(usize, Ending)>,
     /// An error object with status 200.
@@ -104,6 +107,10 @@ impl Behaviour {
             ("start", time) => self.start = milliseconds(time)?,
             ("slow", time) => self.pace = milliseconds(time)?,
             ("words", count) => self.words = Some(count.parse().ok()?),
+            ("even", count) => {
+                self.even = true;
+                self.words = Some(count.parse().ok()?);
+            }
             ("huge", "") => self.words = Some(200_000),
             ("cut", count) => self.after = Some((count.parse().ok()?, Ending::Cut)),
             ("end", count) => self.after = Some((count.parse().ok()?, Ending::End)),

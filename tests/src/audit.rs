@@ -1,0 +1,146 @@
+//! Compares what clients saw, what the provider served and what the ledger holds.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::fake::Served;
+use crate::ledger::Record;
+use crate::traffic::Asked;
+
+/// How far a broken-off answer may be off, in tokens of its output: what was on its way from the provider to the gateway when
+/// the gateway learnt that the client is gone. The ledger then holds less than the provider served; it never holds more.
+pub const ON_ITS_WAY: u64 = 16;
+/// How far the prompt of an answer whose usage never came may be off: the gateway has no tokenizer, and counts quotes and roles.
+pub const PROMPT: u64 = 24;
+
+/// The three sides of each request, by its user.
+#[derive(Debug)]
+pub struct Audit {
+    asked: BTreeMap<String, Asked>,
+    served: BTreeMap<String, Served>,
+    records: BTreeMap<String, Vec<Record>>,
+}
+
+/// What was compared.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// Answers whose usage the provider said and that came to their end; equal to the token.
+    pub exact: usize,
+    /// Answers that were broken off by a client or the provider, or came without usage.
+    pub bounded: usize,
+    /// Tokens of output that the provider served in these and the ledger does not hold.
+    pub short: u64,
+    /// Of the one that is most short.
+    pub most_short: u64,
+    /// Requests that reached nobody, and what they cost.
+    pub unserved: usize,
+    /// Input and output tokens in the ledger, and as served.
+    pub ledger: (u64, u64),
+    /// The same as served.
+    pub provider: (u64, u64),
+}
+
+impl Audit {
+    /// Of these requests.
+    #[must_use]
+    pub fn new(asked: &[Asked], served: &[Served], records: Vec<Record>) -> Self {
+        let mut by_user: BTreeMap<String, Vec<Record>> = BTreeMap::new();
+        for record in records {
+            by_user.entry(record.user.clone()).or_default().push(record);
+        }
+        let user = |it: &Served| it.heard.split(' ').next().unwrap_or_default().to_owned();
+        Self {
+            asked: asked.iter().map(|it| (it.user.clone(), it.clone())).collect(),
+            served: served.iter().map(|it| (user(it), it.clone())).collect(),
+            records: by_user,
+        }
+    }
+
+    /// Who was served and is not in the ledger.
+    #[must_use]
+    pub fn missing(&self) -> Vec<&str> {
+        self.served.keys().map(String::as_str).filter(|user| !self.records.contains_key(*user)).collect()
+    }
+
+    /// Compares.
+    ///
+    /// # Panics
+    /// With the three sides of the first request that is wrong.
+    #[must_use]
+    pub fn check(&self) -> Summary {
+        let mut summary = Summary::default();
+        for (user, asked) in &self.asked {
+            let records = self.records.get(user).map(Vec::as_slice).unwrap_or_default();
+            let served = self.served.get(user);
+            let sides = || format!("{asked:#?}\n{served:#?}\n{records:#?}");
+            assert!(records.len() <= 1, "in the ledger more than once: {}", sides());
+            match (served, records) {
+                (Some(served), [record]) => {
+                    compare(asked, served, record, &mut summary).unwrap_or_else(|why| panic!("{why}: {}", sides()));
+                }
+                (Some(_), _) => panic!("not in the ledger: {}", sides()),
+                (None, records) => {
+                    let output: u64 = records.iter().map(|record| record.output).sum();
+                    assert_eq!(output, 0, "nobody served this: {}", sides());
+                    summary.unserved += 1;
+                }
+            }
+        }
+        assert!(self.records.keys().all(|user| self.asked.contains_key(user)), "a record of nobody's");
+        summary
+    }
+
+    /// The sums by hour are those of the records.
+    ///
+    /// # Panics
+    /// If they are not.
+    pub fn check_hours(&self, hours: &BTreeMap<String, [u64; 3]>) {
+        let sum = |records: &Vec<Record>| {
+            let of = |what: fn(&Record) -> u64| records.iter().map(what).sum();
+            [of(|it| it.input), of(|it| it.output), records.len() as u64]
+        };
+        let sums: BTreeMap<String, [u64; 3]> = self.records.iter().map(|(user, it)| (user.clone(), sum(it))).collect();
+        assert_eq!(&sums, hours, "the sums by hour are not those of the records");
+    }
+}
+
+fn compare(asked: &Asked, served: &Served, record: &Record, summary: &mut Summary) -> Result<(), &'static str> {
+    let count = &served.count;
+    summary.ledger.0 += record.input;
+    summary.ledger.1 += record.output;
+    summary.provider.0 += count.prompt;
+    summary.provider.1 += count.completion;
+    if served.complete && served.usage_sent && asked.whole {
+        summary.exact += 1;
+        let ledger = (record.input, record.cached, record.output, record.reasoning, record.estimated);
+        let provider = (count.prompt, count.cached, count.completion, count.reasoning, false);
+        return if ledger == provider { Ok(()) } else { Err("a complete answer is not exact") };
+    }
+    summary.bounded += 1;
+    if record.output > count.completion {
+        return Err("the ledger holds more than was served");
+    }
+    if record.output < asked.seen {
+        return Err("the client saw more than the ledger holds");
+    }
+    let short = count.completion - record.output;
+    summary.short += short;
+    summary.most_short = summary.most_short.max(short);
+    if short > ON_ITS_WAY {
+        return Err("the ledger holds much less than was served");
+    }
+    if record.input.abs_diff(count.prompt) > PROMPT {
+        return Err("the prompt is far off");
+    }
+    Ok(())
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, out: &mut fmt::Formatter) -> fmt::Result {
+        let Self { exact, bounded, short, most_short, unserved, ledger, provider } = self;
+        writeln!(out, "complete, with usage: {exact}, all exact")?;
+        writeln!(out, "broken off or without usage: {bounded}, {short} tokens short in all, at most {most_short}")?;
+        writeln!(out, "reached nobody: {unserved}")?;
+        writeln!(out, "ledger: {} + {} tokens; provider: {} + {}", ledger.0, ledger.1, provider.0, provider.1)
+    }
+}
