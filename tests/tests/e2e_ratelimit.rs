@@ -12,9 +12,9 @@ fn gateway(fake: &FakeProvider, config: &Value) -> Gateway {
 }
 
 fn ten_an_hour(more: &Value) -> Value {
-    let mut config = json!({"default": {"requests": 10, "per": "hour"}, "trust": "headers", "slots": 64});
-    config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    config
+    let mut limit = json!({"name": "user", "key": "user", "requests": 10, "per": "hour"});
+    limit.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    json!({"limits": [limit], "trust": "headers", "slots": 64})
 }
 
 fn ask(gateway: &Gateway, user: &str) -> Call {
@@ -48,8 +48,10 @@ fn exactly_the_limit_passes_over_all_workers_and_another_user_is_untouched() {
     assert_eq!(hammer(&gateway, "ada", 60), (10, 50));
     assert_eq!(fake.requests().len(), 10);
     assert_eq!(hammer(&gateway, "eve", 10), (10, 0));
-    let other_project = ask(&gateway, "ada").header("x-tier", "free");
-    assert_eq!(other_project.send().status, 429, "a tier without a quota does not make another caller");
+    let tier = ask(&gateway, "ada").header("x-tier", "free");
+    assert_eq!(tier.send().status, 429, "where no tier has numbers, a tier does not make another caller");
+    assert_eq!(gateway.stat("wasmcustom.tollgate_ratelimit_passed"), 20);
+    assert_eq!(gateway.stat("wasmcustom.tollgate_ratelimit_refused.limit.user.mode.enforce"), 51);
 }
 
 #[test]
@@ -94,7 +96,7 @@ fn a_request_that_nobody_vouches_for_is_not_served() {
 #[test]
 fn without_auth_in_front_headers_are_not_believed() {
     let fake = FakeProvider::start();
-    let gateway = gateway(&fake, &ten_an_hour(&json!({"trust": "auth"})));
+    let gateway = gateway(&fake, &json!({}));
     assert_eq!(ask(&gateway, "ada").send().error(), "401 invalid_api_key");
 }
 
@@ -105,7 +107,7 @@ fn shadow_counts_and_changes_nothing() {
     assert_eq!(hammer(&gateway, "ada", 24), (24, 0));
     // What the upstream says stays, too.
     assert_eq!(headers(&ask(&gateway, "ada").send())[0].as_deref(), Some("5000"));
-    assert_eq!(gateway.stat("wasmcustom.tollgate_ratelimit_shadowed"), 15);
+    assert_eq!(gateway.stat("wasmcustom.tollgate_ratelimit_refused.limit.user.mode.shadow"), 15);
 }
 
 #[test]
@@ -123,7 +125,7 @@ fn hostile_bytes_are_no_caller_and_the_next_request_works() {
 #[test]
 fn a_mistake_in_the_configuration_keeps_envoy_from_starting() {
     let example = EnvoyConfig::load("envoy/examples/ratelimit.yaml").unwrap();
-    let wrong = json!({"default": {"requests": 0, "per": "hour"}});
+    let wrong = json!({"limits": [{"name": "x", "key": "user", "requests": 0, "per": "hour"}]});
     let error = Gateway::with(example).filter("ratelimit", &wrong).try_start().unwrap_err();
-    assert!(error.contains("default: `requests` is 0; expected a whole number from 1"), "{error}");
+    assert!(error.contains("limits.x: `requests` is 0; expected a whole number from 1"), "{error}");
 }

@@ -18,7 +18,7 @@ fn gateway(fake: &FakeProvider, companion: &Companion) -> Gateway {
             provider["remote_jwks"]["cache_duration"] = json!("1s");
         }
     };
-    let boundless = |config: &mut Value| config["default"] = json!({"requests": 1_000_000, "per": "minute"});
+    let boundless = |config: &mut Value| config["limits"][0]["requests"] = json!(1_000_000);
     let gateway = Gateway::from("envoy/envoy.yaml").fake(fake).companion(companion);
     gateway.edit_filter("auth", quick).edit_filter("ratelimit", boundless).start()
 }

@@ -52,6 +52,39 @@ pub fn read(table: &str, slot: u32) -> Result<Vec<u8>, Contended> {
     Ok(found.unwrap_or_default())
 }
 
+/// A slot as it was found, with what proves to a write that it still is.
+#[derive(Debug)]
+pub struct Seen {
+    key: String,
+    cas: u32,
+    /// What was in it; empty when nobody wrote it.
+    pub bytes: Vec<u8>,
+}
+
+/// Looks at a slot that may be written later, so that several can be looked at before any is written.
+///
+/// # Errors
+/// [`Contended`] when the host has no memory to share.
+pub fn see(table: &str, slot: u32) -> Result<Seen, Contended> {
+    let key = key(table, slot);
+    let (found, cas) = abi::shared(&key).map_err(|status| refused(&key, status))?;
+    Ok(Seen { key, cas, bytes: found.unwrap_or_default() })
+}
+
+impl Seen {
+    /// Writes the slot, if nobody else did since it was seen; else nothing is written, and it says `false`.
+    ///
+    /// # Errors
+    /// [`Contended`] when the host refused it.
+    pub fn replace(&self, new: &[u8]) -> Result<bool, Contended> {
+        match abi::set_shared(&self.key, new, self.cas) {
+            Ok(()) => Ok(true),
+            Err(Status::CasMismatch) => Ok(false),
+            Err(status) => Err(refused(&self.key, status)),
+        }
+    }
+}
+
 fn refused(key: &str, status: Status) -> Contended {
     log::error!("{key}: the host shares no memory: {status:?}");
     Contended

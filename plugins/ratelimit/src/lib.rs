@@ -1,14 +1,17 @@
-//! How often may a caller ask? A quota by tier, kept per project and user, exact over all of a
-//! proxy's workers.
+//! How often may who ask? Limits by user, project, tenant, address, tier, role and model, exact over all of a proxy's
+//! workers, and over all gateways that share a companion.
 //!
-//! It refuses to guess who calls: a request that nobody vouches for is answered 401. It does not
-//! count tokens or money, and it does not share its counts with other proxies.
+//! It refuses to guess who calls: a request that nobody vouches for is answered 401. It does not count tokens or money:
+//! `budget` does.
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails"))]
 
 pub mod config;
+mod counters;
 pub mod filter;
+pub mod limit;
+mod local;
 pub mod policy;
-pub mod seed;
+pub mod rules;
 
 #[cfg(target_family = "wasm")]
 host::register!(crate::filter::RateLimit);

@@ -1,13 +1,14 @@
 //! The decision and what is said about it. No proxy, no clock, no memory: all of it is an argument.
 
-use crate::config::{Config, OnFailure};
+use crate::rules::{Charge, Rule};
 use domain::{
-    caller::Caller,
-    quota::{FullAt, Left, Refused},
+    mode::{Mode, OnFailure},
+    quota::{FullAt, Left, Quota, Refused},
     reply::Reply,
+    slots::Slot,
     time::Micros,
 };
-use std::time::Duration;
+use std::{cmp::Reverse, rc::Rc, time::Duration};
 
 /// OpenAI's headers of a request limit, which its clients read.
 pub const LIMIT: &str = "x-ratelimit-limit-requests";
@@ -16,9 +17,11 @@ pub const REMAINING: &str = "x-ratelimit-remaining-requests";
 /// In how long all are left again.
 pub const RESET: &str = "x-ratelimit-reset-requests";
 
-/// What an upstream says about the key that all callers share, which is none of a caller's business.
-pub const UPSTREAMS_OWN: [&str; 6] =
-    [LIMIT, REMAINING, RESET, "x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"];
+/// What an upstream says about the requests of the key that all callers share, which is none of a caller's business.
+pub const UPSTREAMS_REQUESTS: [&str; 3] = [LIMIT, REMAINING, RESET];
+/// What it says about tokens.
+pub const UPSTREAMS_TOKENS: [&str; 3] =
+    ["x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"];
 
 /// A wait that is longer is no reason for a client to retry by itself: old SDKs would do so at once.
 const WORTH_RETRYING: Duration = Duration::from_secs(60);
@@ -26,31 +29,106 @@ const WORTH_RETRYING: Duration = Duration::from_secs(60);
 /// Where a counted caller stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
-    limit: u32,
-    left: Left,
+    /// The whole allowance.
+    pub limit: u32,
+    /// What is left of it.
+    pub left: Left,
 }
 
-/// What becomes of a counted request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
-    /// It passes.
-    Pass(Standing),
-    /// The caller's allowance is spent.
-    Refuse(Reply),
+/// A limit that has no room for a request.
+#[derive(Debug, Clone)]
+pub struct Full {
+    /// The limit.
+    pub rule: Rc<Rule>,
+    /// Its numbers for this caller.
+    pub quota: Quota,
+    /// Where the caller stands.
+    pub standing: Standing,
+    /// In how long there is room again.
+    pub wait: Duration,
 }
 
-/// Spends one of the caller's requests at `now`; the state to keep, if it changed, comes first.
+/// What a slot's limits say to a request.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// The slot with the request counted; `None` when nothing is to be written.
+    pub bytes: Option<Vec<u8>>,
+    /// What each limit that counted it has kept, in the order of the charges; `None` for one in shadow that is full.
+    pub spent: Vec<Option<FullAt>>,
+    /// Where the caller stands with those that hold.
+    pub standings: Vec<Standing>,
+    /// The limits in shadow that would have refused.
+    pub shadowed: Vec<Full>,
+    /// The limits that refuse; if there are any, nothing is to be written.
+    pub full: Vec<Full>,
+}
+
+/// Counts one request by all of `charges`, whose counts are in the slot `bytes`, or by none of them.
 #[must_use]
-pub fn decide(config: &Config, caller: &Caller, state: FullAt, now: Micros) -> (Option<FullAt>, Verdict) {
-    let quota = config.quota(caller.tier.as_deref());
-    let limit = quota.burst();
-    match quota.spend(state, now) {
-        Ok((state, left)) => (Some(state), Verdict::Pass(Standing { limit, left })),
-        Err(Refused { left, wait }) => {
-            let message = format!("Rate limit reached: {quota}. Try again in {}.", go_duration(wait));
-            (None, Verdict::Refuse(too_many(message, Standing { limit, left }, wait)))
+pub fn spend(bytes: &[u8], charges: &[Charge], now: Micros) -> Tally {
+    let (mut slot, mut tally) = (Slot::<FullAt>::read(bytes), Tally::default());
+    for charge in charges {
+        let enforced = charge.rule.limit.mode == Mode::Enforce;
+        let standing = |left| Standing { limit: charge.quota.burst(), left };
+        match charge.quota.spend(slot.get(charge.place), now) {
+            Ok((state, left)) => {
+                slot.put(charge.place, state, now);
+                tally.spent.push(Some(state));
+                if enforced {
+                    tally.standings.push(standing(left));
+                }
+            }
+            Err(Refused { left, wait }) => {
+                let (rule, quota) = (Rc::clone(&charge.rule), charge.quota);
+                let full = Full { rule, quota, standing: standing(left), wait };
+                tally.spent.push(None);
+                if enforced { tally.full.push(full) } else { tally.shadowed.push(full) }
+            }
         }
     }
+    if tally.full.is_empty() && tally.spent.iter().any(Option::is_some) {
+        tally.bytes = Some(slot.bytes());
+    }
+    tally
+}
+
+/// Gives back what a request spent: each charge, and what was kept when it was spent.
+#[must_use]
+pub fn give_back(bytes: &[u8], spent: &[(Charge, FullAt)], now: Micros) -> Vec<u8> {
+    let mut slot = Slot::<FullAt>::read(bytes);
+    for (charge, state) in spent {
+        let found = slot.get(charge.place);
+        // An entry that is gone owes nothing, and giving back would only put another's place at risk.
+        if found != FullAt::default() {
+            slot.put(charge.place, charge.quota.refund(found, *state, now), now);
+        }
+    }
+    slot.bytes()
+}
+
+/// The standing that a client should mind: where the fewest requests are left, and for the longest time.
+#[must_use]
+pub fn tightest(standings: impl IntoIterator<Item = Standing>) -> Option<Standing> {
+    standings.into_iter().min_by_key(|it| (it.left.remaining, Reverse(it.left.reset)))
+}
+
+/// The answer to a request that limits refuse. It names them in their order, and asks to wait until all have room.
+#[must_use]
+pub fn too_many(full: &[Full]) -> Reply {
+    let names: Vec<String> = full.iter().map(|it| format!("{}, {}", it.rule.limit.name, it.quota)).collect();
+    let wait = full.iter().map(|it| it.wait).max().unwrap_or_default();
+    let message = format!("Rate limit reached: {}. Try again in {}.", names.join("; "), go_duration(wait));
+    // RFC 9110, 10.2.3: whole seconds; rounded up, or the client would come too early.
+    let seconds = wait.as_micros().div_ceil(1_000_000);
+    let mut reply = Reply::new(429, "rate_limit_exceeded", message)
+        .header("retry-after", seconds.to_string())
+        .header("retry-after-ms", wait.as_micros().div_ceil(1_000).to_string());
+    if wait > WORTH_RETRYING {
+        reply = reply.header("x-should-retry", "false");
+    }
+    let standing = tightest(full.iter().map(|it| it.standing));
+    reply.headers.extend(standing.iter().flat_map(Standing::headers));
+    reply
 }
 
 /// The answer to a request that nobody vouches for.
@@ -64,15 +142,15 @@ pub fn nobody() -> Reply {
     )
 }
 
-/// What becomes of a request that could not be counted: `None` lets it pass.
+/// What becomes of a request that a limit could not count: `None` lets it pass.
 #[must_use]
-pub fn uncounted(on_failure: OnFailure) -> Option<Reply> {
-    match on_failure {
-        OnFailure::Allow => None,
-        OnFailure::Deny => Some(
+pub fn uncounted(rule: &Rule) -> Option<Reply> {
+    match (rule.limit.mode, rule.limit.on_failure) {
+        (Mode::Enforce, OnFailure::Deny) => Some(
             Reply::new(503, "limiter_unavailable", "The gateway cannot count this request right now. Try again.")
                 .header("retry-after", "1"),
         ),
+        _ => None,
     }
 }
 
@@ -86,19 +164,6 @@ impl Standing {
             (RESET, go_duration(self.left.reset)),
         ]
     }
-}
-
-fn too_many(message: String, standing: Standing, wait: Duration) -> Reply {
-    // RFC 9110, 10.2.3: whole seconds; rounded up, or the client would come too early.
-    let seconds = wait.as_micros().div_ceil(1_000_000);
-    let mut reply = Reply::new(429, "rate_limit_exceeded", message)
-        .header("retry-after", seconds.to_string())
-        .header("retry-after-ms", wait.as_micros().div_ceil(1_000).to_string());
-    if wait > WORTH_RETRYING {
-        reply = reply.header("x-should-retry", "false");
-    }
-    reply.headers.extend(standing.headers());
-    reply
 }
 
 /// A length of time as Go's `time.Duration` prints it, which is what OpenAI sends and clients parse:
@@ -121,104 +186,4 @@ fn go_duration(span: Duration) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn config() -> Config {
-        let json = br#"{"default": {"requests": 1, "per": 10}, "tiers": {
-            "pro": {"requests": 3, "per": 10}, "trial": {"requests": 1, "per": "hour"}}}"#;
-        Config::parse(json).unwrap()
-    }
-
-    fn ask(tier: Option<&str>, state: FullAt) -> (Option<FullAt>, Verdict) {
-        let caller =
-            Caller { project: "p".into(), user: "ada".into(), tier: tier.map(Into::into), ..Caller::default() };
-        decide(&config(), &caller, state, Micros(0))
-    }
-
-    /// Statuses of `n` requests of a caller of `tier`, all at once.
-    fn check(tier: Option<&str>, n: usize) -> Vec<u16> {
-        let mut state = FullAt::default();
-        let one = |_| {
-            let (next, verdict) = ask(tier, state);
-            state = next.unwrap_or(state);
-            match verdict {
-                Verdict::Pass(_) => 200,
-                Verdict::Refuse(reply) => reply.status,
-            }
-        };
-        (0..n).map(one).collect()
-    }
-
-    fn refused(tier: Option<&str>) -> Reply {
-        let (state, _) = ask(tier, FullAt::default());
-        match ask(tier, state.unwrap()) {
-            (None, Verdict::Refuse(reply)) => reply,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn the_tier_sets_the_quota() {
-        assert_eq!(check(Some("pro"), 4), [200, 200, 200, 429]);
-    }
-
-    #[test]
-    fn a_tier_without_a_quota_gets_the_default() {
-        assert_eq!(check(Some("free"), 2), [200, 429]);
-        assert_eq!(check(None, 2), [200, 429]);
-    }
-
-    #[test]
-    fn a_caller_is_told_where_it_stands() {
-        let (_, Verdict::Pass(standing)) = ask(Some("pro"), FullAt::default()) else { panic!() };
-        let headers = standing.headers().map(|(name, value)| format!("{name}: {value}"));
-        let want = [
-            "x-ratelimit-limit-requests: 3",
-            "x-ratelimit-remaining-requests: 2",
-            "x-ratelimit-reset-requests: 3.334s",
-        ];
-        assert_eq!(headers, want);
-    }
-
-    #[test]
-    fn a_refusal_says_when_to_come_again() {
-        let reply = refused(None);
-        assert_eq!((reply.status, reply.code), (429, "rate_limit_exceeded"));
-        assert_eq!(reply.message, "Rate limit reached: 1 request per 10 seconds. Try again in 10s.");
-        let want = [("retry-after", "10"), ("retry-after-ms", "10000"), (LIMIT, "1"), (REMAINING, "0"), (RESET, "10s")];
-        assert_eq!(reply.headers, want.map(|(name, value)| (name, value.to_owned())));
-    }
-
-    #[test]
-    fn a_long_wait_is_not_to_be_retried() {
-        assert!(refused(Some("trial")).headers.contains(&("x-should-retry", "false".to_owned())));
-    }
-
-    #[test]
-    fn without_a_count_the_operator_chose() {
-        assert_eq!(uncounted(OnFailure::Allow), None);
-        assert_eq!(uncounted(OnFailure::Deny).unwrap().status, 503);
-        assert_eq!(nobody().status, 401);
-    }
-
-    #[test]
-    fn durations_are_written_as_go_writes_them() {
-        for (micros, want) in [
-            (0, "0s"),
-            (1, "1ms"),
-            (12_000, "12ms"),
-            (999_001, "1s"),
-            (1_000_000, "1s"),
-            (1_500_000, "1.5s"),
-            (8_640_000, "8.64s"),
-            (60_000_000, "1m0s"),
-            (72_345_000, "1m12.345s"),
-            (360_000_000, "6m0s"),
-            (3_600_000_000, "1h0m0s"),
-            (86_400_000_000, "24h0m0s"),
-        ] {
-            assert_eq!(go_duration(Duration::from_micros(micros)), want);
-        }
-    }
-}
+mod tests;

@@ -87,12 +87,14 @@ fn every_configuration_in_kong_yml_fits_its_filters_schema() {
 fn a_typo_and_a_wrong_type_do_not_fit() {
     let schema = schema("ratelimit");
     let check = |json: &str| fits(&schema, &schema, &serde_json::from_str(json).unwrap());
-    assert_eq!(check(r#"{"default": {"requests": 1, "per": "minute"}}"#), Ok(()));
+    assert_eq!(check("{}"), Ok(()));
+    assert_eq!(check(r#"{"limits": [{"name": "x", "key": ["user", "model"], "requests": 1, "per": "minute"}]}"#), Ok(()));
     for wrong in [
-        r#"{"default": {"requests": 1, "per": "minute"}, "teirs": {}}"#,
-        r#"{"default": {"requests": "1", "per": "minute"}}"#,
-        r#"{"default": {"requests": 1, "per": "week"}}"#,
-        r#"{"tiers": {}}"#,
+        r#"{"limts": []}"#,
+        r#"{"limits": [{"name": "x", "key": "user", "requests": "1", "per": "minute"}]}"#,
+        r#"{"limits": [{"name": "x", "key": "user", "requests": 1, "per": "week"}]}"#,
+        r#"{"limits": [{"name": "x", "key": "ip", "requests": 1, "per": "minute"}]}"#,
+        r#"{"limits": [{"name": "x", "requests": 1, "per": "minute"}]}"#,
         "[]",
     ] {
         assert!(check(wrong).is_err(), "{wrong}");

@@ -141,7 +141,7 @@ fn a_configuration_that_is_refused_answers_503_and_lets_nothing_pass() {
     for (filter, config) in [
         ("auth", "{}"),
         ("auth", "no JSON"),
-        ("ratelimit", r#"{"default":{"requests":0,"per":"minute"}}"#),
+        ("ratelimit", r#"{"limits":[{"name":"user","key":"user","requests":0,"per":"minute"}]}"#),
         ("guardrails", r#"{"mode":"on"}"#),
         ("session", r#"{"companion":{"cluster":"c:1","secret":{"env":"KONG_HAS_NONE"}}}"#),
         ("router", ""),
@@ -217,7 +217,7 @@ fn shared_data_that_kong_threw_away_is_made_anew() {
 fn the_memory_of_a_worker_does_not_grow_with_the_requests() {
     let mut world = World::new();
     let mut other = Kong::built();
-    let config = json!({"default": {"requests": 1000, "per": "minute"}, "trust": "headers"}).to_string();
+    let config = json!({"limits": [{"name": "x", "key": "user", "requests": 1000, "per": "minute"}], "trust": "headers"}).to_string();
     other.chain("c", &[("ratelimit", config)]).unwrap();
     let filters = ["auth", "guardrails", "session", "router"];
     let sizes = |world: &mut World| filters.map(|it| world.gateway.front().memory(it));

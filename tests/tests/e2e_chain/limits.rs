@@ -7,7 +7,7 @@ use crate::Stage;
 #[test]
 fn sixty_requests_eight_at_a_time_over_two_workers_pass_exactly_ten() {
     let stage =
-        Stage::with(|gateway| gateway.edit_filter("ratelimit", |config| config["default"]["requests"] = 10.into()));
+        Stage::with(|gateway| gateway.edit_filter("ratelimit", |config| config["limits"][0]["requests"] = 10.into()));
     let (ada, eve) = (stage.token("ada"), stage.token("eve"));
     let ask = |token: &str| stage.client().chat(token, "openai/gpt-4o", "hi").send();
     let answers: Vec<_> = thread::scope(|scope| {

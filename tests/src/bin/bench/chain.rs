@@ -98,7 +98,7 @@ fn start(config: EnvoyConfig, fake: &FakeProvider, token: &str) -> Gateway {
 fn chain(signer: &Signer) -> EnvoyConfig {
     let mut config = EnvoyConfig::load("envoy/envoy.yaml").expect("envoy/envoy.yaml");
     config.filter("auth", |auth| *auth = signer.auth_config());
-    config.filter("ratelimit", |it| *it = json!({"default": {"requests": 4_000_000, "per": "second"}}));
+    config.filter("ratelimit", |it| *it = json!({"limits": [{"name": "user", "key": "user", "requests": 4_000_000, "per": "second"}]}));
     config
 }
 
