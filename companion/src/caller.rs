@@ -24,3 +24,11 @@ pub(crate) struct Holder {
     /// What the token is good for; none means everything that an end user may.
     pub(crate) scopes: Vec<String>,
 }
+
+impl Holder {
+    /// Whether the token is good for what `scope` names.
+    #[must_use]
+    pub(crate) fn may(&self, scope: &str) -> bool {
+        self.scopes.is_empty() || self.scopes.iter().any(|it| it == scope)
+    }
+}

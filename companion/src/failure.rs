@@ -27,6 +27,12 @@ impl Failure {
         Self(Reply::new(404, "thread_not_found", "You have no thread with this id.").about("thread_id"))
     }
 
+    /// A 403: who asks is known, and may not.
+    #[must_use]
+    pub(crate) fn forbidden(message: impl Into<String>) -> Self {
+        Self(Reply::new(403, "forbidden", message))
+    }
+
     /// A 401. `WWW-Authenticate` as RFC 6750, section 3, demands.
     #[must_use]
     pub(crate) fn unauthorized(code: &'static str, message: impl Into<String>) -> Self {

@@ -62,7 +62,7 @@ pub struct Running {
 pub async fn serve(settings: Settings) -> Result<Running, StartError> {
     let folder = Folder::open(&settings.signing_keys)?;
     let store = open_store(&settings.database_url).await?;
-    let usage = open_usage(&settings).await?;
+    let usage = open_usage(settings.usage_database_url.clone(), &settings.database_url).await?;
     let ring = Ring::open(store.clone(), folder, settings.clock.now()).await?;
     let failed_mints =
         FailedMints::new().map_err(|_| StartError("the operating system gave no random bytes".to_owned()))?;
@@ -99,12 +99,12 @@ pub(crate) async fn open_store(url: &str) -> Result<Store, StartError> {
     Store::open(url).await.map_err(|it| StartError(format!("database {url}: {it}")))
 }
 
-/// Opens the usage database that `settings` name, or the one beside the main one.
+/// Opens the usage database at `url`, or the one beside the database at `main`.
 ///
 /// # Errors
 /// When it cannot be opened or brought up to date.
-pub(crate) async fn open_usage(settings: &Settings) -> Result<usage::Db, StartError> {
-    let url = settings.usage_database_url.clone().or_else(|| usage::db::beside(&settings.database_url));
+pub(crate) async fn open_usage(url: Option<String>, main: &str) -> Result<usage::Db, StartError> {
+    let url = url.or_else(|| usage::db::beside(main));
     let missing =
         || StartError("usage database: expected --usage-database-url, because the main one is no file".to_owned());
     let url = url.ok_or_else(missing)?;

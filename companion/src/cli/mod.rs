@@ -6,6 +6,7 @@ mod project;
 mod serve;
 mod signing;
 mod tenant_key;
+mod usage;
 
 use crate::clock::Clock;
 use crate::names::Name;
@@ -39,6 +40,15 @@ struct KeyFolder {
     signing_keys: PathBuf,
 }
 
+/// Where the usage database is.
+#[derive(Debug, Args)]
+struct UsageDatabase {
+    /// Where usage, budgets and events are: sqlite://path or, for several companions together,
+    /// postgres://user@host/name. By default beside the main database, named after it (tollgate-usage.db).
+    #[arg(long, env = "TOLLGATE_USAGE_DATABASE_URL", hide_env_values = true)]
+    usage_database_url: Option<String>,
+}
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve until SIGTERM. The secret that gateways share is read from TOLLGATE_INTERNAL_SECRET.
@@ -52,6 +62,8 @@ enum Command {
     /// Public keys of customers who sign their users' tokens themselves. A running companion sees it at once.
     #[command(subcommand)]
     TenantKey(tenant_key::Command),
+    /// Say who used what, over all projects.
+    Usage(usage::Arguments),
     /// Read the audit table.
     #[command(subcommand)]
     Audit(audit::Command),
@@ -72,6 +84,7 @@ pub async fn run(cli: Cli, clock: Clock, secret: Option<String>, out: &mut impl 
     let said = match cli.command {
         Command::Serve(arguments) => return serve::run(url, arguments, clock, secret, out).await,
         Command::Project(command) => project::run(&open_store(&url).await?, command, now).await?,
+        Command::Usage(arguments) => return say(out, &usage::run(&url, arguments, cli.json, now).await?),
         Command::Audit(command) => audit::run(&open_store(&url).await?, command).await?,
         Command::TenantKey(command) => tenant_key::run(&open_store(&url).await?, command, now).await?,
         Command::Key(command) => key::run(&open_store(&url).await?, command, now).await?,

@@ -16,10 +16,8 @@ pub(super) struct Arguments {
     /// The public listener.
     #[arg(long, env = "TOLLGATE_LISTEN", default_value = "127.0.0.1:8787")]
     listen: SocketAddr,
-    /// Where usage, budgets and events are: sqlite://path or, for several companions together,
-    /// postgres://user@host/name. By default beside the main database, named after it (tollgate-usage.db).
-    #[arg(long, env = "TOLLGATE_USAGE_DATABASE_URL", hide_env_values = true)]
-    usage_database_url: Option<String>,
+    #[command(flatten)]
+    usage: super::UsageDatabase,
     /// The listener for gateways.
     #[arg(long, env = "TOLLGATE_INTERNAL_LISTEN", default_value = "127.0.0.1:8788")]
     internal_listen: SocketAddr,
@@ -66,7 +64,7 @@ fn settings(
     tracing_subscriber::fmt().with_max_level(arguments.log).with_ansi(false).with_writer(io::stderr).init();
     Ok(Settings {
         database_url,
-        usage_database_url: arguments.usage_database_url,
+        usage_database_url: arguments.usage.usage_database_url,
         listen: arguments.listen,
         internal_listen: arguments.internal_listen,
         internal_secret: internal_secret(secret).map_err(StartError)?,

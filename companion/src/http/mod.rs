@@ -1,5 +1,6 @@
 //! The HTTP surface: two routers, one for everybody and one for gateways.
 
+mod asker;
 mod frame;
 mod internal;
 mod json;
@@ -8,6 +9,7 @@ mod metrics;
 mod mint;
 mod public;
 mod query;
+mod reports;
 
 use crate::clock::Clock;
 use crate::failed_mints::FailedMints;

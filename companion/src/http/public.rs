@@ -1,8 +1,8 @@
-//! For end users and their backends: mint, keys to verify with, threads.
+//! For end users and their backends: mint, keys to verify with, threads, usage.
 
-use super::{App, bearer, json, jwks, mint, query};
+use super::{App, bearer, json, jwks, mint, query, reports};
 use crate::api_key::looks_like_a_key;
-use crate::caller::Caller;
+use crate::caller::{Caller, Holder};
 use crate::failure::Failure;
 use crate::mint::PATH;
 use crate::open_turns::Memory;
@@ -28,6 +28,8 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route(PATH, post(mint::mint))
         .route("/auth/v1/auth/mint", post(mint::mint))
         .route("/.well-known/jwks.json", get(jwks::keys))
+        .route("/v1/usage", get(reports::usage))
+        .route("/v1/billing/usage", get(reports::billing))
         .route("/v1/threads", get(list))
         .route("/v1/threads/{thread}", get(thread).delete(delete))
         .route("/v1/threads/{thread}/messages", get(messages))
@@ -68,16 +70,19 @@ fn known(id: Id) -> Result<String, Failure> {
     id.map(|Path(id)| id).map_err(|_| Failure::no_such_thread())
 }
 
-/// Who asks, by the token that the companion signed; identity headers are not looked at.
 async fn caller(app: &App, headers: &HeaderMap) -> Result<Caller, Failure> {
+    holder(app, headers).await.map(|it| it.caller)
+}
+
+/// Who asks, by the token that the companion signed; identity headers are not looked at.
+pub(super) async fn holder(app: &App, headers: &HeaderMap) -> Result<Holder, Failure> {
     let missing = || Failure::unauthorized("invalid_token", "Expected one header `authorization: Bearer <token>`.");
     let token = bearer(headers).ok_or_else(missing)?;
     if looks_like_a_key(token) {
         let message = format!("An API key is not allowed here: POST it to {PATH} and send the token that you get.");
         return Err(Failure::unauthorized("api_key_not_allowed", message));
     }
-    let holder = app.tokens.verify(token, app.clock.now()).await;
-    holder.map(|it| it.caller).map_err(|failure| retried(failure, headers))
+    app.tokens.verify(token, app.clock.now()).await.map_err(|failure| retried(failure, headers))
 }
 
 /// Tells a stock `OpenAI` client with a callable key to mint once more and try again, but only on

@@ -1,8 +1,9 @@
-//! Query strings: `limit`, `after`, `order`, and nothing else.
+//! Query strings: the parameters that are known, each once, and nothing else.
 
 use super::json::shortened;
 use crate::failure::Failure;
 use crate::store::Page;
+use std::collections::BTreeMap;
 
 const DEFAULT_LIMIT: u32 = 100;
 const MAX_LIMIT: u32 = 1000;
@@ -10,39 +11,53 @@ const MAX_LIMIT: u32 = 1000;
 /// The page that `query` asks for.
 pub(super) fn page(query: Option<&str>, ascending: bool) -> Result<Page, Failure> {
     let mut page = Page { limit: DEFAULT_LIMIT, after: None, ascending };
-    let mut seen = Vec::new();
-    for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
-        match name.as_ref() {
+    for (name, value) in named(query, &["limit", "after", "order"])? {
+        match name {
             "limit" => {
                 let limit = value.parse().ok().filter(|it| (1..=MAX_LIMIT).contains(it));
                 page.limit =
                     limit.ok_or_else(|| wrong("limit", &format!("an integer from 1 to {MAX_LIMIT}"), &value))?;
             }
             "order" => {
-                page.ascending = match value.as_ref() {
+                page.ascending = match value.as_str() {
                     "asc" => true,
                     "desc" => false,
                     _ => return Err(wrong("order", "asc or desc", &value)),
                 }
             }
-            "after" if value.is_empty() => return Err(wrong("after", "an id", &value)),
-            "after" => page.after = Some(value.into_owned()),
-            _ => return Err(Failure::invalid(&shortened(&name), "is not known here, expected limit, after or order")),
+            _ if value.is_empty() => return Err(wrong("after", "an id", &value)),
+            _ => page.after = Some(value),
         }
-        if seen.contains(&name) {
-            return Err(Failure::invalid(&name, "is there twice"));
-        }
-        seen.push(name);
     }
     Ok(page)
 }
 
+/// The parameters of `query`, each of which is one of `known` and there once.
+pub(super) fn named<'a>(query: Option<&str>, known: &[&'a str]) -> Result<BTreeMap<&'a str, String>, Failure> {
+    let mut named = BTreeMap::new();
+    for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+        let Some(known) = known.iter().find(|it| **it == name) else {
+            let what = format!("is not known here, expected {}", listed(known));
+            return Err(Failure::invalid(&shortened(&name), what));
+        };
+        if named.insert(*known, value.into_owned()).is_some() {
+            return Err(Failure::invalid(known, "is there twice"));
+        }
+    }
+    Ok(named)
+}
+
+fn listed(names: &[&str]) -> String {
+    match names {
+        [] => "no parameters".to_owned(),
+        [one] => (*one).to_owned(),
+        [most @ .., last] => format!("{} or {last}", most.join(", ")),
+    }
+}
+
 /// Refuses parameters where there are none.
 pub(super) fn none(query: Option<&str>) -> Result<(), Failure> {
-    match form_urlencoded::parse(query.unwrap_or_default().as_bytes()).next() {
-        Some((name, _)) => Err(Failure::invalid(&shortened(&name), "is not known here, expected no parameters")),
-        None => Ok(()),
-    }
+    named(query, &[]).map(|_| ())
 }
 
 fn wrong(name: &str, expected: &str, found: &str) -> Failure {

@@ -1,0 +1,68 @@
+//! Who asks about usage and budgets: an end user with a token, or a project's backend with its API key.
+
+use super::public::holder;
+use super::{App, bearer};
+use crate::api_key::{ApiKey, looks_like_a_key};
+use crate::caller::Holder;
+use crate::failure::Failure;
+use crate::mint::Right;
+use crate::store::Minter;
+use crate::usage::question::Scope;
+use axum::http::HeaderMap;
+
+/// What a token must be good for, if it says what it is good for.
+const SCOPE: &str = "usage:read";
+
+/// Who asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Asker {
+    /// An end user: about themself.
+    User(Holder),
+    /// A project's backend: about the project and each of its users.
+    Backend(Right),
+}
+
+impl Asker {
+    /// Whoever the one `Authorization` header names; identity headers are not looked at.
+    ///
+    /// # Errors
+    /// 401, or 403 for a token that is good for other things alone.
+    pub(super) async fn of(app: &App, headers: &HeaderMap) -> Result<Self, Failure> {
+        let Some(key) = bearer(headers).filter(|it| looks_like_a_key(it)) else {
+            let holder = holder(app, headers).await?;
+            return if holder.may(SCOPE) {
+                Ok(Self::User(holder))
+            } else {
+                Err(Failure::forbidden(format!("This token is not for usage: expected the scope {SCOPE} in `scp`.")))
+            };
+        };
+        let known = match ApiKey::parse(key) {
+            Some(key) => app.store.minter(key.hash()).await?,
+            None => None,
+        };
+        match known {
+            Some(Minter::Good(right)) => Ok(Self::Backend(right)),
+            Some(Minter::Revoked(_)) | None => {
+                Err(Failure::unauthorized("invalid_api_key", "The API key is unknown or revoked."))
+            }
+        }
+    }
+
+    /// Whose usage is asked about, `user` being the one that the request names.
+    ///
+    /// # Errors
+    /// 403 when that is another end user than the one who asks.
+    pub(super) fn scope(&self, user: Option<String>) -> Result<Scope, Failure> {
+        match self {
+            Self::Backend(right) => Ok(Scope { project: Some(right.project.id.clone()), user }),
+            Self::User(Holder { caller, .. }) => {
+                let own = caller.user.as_str();
+                if user.is_some_and(|it| it != own) {
+                    let message = "`user_id`: a token sees its own end user alone; ask with the project's API key.";
+                    return Err(Failure::forbidden(message));
+                }
+                Ok(Scope { project: Some(caller.project.as_str().to_owned()), user: Some(own.to_owned()) })
+            }
+        }
+    }
+}
