@@ -6,6 +6,10 @@
 
 pub mod config;
 pub mod filter;
+mod rules;
+mod stream;
+mod tally;
+mod tariff;
 
 #[cfg(target_family = "wasm")]
 host::register!(crate::filter::BudgetFilter);

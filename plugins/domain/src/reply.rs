@@ -13,6 +13,8 @@ pub struct Reply {
     pub message: String,
     /// `error.param`: the member of the request that is at fault, if one is.
     pub param: Option<String>,
+    /// `error.details`: what a program may want to know besides; left out where there is nothing.
+    pub details: Option<serde_json::Value>,
     /// Headers besides `content-type`.
     pub headers: Vec<(&'static str, String)>,
 }
@@ -28,13 +30,15 @@ struct Body<'a> {
     r#type: &'static str,
     param: Option<&'a str>,
     code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<&'a serde_json::Value>,
 }
 
 impl Reply {
     /// A reply without `param` and without headers of its own.
     #[must_use]
     pub fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), param: None, headers: Vec::new() }
+        Self { status, code, message: message.into(), param: None, details: None, headers: Vec::new() }
     }
 
     /// A 400 `invalid_request`: the request cannot be understood.
@@ -47,6 +51,13 @@ impl Reply {
     #[must_use]
     pub fn about(mut self, param: impl Into<String>) -> Self {
         self.param = Some(param.into());
+        self
+    }
+
+    /// Adds what a program may want to know besides.
+    #[must_use]
+    pub fn details(mut self, details: serde_json::Value) -> Self {
+        self.details = Some(details);
         self
     }
 
@@ -73,7 +84,13 @@ impl Reply {
     /// The body, as `application/json`.
     #[must_use]
     pub fn body(&self) -> String {
-        let error = Body { message: &self.message, r#type: self.kind(), param: self.param.as_deref(), code: self.code };
+        let error = Body {
+            message: &self.message,
+            r#type: self.kind(),
+            param: self.param.as_deref(),
+            code: self.code,
+            details: self.details.as_ref(),
+        };
         // Strings and options of strings always serialise; the default can not be reached.
         serde_json::to_string(&Envelope { error }).unwrap_or_default()
     }
@@ -90,6 +107,8 @@ mod tests {
             reply.body(),
             r#"{"error":{"message":"no model \"x\"","type":"invalid_request_error","param":"model","code":"model_not_found"}}"#
         );
+        let detailed = Reply::new(402, "quota_exceeded", "").details(serde_json::json!({"tier": "free"}));
+        assert!(detailed.body().ends_with(r#""code":"quota_exceeded","details":{"tier":"free"}}}"#));
         assert!(Reply::new(503, "killed", "").body().contains(r#""type":"server_error","param":null"#));
     }
 }

@@ -155,6 +155,13 @@ impl State {
         lease.quiet = if answer.left == 0 { now.after(QUIET) } else { Micros(0) };
     }
 
+    /// The question was not asked after all.
+    pub fn withdraw(&mut self, question: &Question) {
+        if question.turn == self.lease.newest {
+            self.lease.asking = Micros(0);
+        }
+    }
+
     /// The question was not answered.
     pub fn unanswered(&mut self, question: &Question, now: Micros) {
         let lease = &mut self.lease;

@@ -1,0 +1,119 @@
+//! One event of a stream, as far as a budget is concerned.
+
+use crate::tally::Tally;
+use serde::Deserialize;
+use std::borrow::Cow;
+
+/// How many choices are followed one by one; no API allows more.
+const MOST_CHOICES: usize = 128;
+
+/// What an event said.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    pub(super) tally: Tally,
+    /// It has no choice in it, so if it has a usage, it has nothing else.
+    pub(super) is_usage_alone: bool,
+    /// It ends a stream of the Responses API.
+    pub(super) is_end: bool,
+}
+
+/// Which choices an answer has, and which of them are finished.
+#[derive(Debug, Default)]
+pub(super) struct Choices {
+    known: Vec<(u64, bool)>,
+    /// The last number of an event of the Responses API.
+    pub(super) sequence: u64,
+}
+
+impl Choices {
+    fn saw(&mut self, index: u64, finished: bool) {
+        if let Some((_, done)) = self.known.iter_mut().find(|(it, _)| *it == index) {
+            *done |= finished;
+        } else if self.known.len() < MOST_CHOICES {
+            self.known.push((index, finished));
+        }
+    }
+
+    /// Nothing more is to come of any that began.
+    pub(super) fn all_finished(&self) -> bool {
+        !self.known.is_empty() && self.known.iter().all(|(_, finished)| *finished)
+    }
+
+    /// Those of which more would come; the first one, where none has begun.
+    pub(super) fn open(&self) -> Vec<u64> {
+        match self.known.is_empty() {
+            true => vec![0],
+            false => self.known.iter().filter(|(_, finished)| !finished).map(|(it, _)| *it).collect(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Wire<'a> {
+    #[serde(default)]
+    choices: Option<Vec<Choice>>,
+    /// Of the Responses API, and of Anthropic's own.
+    #[serde(default)]
+    delta: Option<Tally>,
+    #[serde(default, borrow, rename = "type")]
+    kind: Option<Cow<'a, str>>,
+    #[serde(default)]
+    sequence_number: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct Choice {
+    #[serde(default)]
+    index: Option<u64>,
+    #[serde(default)]
+    delta: Option<Tally>,
+    #[serde(default)]
+    text: Option<Tally>,
+    /// The length of it: an empty one, which some send all along, finishes nothing.
+    #[serde(default)]
+    finish_reason: Option<Tally>,
+}
+
+impl Seen {
+    /// Reads an event's data. What cannot be read counts as text, whole.
+    pub(super) fn of(data: &[u8], choices: &mut Choices) -> Self {
+        let mut seen = Self::default();
+        let Ok(wire) = serde_json::from_slice::<Wire<'_>>(data) else {
+            seen.tally.add(data);
+            return seen;
+        };
+        let kind = wire.kind.as_deref().unwrap_or_default();
+        seen.is_end = matches!(kind, "response.completed" | "response.incomplete" | "response.failed");
+        choices.sequence = wire.sequence_number.unwrap_or(choices.sequence);
+        seen.tally.join(wire.delta.unwrap_or_default());
+        seen.is_usage_alone = wire.choices.as_ref().is_some_and(Vec::is_empty);
+        for choice in wire.choices.unwrap_or_default() {
+            seen.tally.join(choice.delta.unwrap_or_default());
+            seen.tally.join(choice.text.unwrap_or_default());
+            let finished = choice.finish_reason.unwrap_or_default() != Tally::default();
+            choices.saw(choice.index.unwrap_or_default(), finished);
+        }
+        seen
+    }
+}
+
+/// Who an answer says that it is.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(super) struct Identity {
+    #[serde(default)]
+    pub(super) id: Option<String>,
+    #[serde(default)]
+    pub(super) model: Option<String>,
+    #[serde(default, alias = "created_at")]
+    pub(super) created: Option<serde_json::Number>,
+    /// In the Responses API, what all of the above is of.
+    #[serde(default)]
+    pub(super) response: Option<Box<Self>>,
+}
+
+impl Identity {
+    /// Reads the first event's data.
+    pub(super) fn of(data: &[u8]) -> Self {
+        serde_json::from_slice(data).unwrap_or_default()
+    }
+}

@@ -1,0 +1,187 @@
+//! Counts what an answer says, for when nobody else does.
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
+use std::fmt;
+
+/// Text, counted as `domain::estimate::text_tokens` counts it, however it is cut into pieces.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    ascii: u64,
+    other: u64,
+}
+
+impl Tally {
+    /// Adds a piece of text.
+    pub(crate) fn add(&mut self, text: &[u8]) {
+        for byte in text {
+            self.ascii = self.ascii.wrapping_add(u64::from(*byte < 0x80));
+            self.other = self.other.wrapping_add(u64::from(*byte >= 0xc0));
+        }
+    }
+
+    /// Adds what another one counted.
+    pub(crate) fn join(&mut self, more: Self) {
+        self.ascii = self.ascii.saturating_add(more.ascii);
+        self.other = self.other.saturating_add(more.other);
+    }
+
+    /// About how many tokens that is.
+    pub(crate) fn tokens(self) -> u64 {
+        self.ascii.div_ceil(4).saturating_add(self.other)
+    }
+}
+
+/// What is text in no answer, whoever says it.
+const SILENT: [&str; 12] = [
+    "role",
+    "id",
+    "type",
+    "status",
+    "index",
+    "call_id",
+    "finish_reason",
+    "object",
+    "data",
+    "signature",
+    "encrypted_content",
+    "logprobs",
+];
+
+/// Every text in some JSON but that of members which are none of the answer's, such as `role`.
+impl<'de> Deserialize<'de> for Tally {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(Texts)
+    }
+}
+
+struct Texts;
+
+impl<'de> Visitor<'de> for Texts {
+    type Value = Tally;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("anything")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Tally, E> {
+        let mut tally = Tally::default();
+        tally.add(text.as_bytes());
+        Ok(tally)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Tally, E> {
+        Ok(Tally::default())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Tally, E> {
+        Ok(Tally::default())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Tally, E> {
+        Ok(Tally::default())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Tally, E> {
+        Ok(Tally::default())
+    }
+
+    fn visit_unit<E>(self) -> Result<Tally, E> {
+        Ok(Tally::default())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut all: A) -> Result<Tally, A::Error> {
+        let mut tally = Tally::default();
+        while let Some(one) = all.next_element::<Tally>()? {
+            tally.join(one);
+        }
+        Ok(tally)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut all: A) -> Result<Tally, A::Error> {
+        let mut tally = Tally::default();
+        while let Some(Name(counts)) = all.next_key::<Name>()? {
+            if counts {
+                tally.join(all.next_value::<Tally>()?);
+            } else {
+                all.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(tally)
+    }
+}
+
+/// Whether the text under this name counts.
+struct Name(bool);
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Known;
+        impl Visitor<'_> for Known {
+            type Value = Name;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("a name")
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<Name, E> {
+                Ok(Name(!SILENT.contains(&name)))
+            }
+        }
+        from.deserialize_str(Known)
+    }
+}
+
+/// A plain answer, as far as its text goes.
+#[derive(Deserialize)]
+struct Plain {
+    #[serde(default)]
+    choices: Option<Tally>,
+    #[serde(default)]
+    output: Option<Tally>,
+    #[serde(default)]
+    error: Option<IgnoredAny>,
+}
+
+/// What a plain answer says; `None` when it is an error object, or none of the answers that have text.
+pub(crate) fn said(json: &[u8]) -> Option<Tally> {
+    let plain: Plain = serde_json::from_slice(json).ok()?;
+    if plain.error.is_some() && plain.choices.is_none() && plain.output.is_none() {
+        return None;
+    }
+    let mut tally = plain.choices.unwrap_or_default();
+    tally.join(plain.output.unwrap_or_default());
+    Some(tally)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_counts_as_the_estimate_does() {
+        for text in ["", "a", "abcd", "abcde", "日本語é", "mixed ünïcode text"] {
+            let mut tally = Tally::default();
+            let (left, right) = text.as_bytes().split_at(text.len() / 2);
+            tally.add(left);
+            tally.add(right);
+            assert_eq!(tally.tokens(), domain::estimate::text_tokens(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_answers_text_counts_and_its_names_do_not() {
+        let check = |json: &str| said(json.as_bytes()).map(Tally::tokens);
+        let message = r#"{"id":"chatcmpl-123456789","model":"gpt-4o","choices":[{"index":0,"finish_reason":"stop","message":
+            {"role":"assistant","content":"12345678","refusal":null,"reasoning_content":"1234","tool_calls":[{"id":"call_1","type":"function",
+            "function":{"name":"look","arguments":"{\"a\":1}\n"}}]}}]}"#;
+        assert_eq!(check(message), Some(2 + 1 + 1 + 2));
+        let response = r#"{"output":[{"type":"message","role":"assistant","content":[{"type":"output_text","text":"12345678"}]}]}"#;
+        assert_eq!(check(response), Some(2));
+        assert_eq!(check(r#"{"error":{"message":"a long text"}}"#), None);
+        assert_eq!(check(r#"{"error":null,"choices":[{"text":"1234"}]}"#), Some(1));
+        assert_eq!(check("{"), None);
+    }
+}
