@@ -1,7 +1,7 @@
 //! What the chain costs, next to bare Envoy and Envoy's own `jwt_authn`: CPU time per request and latency.
 
 use serde_json::{Value, json};
-use tests::{EnvoyConfig, FakeProvider, Gateway, Signer};
+use tests::{Companion, EnvoyConfig, FakeProvider, Gateway, Signer};
 
 use crate::load::{Requests, load};
 use crate::measure::{Round, measure, medians};
@@ -16,89 +16,106 @@ const WARM_UP: usize = 30_000;
 /// Connections at once.
 const CONNECTIONS: usize = 4;
 /// The chain, in its order.
-const FILTERS: [&str; 6] = ["auth", "ratelimit", "guardrails", "session", "router", "provider"];
+const FILTERS: [&str; 7] = ["auth", "ratelimit", "guardrails", "session", "router", "budget", "provider"];
 
 /// Everything about the chain.
 pub(crate) fn run() {
     let fake = FakeProvider::start();
     let signer = Signer::new();
-    let token = signer.user("bench");
+    let world = World { fake: &fake, companion: &Companion::start(), token: &signer.user("bench") };
     let setups = [
-        ("bare Envoy", start(bare(), &fake, &token)),
-        ("jwt_authn", start(with_jwt_authn(&signer), &fake, &token)),
-        ("the chain", start(chain(&signer), &fake, &token)),
+        ("bare Envoy", world.start(bare())),
+        ("jwt_authn", world.start(with_jwt_authn(&signer))),
+        ("the chain", world.start(chain(&signer))),
     ];
-    compare(&setups, &fake, &token);
+    world.compare(&setups);
     drop(setups);
-    one_by_one(&signer, &fake, &token);
+    world.one_by_one(&signer);
 }
 
-/// The chain next to what Envoy does without it.
-fn compare(setups: &[(&str, Gateway)], fake: &FakeProvider, token: &str) {
-    println!(
-        "The chain. CPU: microseconds of Envoy per request. Latency: milliseconds over {CONNECTIONS} connections."
-    );
-    println!("Medians of {ROUNDS} interleaved rounds of {REQUESTS} requests.\n");
-    println!("{:<22} {:>8} {:>7} {:>9} {:>9}", "", "CPU", "ratio", "p50", "p99");
-    for (name, size, stream) in [
-        ("1 KB", 1 << 10, false),
-        ("16 KB", 16 << 10, false),
-        ("128 KB", 128 << 10, false),
-        ("stream, 1 KB", 1 << 10, true),
-    ] {
-        let results = interleaved(setups, &request(size, stream, token), fake);
-        println!("{name}{}", if stream { ": latency is to the first byte of the stream" } else { "" });
-        for ((setup, _), round) in setups.iter().zip(&results) {
-            let ratio = round.cpu / results[0].cpu;
-            println!("  {setup:<20} {:>8.1} {ratio:>7.2} {:>9.3} {:>9.3}", round.cpu, round.p50, round.p99);
-        }
-        if stream {
-            println!("  first byte later than bare Envoy's: {:.3} ms", results[2].p50 - results[0].p50);
-        }
-    }
+/// What is around every gateway.
+struct World<'a> {
+    fake: &'a FakeProvider,
+    /// Takes the records of usage and lends what budgets have left.
+    companion: &'a Companion,
+    token: &'a str,
 }
 
-/// What each filter of the chain adds to the ones before it.
-fn one_by_one(signer: &Signer, fake: &FakeProvider, token: &str) {
-    let mut setups = vec![("bare Envoy", start(bare(), fake, token))];
-    for (index, filter) in FILTERS.iter().enumerate() {
-        let mut config = chain(signer);
-        for later in FILTERS.iter().skip(index + 1) {
-            config.without_filter(later);
-        }
-        one_route(&mut config);
-        setups.push((filter, start(config, fake, token)));
-    }
-    let results = interleaved(&setups, &request(1 << 10, false, token), fake);
-    println!("\nWhat each filter adds to the chain before it, at 1 KB:");
-    for (pair, (filter, _)) in results.windows(2).zip(&setups[1..]) {
-        println!("  {filter:<20} {:>8.1}", pair[1].cpu - pair[0].cpu);
-    }
-}
-
-/// The medians of each setup; the first round warms up and does not count.
-fn interleaved(setups: &[(&str, Gateway)], request: &Requests, fake: &FakeProvider) -> Vec<Round> {
-    let mut measured = vec![Vec::new(); setups.len()];
-    for _ in 0..=ROUNDS {
-        for ((_, gateway), into) in setups.iter().zip(&mut measured) {
-            into.push(measure(gateway.process_id(), gateway.port(), request, REQUESTS, CONNECTIONS));
-            fake.clear();
+impl World<'_> {
+    /// The chain next to what Envoy does without it.
+    fn compare(&self, setups: &[(&str, Gateway)]) {
+        println!(
+            "The chain. CPU: microseconds of Envoy per request. Latency: milliseconds over {CONNECTIONS} connections."
+        );
+        println!("Medians of {ROUNDS} interleaved rounds of {REQUESTS} requests.\n");
+        println!("{:<22} {:>8} {:>7} {:>9} {:>9}", "", "CPU", "ratio", "p50", "p99");
+        for (name, size, stream) in [
+            ("1 KB", 1 << 10, false),
+            ("16 KB", 16 << 10, false),
+            ("128 KB", 128 << 10, false),
+            ("stream, 1 KB", 1 << 10, true),
+        ] {
+            let results = self.interleaved(setups, &request(size, stream, self.token));
+            println!("{name}{}", if stream { ": latency is to the first byte of the stream" } else { "" });
+            for ((setup, _), round) in setups.iter().zip(&results) {
+                let ratio = round.cpu / results[0].cpu;
+                println!("  {setup:<20} {:>8.1} {ratio:>7.2} {:>9.3} {:>9.3}", round.cpu, round.p50, round.p99);
+            }
+            if stream {
+                println!("  first byte later than bare Envoy's: {:.3} ms", results[2].p50 - results[0].p50);
+            }
         }
     }
-    measured.iter().map(|rounds| medians(&rounds[1..])).collect()
-}
 
-fn start(config: EnvoyConfig, fake: &FakeProvider, token: &str) -> Gateway {
-    let gateway = Gateway::with(config).fake(fake).start();
-    load(gateway.port(), &request(1 << 10, false, token), WARM_UP, CONNECTIONS);
-    gateway
+    /// What each filter of the chain adds to the ones before it.
+    fn one_by_one(&self, signer: &Signer) {
+        let mut setups = vec![("bare Envoy", self.start(bare()))];
+        for (index, filter) in FILTERS.iter().enumerate() {
+            let mut config = chain(signer);
+            for later in FILTERS.iter().skip(index + 1) {
+                config.without_filter(later);
+            }
+            one_route(&mut config);
+            setups.push((filter, self.start(config)));
+        }
+        let results = self.interleaved(&setups, &request(1 << 10, false, self.token));
+        println!("\nWhat each filter adds to the chain before it, at 1 KB:");
+        for (pair, (filter, _)) in results.windows(2).zip(&setups[1..]) {
+            println!("  {filter:<20} {:>8.1}", pair[1].cpu - pair[0].cpu);
+        }
+    }
+
+    /// The medians of each setup; the first round warms up and does not count.
+    fn interleaved(&self, setups: &[(&str, Gateway)], request: &Requests) -> Vec<Round> {
+        let mut measured = vec![Vec::new(); setups.len()];
+        for _ in 0..=ROUNDS {
+            for ((_, gateway), into) in setups.iter().zip(&mut measured) {
+                into.push(measure(gateway.process_id(), gateway.port(), request, REQUESTS, CONNECTIONS));
+                self.fake.clear();
+            }
+        }
+        measured.iter().map(|rounds| medians(&rounds[1..])).collect()
+    }
+
+    fn start(&self, config: EnvoyConfig) -> Gateway {
+        let gateway = Gateway::with(config).fake(self.fake).companion(self.companion).start();
+        load(gateway.port(), &request(1 << 10, false, self.token), WARM_UP, CONNECTIONS);
+        gateway
+    }
 }
 
 /// The shipped configuration, its limits lifted, its keys inline.
 fn chain(signer: &Signer) -> EnvoyConfig {
     let mut config = EnvoyConfig::load("envoy/envoy.yaml").expect("envoy/envoy.yaml");
     config.filter("auth", |auth| *auth = signer.auth_config());
-    config.filter("ratelimit", |it| *it = json!({"limits": [{"name": "user", "key": "user", "requests": 4_000_000, "per": "second"}]}));
+    let limit = json!({"name": "user", "key": "user", "requests": 4_000_000, "per": "second"});
+    config.filter("ratelimit", |it| *it = json!({"limits": [limit]}));
+    config.filter("budget", |it| {
+        for budget in it["budgets"].as_array_mut().expect("the shipped budgets") {
+            let amount = if budget.get("usd").is_some() { "usd" } else { "tokens" };
+            budget[amount] = json!(1_000_000_000);
+        }
+    });
     config
 }
 
