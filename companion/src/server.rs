@@ -53,6 +53,7 @@ pub struct Running {
     stop: watch::Sender<bool>,
     listeners: Vec<JoinHandle<()>>,
     writer: Writer,
+    usage_writer: usage::Writer,
 }
 
 /// Starts a companion; it serves when this returns.
@@ -69,9 +70,15 @@ pub async fn serve(settings: Settings) -> Result<Running, StartError> {
     let (public, public_address) = bind("listen", settings.listen).await?;
     let (internal, internal_address) = bind("internal-listen", settings.internal_listen).await?;
     let (ledger, writer) = Ledger::open(store.clone(), settings.clock.clone());
+    let metrics = Metrics::new();
+    let (records, usage_writer) = usage::Ingest::open(usage.clone(), settings.clock.clone());
+    let budgets = usage::Budgets::open(usage.clone(), metrics.clone(), settings.clock.now()).await;
+    let budgets = budgets.map_err(|it| StartError(format!("usage database: {it}")))?;
     let app = Arc::new(App {
         store: store.clone(),
         usage: usage.clone(),
+        records,
+        budgets,
         ledger,
         failed_mints,
         longest_ttl: settings.longest_ttl,
@@ -80,7 +87,7 @@ pub async fn serve(settings: Settings) -> Result<Running, StartError> {
         turns: OpenTurns::default(),
         turn_wait: settings.turn_wait,
         internal_secret: settings.internal_secret,
-        metrics: Metrics::new(),
+        metrics,
         clock: settings.clock,
     });
     let (stop, stopped) = watch::channel(false);
@@ -88,7 +95,16 @@ pub async fn serve(settings: Settings) -> Result<Running, StartError> {
         tokio::spawn(accept(public, http::public(app.clone()), stopped.clone(), settings.drain)),
         tokio::spawn(accept(internal, http::internal(app), stopped, settings.drain)),
     ];
-    Ok(Running { public: public_address, internal: internal_address, store, usage, stop, listeners, writer })
+    Ok(Running {
+        public: public_address,
+        internal: internal_address,
+        store,
+        usage,
+        stop,
+        listeners,
+        writer,
+        usage_writer,
+    })
 }
 
 /// Opens the database at `url`.
@@ -122,6 +138,7 @@ impl Running {
             let _ = listener.await;
         }
         self.writer.close().await;
+        self.usage_writer.close().await;
         self.usage.close().await;
         self.store.close().await;
     }

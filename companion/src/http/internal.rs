@@ -3,6 +3,7 @@
 use super::{App, bearer, json, metrics};
 use crate::constant_time;
 use crate::failure::Failure;
+use crate::metrics::Count;
 use crate::turns;
 use axum::Router;
 use axum::extract::{Request, State};
@@ -17,10 +18,17 @@ const MAX_OPENING_BYTES: usize = 16 * 1024;
 /// The largest report: a batch of long turns with pictures in them.
 const MAX_REPORT_BYTES: usize = 32 * 1024 * 1024;
 
+/// The largest batch of usage records; a gateway sends a megabyte, or one record that is larger.
+const MAX_USAGE_BYTES: usize = 8 * 1024 * 1024;
+/// The largest set of questions about budgets: 256 of them with the longest names.
+const MAX_LEASE_BYTES: usize = 1024 * 1024;
+
 pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/internal/v1/turns/open", post(open))
         .route("/internal/v1/turns", post(record))
+        .route("/internal/v1/usage", post(usage))
+        .route("/internal/v1/budgets/lease", post(lease))
         .route(metrics::PATH, get(metrics::text))
 }
 
@@ -48,6 +56,21 @@ async fn open(State(app): State<Arc<App>>, request: Request) -> Result<Response,
 async fn record(State(app): State<Arc<App>>, request: Request) -> Result<Response, Failure> {
     let report = json::read(request, MAX_REPORT_BYTES).await?;
     json::answer(&turns::record(&app.store, &app.turns, app.clock.now(), report).await?)
+}
+
+async fn usage(State(app): State<Arc<App>>, request: Request) -> Result<Response, Failure> {
+    let batch = json::read(request, MAX_USAGE_BYTES).await?;
+    let taken = app.records.take(&batch).await?;
+    let counts = [(Count::RecordStored, taken.stored), (Count::RecordKnown, taken.known)];
+    for (what, count) in counts.into_iter().chain([(Count::RecordRefused, taken.refused)]) {
+        app.metrics.add(what, u64::try_from(count).unwrap_or(u64::MAX));
+    }
+    json::answer(&taken)
+}
+
+async fn lease(State(app): State<Arc<App>>, request: Request) -> Result<Response, Failure> {
+    let questions = json::read(request, MAX_LEASE_BYTES).await?;
+    json::answer(&app.budgets.ask(questions, app.clock.now()).await?)
 }
 
 /// Compares digests, whose length tells nothing, in constant time.

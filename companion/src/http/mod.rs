@@ -41,6 +41,10 @@ pub(crate) struct App {
     pub(crate) store: Store,
     /// The usage database.
     pub(crate) usage: usage::Db,
+    /// Where usage records are written down.
+    pub(crate) records: usage::Ingest,
+    /// Leases budgets to gateways.
+    pub(crate) budgets: usage::Budgets,
     /// Signs and verifies.
     pub(crate) tokens: Tokens,
     /// Where mints are written down.

@@ -48,7 +48,6 @@ enum Kind {
     Postgres,
 }
 
-#[allow(dead_code, reason = "its users come next")]
 /// The usage database.
 #[derive(Debug, Clone)]
 pub(crate) struct Db {
@@ -56,7 +55,6 @@ pub(crate) struct Db {
     kind: Kind,
 }
 
-#[allow(dead_code, reason = "its users come next")]
 impl Db {
     /// Opens the database at `url` (`sqlite://path` or `postgres://user@host/name`) and brings its tables
     /// up to date. A missing SQLite file is made, readable by its owner alone. Companions that start at
@@ -107,6 +105,7 @@ impl Db {
         }
     }
 
+    #[allow(dead_code, reason = "for the allowances, which come next")]
     /// What ends a SELECT whose rows are to be locked until the transaction ends.
     pub(crate) fn for_update(&self) -> &'static str {
         match self.kind {

@@ -3,11 +3,21 @@
 //! It has a database of its own, because it is written far more often than threads and keys, and
 //! because several companions can share it (PostgreSQL), so that a fleet has one count.
 
+mod budget;
+mod charges;
 pub(crate) mod csv;
 pub(crate) mod db;
+mod ingest;
+mod leases;
 pub(crate) mod question;
+mod record;
 pub(crate) mod report;
 pub(crate) mod reports_store;
+mod store;
+#[cfg(test)]
+pub(crate) mod testing;
 pub(crate) mod window;
 
+pub(crate) use budget::Budgets;
 pub(crate) use db::Db;
+pub(crate) use ingest::{Ingest, Writer};
