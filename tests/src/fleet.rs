@@ -11,19 +11,26 @@ use crate::client::{Call, Client};
 use crate::companion::Companion;
 use crate::envoy::EnvoyConfig;
 use crate::fake::FakeProvider;
-use crate::gateway::Gateway;
+use crate::gateway::{Builder, Gateway};
 
 /// The ratelimit example with one limit for the whole fleet; who asks is in the headers.
 ///
 /// # Panics
-/// If the example can't be read.
+/// If it does not start.
 #[must_use]
 pub fn gateway(companion: &Companion, fake: &FakeProvider, limit: &Value) -> Gateway {
+    builder(companion, limit).fake(fake).start()
+}
+
+/// The same, still without providers.
+///
+/// # Panics
+/// If the example can't be read.
+pub fn builder(companion: &Companion, limit: &Value) -> Builder {
     let config = EnvoyConfig::load("envoy/examples/ratelimit.yaml").unwrap_or_else(|error| panic!("{error}"));
     let ratelimit = json!({"limits": [limit], "trust": "headers", "slots": 64,
         "companion": {"cluster": "companion-internal", "secret": {"env": "TOLLGATE_INTERNAL_SECRET"}}});
-    let started = Gateway::with(config).edit(with_companion).filter("ratelimit", &ratelimit);
-    started.fake(fake).companion(companion).start()
+    Gateway::with(config).edit(with_companion).filter("ratelimit", &ratelimit).companion(companion)
 }
 
 /// Adds the companion's internal listener to an example that does without, and lets its filters know the secret.

@@ -160,7 +160,7 @@ pub(crate) fn add_jwt_authn(config: &mut EnvoyConfig, provider: &Value) {
 }
 
 /// The listener's HTTP connection manager.
-fn manager(config: &mut EnvoyConfig) -> &mut Value {
+pub(crate) fn manager(config: &mut EnvoyConfig) -> &mut Value {
     &mut config.root()["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
 }
 

@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Requests that differ in their token alone, handed out one after the other and, at the end, from the start again.
+/// Requests that differ in one header alone, handed out one after the other and, at the end, from the start again.
 #[derive(Debug)]
 pub(crate) struct Requests {
     before: String,
-    tokens: Arc<[String]>,
+    /// The values of that header.
+    values: Arc<[String]>,
     after: String,
     next: AtomicUsize,
     expected: &'static str,
@@ -20,9 +21,18 @@ pub(crate) struct Requests {
 impl Requests {
     /// A POST of a JSON body with each of these bearer tokens.
     pub(crate) fn new(path: &str, tokens: impl Into<Arc<[String]>>, body: &str) -> Self {
-        let before = format!("POST {path} HTTP/1.1\r\nhost: gateway\r\nauthorization: Bearer ");
+        Self::post(path, "authorization: Bearer ", tokens.into(), body)
+    }
+
+    /// A POST of a JSON body of each of these users, for a gateway that believes the headers; `more` are lines of its head.
+    pub(crate) fn of_users(path: &str, users: &Arc<[String]>, more: &str, body: &str) -> Self {
+        Self::post(path, &format!("{more}x-project-id: p1\r\nx-end-user-id: "), Arc::clone(users), body)
+    }
+
+    fn post(path: &str, header: &str, values: Arc<[String]>, body: &str) -> Self {
+        let before = format!("POST {path} HTTP/1.1\r\nhost: gateway\r\n{header}");
         let after = format!("\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len());
-        Self { before, tokens: tokens.into(), after, next: AtomicUsize::new(0), expected: "200" }
+        Self { before, values, after, next: AtomicUsize::new(0), expected: "200" }
     }
 
     /// A GET with this bearer token, to be refused. Without a body, because Envoy closes the connection of a request that it
@@ -30,14 +40,19 @@ impl Requests {
     pub(crate) fn refused(path: &str, token: String) -> Self {
         let before = format!("GET {path} HTTP/1.1\r\nhost: gateway\r\nauthorization: Bearer ");
         let (after, next) = ("\r\n\r\n".to_owned(), AtomicUsize::new(0));
-        Self { before, tokens: [token].into(), after, next, expected: "401" }
+        Self { before, values: [token].into(), after, next, expected: "401" }
+    }
+
+    /// How many different ones there are.
+    pub(crate) fn kinds(&self) -> usize {
+        self.values.len()
     }
 
     fn next(&self, request: &mut Vec<u8>) {
         let turn = self.next.fetch_add(1, Ordering::Relaxed);
-        let token = &self.tokens[turn % self.tokens.len()];
+        let value = &self.values[turn % self.values.len()];
         request.clear();
-        for piece in [&self.before, token, &self.after] {
+        for piece in [&self.before, value, &self.after] {
             request.extend_from_slice(piece.as_bytes());
         }
     }
