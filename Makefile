@@ -5,7 +5,7 @@ MAKEFLAGS += --no-print-directory
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-demo wasm demo up down test fmt lint deny generate prices bench dist clean
+.PHONY: help setup setup-demo wasm demo up down test fmt lint deny generate prices bench soak dist clean
 
 # Cargo does the parallel work; two recipes at once would only wait for each other's locks.
 .NOTPARALLEL:
@@ -58,9 +58,15 @@ generate: ## rewrite the generated files: schemas, Kong's meta files, tables in 
 prices: ## rewrite the table of model prices from its pinned source; needs the network
 	scripts/prices
 
-bench: wasm ## cost of auth, of the chain and of minting, next to bare Envoy and jwt_authn; one of them: make bench ONLY=auth
+bench: wasm ## cost of auth, limits, the chain and minting, next to bare Envoy, jwt_authn, local_ratelimit; one of them: make bench ONLY=limits
+	@scripts/setup redis
 	cargo build --profile bench-tool -p companion --bin tollgate -p tests --bin bench
 	@cargo run -q --profile bench-tool -p tests --bin bench -- $(ONLY)
+
+soak: wasm ## minutes under load: a fleet's limit, and a ledger while things die; one of them: make soak ONLY=fleet
+	@scripts/setup postgres redis
+	cargo build -p companion --bin tollgate -p tests --bin soak
+	@cargo run -q -p tests --bin soak -- $(ONLY)
 
 dist: wasm ## filters, schemas and their checksums in dist/
 	@scripts/dist

@@ -2,16 +2,77 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
 
-use crate::fake::Served;
-use crate::ledger::Record;
-use crate::traffic::Asked;
+use serde_json::json;
+
+use crate::client::Client;
+use crate::companion::Companion;
+use crate::fake::{FakeProvider, Served};
+use crate::gateway::Gateway;
+use crate::ledger::{self, Record};
+use crate::process::wait_until;
+use crate::token::Signer;
+use crate::traffic::{self, Asked, Load};
+
+/// How long the last records may take into the ledger.
+const ARRIVE: Duration = Duration::from_secs(60);
 
 /// How far a broken-off answer may be off, in tokens of its output: what was on its way from the provider to the gateway when
 /// the gateway learnt that the client is gone. The ledger then holds less than the provider served; it never holds more.
 pub const ON_ITS_WAY: u64 = 16;
 /// How far the prompt of an answer whose usage never came may be off: the gateway has no tokenizer, and counts quotes and roles.
 pub const PROMPT: u64 = 24;
+
+/// Two gateways with the whole chain under this load, and a companion that is killed after a fifth of the requests, is back after
+/// `away`, is stopped in an orderly way after two thirds of them, and is back again after as long. Then the ledger is compared
+/// with what the provider served.
+///
+/// # Panics
+/// If they differ, by more than the bounds of broken-off answers; with the first request that does.
+#[must_use]
+pub fn storm(companion: Companion, load: Load, away: Duration) -> Summary {
+    let (fake, signer) = (FakeProvider::start(), Signer::new());
+    let gateways = [(); 2].map(|()| gateway(&companion, &fake, &signer));
+    let clients: Vec<Client> = gateways.iter().map(Gateway::client).collect();
+    let companion = Mutex::new(companion);
+    let asked = thread::scope(|scope| {
+        let leave = |stop: fn(&mut Companion)| {
+            let companion = &companion;
+            stop(&mut companion.lock().unwrap_or_else(PoisonError::into_inner));
+            scope.spawn(move || {
+                thread::sleep(away);
+                companion.lock().unwrap_or_else(PoisonError::into_inner).restart();
+            });
+        };
+        let each = |number: usize| {
+            if number == load.count / 5 {
+                leave(Companion::kill);
+            } else if number == load.count * 2 / 3 {
+                leave(|companion| assert!(companion.terminate(), "the companion did not stop in an orderly way"));
+            }
+        };
+        traffic::run(&clients, load, |user| signer.user(user), each)
+    });
+    let companion = companion.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let (served, url) = (fake.served(), companion.usage_database());
+    let audit = wait_until(ARRIVE, "every answer in the ledger", || {
+        let audit = Audit::new(&asked, &served, ledger::records(&url));
+        audit.missing().is_empty().then_some(audit)
+    });
+    let summary = audit.check();
+    audit.check_hours(&ledger::hours(&url));
+    summary
+}
+
+/// The whole chain, whose tokens this signer signs, without a limit that this load would reach.
+fn gateway(companion: &Companion, fake: &FakeProvider, signer: &Signer) -> Gateway {
+    let many = json!({"limits": [{"name": "user", "key": "user", "requests": 1000, "per": "second"}]});
+    let chain = Gateway::from("envoy/envoy.yaml").fake(fake).companion(companion).filter("ratelimit", &many);
+    chain.filter("auth", &signer.auth_config()).start()
+}
 
 /// The three sides of each request, by its user.
 #[derive(Debug)]
