@@ -14,7 +14,7 @@ pub struct Reply {
     /// `error.param`: the member of the request that is at fault, if one is.
     pub param: Option<String>,
     /// `error.details`: what a program may want to know besides; left out where there is nothing.
-    pub details: Option<serde_json::Value>,
+    pub details: Option<Box<serde_json::Value>>,
     /// Headers besides `content-type`.
     pub headers: Vec<(&'static str, String)>,
 }
@@ -57,7 +57,7 @@ impl Reply {
     /// Adds what a program may want to know besides.
     #[must_use]
     pub fn details(mut self, details: serde_json::Value) -> Self {
-        self.details = Some(details);
+        self.details = Some(Box::new(details));
         self
     }
 
@@ -89,7 +89,7 @@ impl Reply {
             r#type: self.kind(),
             param: self.param.as_deref(),
             code: self.code,
-            details: self.details.as_ref(),
+            details: self.details.as_deref(),
         };
         // Strings and options of strings always serialise; the default can not be reached.
         serde_json::to_string(&Envelope { error }).unwrap_or_default()
