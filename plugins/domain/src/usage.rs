@@ -114,9 +114,20 @@ impl Reading {
     }
 }
 
-/// Whether a usage can be in it: an escaped quote, as in the text of an answer, is not one.
+/// What stands before a usage. The text of an answer has its quotes escaped, so it is never this.
+const NAME: &[u8] = b"\"usage\"";
+
+/// Whether a usage can be in it. `"usage":null`, which OpenAI writes into every chunk but the last, is none.
 fn mentions(json: &[u8]) -> bool {
-    json.windows(7).any(|it| it == b"\"usage\"")
+    let mut rest = json;
+    while let Some(at) = rest.windows(NAME.len()).position(|it| it == NAME) {
+        rest = rest.get(at.saturating_add(NAME.len())..).unwrap_or_default();
+        let value = rest.trim_ascii_start().strip_prefix(b":").map(<[u8]>::trim_ascii_start);
+        if !value.is_some_and(|it| it.starts_with(b"null")) {
+            return true;
+        }
+    }
+    false
 }
 
 /// A provider with rules of its own.

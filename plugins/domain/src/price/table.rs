@@ -9,8 +9,7 @@ const DECIMALS: usize = 6;
 
 /// The rows, without the notes before them.
 pub(super) fn rows() -> &'static str {
-    let notes = TABLE.rfind("\n#").map_or(0, |it| it.saturating_add(1));
-    TABLE.get(notes..).and_then(|it| it.split_once('\n')).map(|(_, rows)| rows).unwrap_or_default()
+    TABLE.find("\n# model\t").and_then(|it| TABLE.get(it..)?.splitn(3, '\n').nth(2)).unwrap_or_default()
 }
 
 /// The model of that very name.

@@ -229,6 +229,22 @@ fn a_streams_usage_is_found_wherever_it_stands() {
 }
 
 #[test]
+fn a_usage_behind_a_null_one_is_seen() {
+    for (raw, expected) in [
+        (
+            r#"{"usage" : null, "x_groq": {"usage" :
+            {"prompt_tokens": 2, "completion_tokens": 3}}}"#,
+            true,
+        ),
+        (r#"{"response":{"usage":null},"usage":{"prompt_tokens":2,"completion_tokens":3}}"#, true),
+        (r#"{"usage":null,"choices":[]}"#, false),
+        (r#"{"usage":nul"#, false),
+    ] {
+        assert_eq!(find(None, raw.as_bytes()).is_some(), expected, "{raw}");
+    }
+}
+
+#[test]
 fn only_who_is_known_to_take_it_is_asked_for_the_usage() {
     for name in ["openai", "azure", "groq", "xai", "deepseek", "together", "openrouter", "vllm", "ollama", "bedrock"] {
         assert!(takes_include_usage(name), "{name}");
