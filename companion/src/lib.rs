@@ -8,6 +8,7 @@
 //! Only `store` talks SQL; only `clock` reads the clock.
 
 mod address;
+mod allowance;
 mod api_key;
 mod caller;
 pub mod cli;
@@ -26,6 +27,7 @@ mod open_turns;
 mod openapi;
 mod published;
 mod random;
+mod redis_link;
 mod refusals;
 mod server;
 mod settings;

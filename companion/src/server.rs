@@ -3,11 +3,13 @@
 //! `axum::serve` bounds neither the number of connections, nor how long a client may take to send
 //! its headers, nor how long a drain may last; so the accept loop is here.
 
+use crate::allowance::Keeper;
 use crate::failed_mints::FailedMints;
 use crate::http::{self, App, Peer};
 use crate::ledger::{Ledger, Writer};
 use crate::metrics::Metrics;
 use crate::open_turns::OpenTurns;
+use crate::redis_link::Link;
 use crate::settings::Settings;
 use crate::signing::{Folder, NoKey, Ring};
 use crate::store::Store;
@@ -64,6 +66,8 @@ pub async fn serve(settings: Settings) -> Result<Running, StartError> {
     let folder = Folder::open(&settings.signing_keys)?;
     let store = open_store(&settings.database_url).await?;
     let usage = open_usage(settings.usage_database_url.clone(), &settings.database_url).await?;
+    let redis = settings.redis_url.as_ref().map(Link::open).transpose();
+    let redis = redis.map_err(|it| StartError(format!("redis-url: {it}")))?;
     let ring = Ring::open(store.clone(), folder, settings.clock.now()).await?;
     let failed_mints =
         FailedMints::new().map_err(|_| StartError("the operating system gave no random bytes".to_owned()))?;
@@ -79,6 +83,7 @@ pub async fn serve(settings: Settings) -> Result<Running, StartError> {
         usage: usage.clone(),
         records,
         budgets,
+        allowances: Keeper::new(redis, usage.clone()),
         ledger,
         failed_mints,
         longest_ttl: settings.longest_ttl,

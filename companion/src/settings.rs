@@ -21,6 +21,8 @@ pub struct Settings {
     pub database_url: String,
     /// Where the usage database is: `sqlite://path` or `postgres://…`; without one, a file beside the main one.
     pub usage_database_url: Option<String>,
+    /// Where Redis is: `redis://…`, if there is one. A password may stand in it.
+    pub redis_url: Option<Secret>,
     /// The public listener's address.
     pub listen: SocketAddr,
     /// The internal listener's address.

@@ -6,6 +6,7 @@ use crate::mint::TTL_SECONDS;
 use crate::server::{StartError, serve};
 use crate::settings::{DRAIN, Settings, internal_secret};
 use clap::Args;
+use domain::secret::Secret;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -18,6 +19,10 @@ pub(super) struct Arguments {
     listen: SocketAddr,
     #[command(flatten)]
     usage: super::UsageDatabase,
+    /// Redis for what gateways share and for events: redis://[[user]:password@]host[:port][/database], or
+    /// rediss:// for TLS. Without it both are in the usage database.
+    #[arg(long, env = "TOLLGATE_REDIS_URL", hide_env_values = true, value_parser = secret)]
+    redis_url: Option<Secret>,
     /// The listener for gateways.
     #[arg(long, env = "TOLLGATE_INTERNAL_LISTEN", default_value = "127.0.0.1:8788")]
     internal_listen: SocketAddr,
@@ -65,6 +70,7 @@ fn settings(
     Ok(Settings {
         database_url,
         usage_database_url: arguments.usage.usage_database_url,
+        redis_url: arguments.redis_url,
         listen: arguments.listen,
         internal_listen: arguments.internal_listen,
         internal_secret: internal_secret(secret).map_err(StartError)?,
@@ -77,6 +83,11 @@ fn settings(
         drain: DRAIN,
         clock,
     })
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the shape that clap takes")]
+fn secret(text: &str) -> Result<Secret, String> {
+    Ok(Secret::new(text.to_owned()))
 }
 
 async fn until_signal(settings: Settings, out: &mut impl Write) -> Result<(), StartError> {

@@ -1,6 +1,6 @@
 //! For gateways, on a listener of their own: turns; and for who watches, the metrics.
 
-use super::{App, bearer, json, metrics};
+use super::{App, bearer, fleet, json, metrics};
 use crate::constant_time;
 use crate::failure::Failure;
 use crate::metrics::Count;
@@ -30,6 +30,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/internal/v1/usage", post(usage))
         .route("/internal/v1/budgets/lease", post(lease))
         .route(metrics::PATH, get(metrics::text))
+        .merge(fleet::routes())
 }
 
 /// Lets nobody by who does not know the secret; whether the process lives is no secret, nor what it

@@ -1,6 +1,7 @@
 //! The HTTP surface: two routers, one for everybody and one for gateways.
 
 mod asker;
+mod fleet;
 mod frame;
 mod internal;
 mod json;
@@ -11,6 +12,7 @@ mod public;
 mod query;
 mod reports;
 
+use crate::allowance;
 use crate::clock::Clock;
 use crate::failed_mints::FailedMints;
 use crate::failure::Failure;
@@ -45,6 +47,8 @@ pub(crate) struct App {
     pub(crate) records: usage::Ingest,
     /// Leases budgets to gateways.
     pub(crate) budgets: usage::Budgets,
+    /// Who keeps what gateways may spend of rate limits.
+    pub(crate) allowances: allowance::Keeper,
     /// Signs and verifies.
     pub(crate) tokens: Tokens,
     /// Where mints are written down.

@@ -1,10 +1,12 @@
 //! The usage database: SQLite, or PostgreSQL when several companions share it. One text of SQL serves
 //! both (`$1`, BIGINT and TEXT only); what differs is here.
 
+use crate::clock::Clock;
+use domain::time::Micros;
 use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{Any, AnyPool, Executor, SqlSafeStr, Transaction};
+use sqlx::{Any, AnyConnection, AnyPool, Executor, SqlSafeStr, Transaction};
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::str::FromStr;
@@ -112,6 +114,20 @@ impl Db {
             Kind::Sqlite => "",
             Kind::Postgres => " FOR UPDATE",
         }
+    }
+
+    /// The moment, by a clock that is the same for all who share the database: PostgreSQL's own, or for a
+    /// file `clock`, the machine's.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub(crate) async fn moment(&self, connection: &mut AnyConnection, clock: &Clock) -> Result<Micros, sqlx::Error> {
+        if self.kind == Kind::Sqlite {
+            return Ok(clock.now());
+        }
+        let sql = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)";
+        let micros: i64 = sqlx::query_scalar(sql).fetch_one(connection).await?;
+        Ok(Micros(u64::try_from(micros).unwrap_or_default()))
     }
 
     /// Whether the database answers.

@@ -197,6 +197,7 @@ fn settings(dir: &Path, turn_wait: Duration, trusted_hops: u8, seconds: &Arc<Ato
     Settings {
         database_url: database_url(dir),
         usage_database_url: None,
+        redis_url: None,
         listen: free(),
         internal_listen: free(),
         internal_secret: Secret::new(SECRET.to_owned()),
