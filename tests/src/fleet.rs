@@ -1,7 +1,7 @@
 //! Several gateways that share one companion, and clients that push against a limit of all of them together.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use crate::companion::Companion;
 use crate::envoy::EnvoyConfig;
 use crate::fake::FakeProvider;
 use crate::gateway::{Builder, Gateway};
+use crate::process::wait_until;
 
 /// The ratelimit example with one limit for the whole fleet; who asks is in the headers.
 ///
@@ -27,10 +28,19 @@ pub fn gateway(companion: &Companion, fake: &FakeProvider, limit: &Value) -> Gat
 /// # Panics
 /// If the example can't be read.
 pub fn builder(companion: &Companion, limit: &Value) -> Builder {
-    let config = EnvoyConfig::load("envoy/examples/ratelimit.yaml").unwrap_or_else(|error| panic!("{error}"));
-    let ratelimit = json!({"limits": [limit], "trust": "headers", "slots": 64,
-        "companion": {"cluster": "companion-internal", "secret": {"env": "TOLLGATE_INTERNAL_SECRET"}}});
-    Gateway::with(config).edit(with_companion).filter("ratelimit", &ratelimit).companion(companion)
+    let config = json!({"limits": [limit], "trust": "headers", "slots": 64});
+    example("ratelimit", companion, config)
+}
+
+/// The example of a filter alone with another configuration, to which the companion is added.
+///
+/// # Panics
+/// If the example can't be read.
+pub fn example(name: &str, companion: &Companion, mut config: Value) -> Builder {
+    let file = format!("envoy/examples/{name}.yaml");
+    let example = EnvoyConfig::load(&file).unwrap_or_else(|error| panic!("{error}"));
+    config["companion"] = json!({"cluster": "companion-internal", "secret": {"env": "TOLLGATE_INTERNAL_SECRET"}});
+    Gateway::with(example).edit(with_companion).filter(name, &config).companion(companion)
 }
 
 /// Adds the companion's internal listener to an example that does without, and lets its filters know the secret.
@@ -72,33 +82,49 @@ pub struct Asked {
 /// Clients that ask again and again.
 #[derive(Debug)]
 pub struct Pressure {
+    shared: Arc<Shared>,
+    clients: Vec<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    gateways: Vec<Client>,
+    pause: Duration,
+    call: fn(Client) -> Call,
     start: Instant,
-    stop: Arc<AtomicBool>,
-    clients: Vec<JoinHandle<Vec<Asked>>>,
+    stop: AtomicBool,
+    asked: Mutex<Vec<Asked>>,
 }
 
 impl Pressure {
     /// So many clients, each asking one gateway after the other with a pause in between.
     #[must_use]
-    pub fn start(gateways: &[&Gateway], clients: usize, pause: Duration) -> Self {
-        let (start, stop) = (Instant::now(), Arc::new(AtomicBool::new(false)));
-        let ports: Arc<[Client]> = gateways.iter().map(|gateway| gateway.client()).collect();
+    pub fn start(gateways: &[Gateway], clients: usize, pause: Duration) -> Self {
+        Self::of(gateways, clients, pause, |client| ask(client, "ada"))
+    }
+
+    /// The same with calls of any kind.
+    #[must_use]
+    pub fn of(gateways: &[Gateway], clients: usize, pause: Duration, call: fn(Client) -> Call) -> Self {
+        let gateways = gateways.iter().map(Gateway::client).collect();
+        let (start, stop, asked) = (Instant::now(), AtomicBool::new(false), Mutex::default());
+        let shared = Arc::new(Shared { gateways, pause, call, start, stop, asked });
         let client = |number: usize| {
-            let (ports, stop) = (Arc::clone(&ports), Arc::clone(&stop));
+            let shared = Arc::clone(&shared);
             // Evenly over the pause, so that the load is a flow and not a beat.
             let first = pause.mul_f64(number as f64 / clients as f64);
             thread::spawn(move || {
                 thread::sleep(first);
-                push(&ports, number, pause, start, &stop)
+                shared.push(number);
             })
         };
-        Self { start, clients: (0..clients).map(client).collect(), stop }
+        Self { clients: (0..clients).map(client).collect(), shared }
     }
 
     /// Since the pressure began.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
-        self.start.elapsed()
+        self.shared.start.elapsed()
     }
 
     /// Goes on until so long after the beginning.
@@ -106,28 +132,49 @@ impl Pressure {
         thread::sleep(moment.saturating_sub(self.elapsed()));
     }
 
-    /// What all clients saw.
+    /// Goes on until as many answers as there are clients, one after the other, had none of these statuses.
+    ///
+    /// # Panics
+    /// If that does not happen within `limit`.
+    pub fn until_none_of(&self, statuses: &[u16], limit: Duration) {
+        wait_until(limit, &format!("the last answer of {statuses:?}"), || {
+            let asked = self.shared.asked();
+            let last = asked.get(asked.len().checked_sub(self.clients.len())?..)?;
+            (!last.iter().any(|it| statuses.contains(&it.status))).then_some(())
+        });
+    }
+
+    /// What all clients saw, by the time of the answers.
     ///
     /// # Panics
     /// If a client did.
     #[must_use]
     pub fn finish(self) -> Vec<Asked> {
-        self.stop.store(true, Ordering::SeqCst);
-        self.clients.into_iter().flat_map(|client| client.join().expect("a client")).collect()
+        self.shared.stop.store(true, Ordering::SeqCst);
+        for client in self.clients {
+            client.join().expect("a client");
+        }
+        self.shared.asked().clone()
     }
 }
 
-fn push(gateways: &[Client], number: usize, pause: Duration, start: Instant, stop: &AtomicBool) -> Vec<Asked> {
-    let mut all = Vec::new();
-    while !stop.load(Ordering::SeqCst) {
-        let gateway = (number + all.len()) % gateways.len();
-        let sent = start.elapsed();
-        let answer = ask(gateways[gateway], "ada").try_send();
-        let status = answer.map_or(0, |answer| answer.status);
-        all.push(Asked { sent, answered: start.elapsed(), gateway, status });
-        thread::sleep(pause);
+impl Shared {
+    fn asked(&self) -> MutexGuard<'_, Vec<Asked>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
-    all
+
+    fn push(&self, number: usize) {
+        for gateway in (0..self.gateways.len()).cycle().skip(number) {
+            if self.stop.load(Ordering::SeqCst) {
+                return;
+            }
+            let sent = self.start.elapsed();
+            let answer = (self.call)(self.gateways[gateway]).try_send();
+            let (answered, status) = (self.start.elapsed(), answer.map_or(0, |answer| answer.status));
+            self.asked().push(Asked { sent, answered, gateway, status });
+            thread::sleep(self.pause);
+        }
+    }
 }
 
 /// The admitted of these.

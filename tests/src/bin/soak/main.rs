@@ -44,7 +44,7 @@ fn fleet() {
     println!(
         "{GATEWAYS} gateways, a fleet limit of {LIMIT} a minute in Redis, {CLIENTS} clients for {THREE_MINUTES:?}"
     );
-    let pressure = Pressure::start(&gateways.iter().collect::<Vec<_>>(), CLIENTS, Duration::from_millis(800));
+    let pressure = Pressure::start(&gateways, CLIENTS, Duration::from_millis(800));
     pressure.until(THREE_MINUTES);
     let asked = pressure.finish();
     let admitted = admitted(&asked);
