@@ -58,7 +58,7 @@ impl Tariff {
         let UnknownPrice::Of(million) = self.unknown else { return None };
         // A nano-dollar for a million tokens is a thousandth of a pico-dollar for one.
         let each = u64::try_from(million.nanos()).ok()?.div_ceil(1_000);
-        Some(Price { input: each, output: each, cached: None, cache_write: None, long: None })
+        Some(Price { input: each, output: each, cached: None, cache_write: None, long: None, priority: None })
     }
 
     /// What a request of this size may need.

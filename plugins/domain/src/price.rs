@@ -31,6 +31,9 @@ pub struct Price {
     /// What holds instead for a long prompt.
     #[serde(skip)]
     pub long: Option<Long>,
+    /// What every rate becomes where the provider served the request with priority, in percent; `None`: it stays.
+    #[serde(skip)]
+    pub priority: Option<u64>,
 }
 
 /// The price of a request with a long prompt, for all of its tokens.
@@ -55,15 +58,30 @@ impl Price {
         match self.long.filter(|it| input > it.above) {
             None => Self { long: None, ..*self },
             Some(Long { input, output, cached, cache_write, .. }) => {
-                Self { input, output, cached, cache_write, long: None }
+                Self { input, output, cached, cache_write, long: None, priority: self.priority }
             }
+        }
+    }
+
+    /// The price that `usage` is billed at: what a record of it says.
+    #[must_use]
+    pub fn of(&self, usage: &Usage) -> Self {
+        let price = Self { priority: None, ..self.at(usage.input) };
+        let Some(percent) = self.priority.filter(|_| usage.priority) else { return price };
+        let scaled = |each: u64| each.saturating_mul(percent).div_ceil(100);
+        Self {
+            input: scaled(price.input),
+            output: scaled(price.output),
+            cached: price.cached.map(scaled),
+            cache_write: price.cache_write.map(scaled),
+            ..price
         }
     }
 
     /// What `usage` costs, rounded half up to a nano-dollar.
     #[must_use]
     pub fn cost(&self, usage: &Usage) -> Usd {
-        let price = self.at(usage.input);
+        let price = self.of(usage);
         let cached = usage.cached.min(usage.input);
         let written = usage.cache_write.min(usage.input.saturating_sub(cached));
         let plain = usage.input.saturating_sub(cached).saturating_sub(written);

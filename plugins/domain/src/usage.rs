@@ -12,6 +12,7 @@
 //! - A count is a whole number up to a billion. Anything else (negative, fractional, text, 2^64)
 //!   makes the whole usage unreadable, as does one that lacks the input, or both output and total:
 //!   there is no usage then, and the caller estimates, and says so, instead of billing a part.
+//! - What was served is billed, not what was asked for: `service_tier` is the answer's. `flex` is billed as usual.
 //! - Costs that a provider states (OpenRouter's `cost`) are its own affair and not read.
 //!
 //! In a stream counts are cumulative: the last one that says more than zero stands, and a half
@@ -35,6 +36,8 @@ pub struct Usage {
     pub output: u64,
     /// Generated tokens that the client does not see.
     pub reasoning: u64,
+    /// The provider says that it served the request with priority, which has a price of its own.
+    pub priority: bool,
 }
 
 impl Usage {
@@ -57,7 +60,7 @@ impl Usage {
         let output = said.max(rest)?;
         let on_top = provider == Some(Provider::Xai) && counts.output.is_none() && counts.total.is_none();
         let output = if on_top || reasoning > output { output.saturating_add(reasoning) } else { output };
-        Some(Self { input, cached, cache_write, output, reasoning })
+        Some(Self { input, cached, cache_write, output, reasoning, priority: counts.priority })
     }
 }
 
@@ -93,7 +96,7 @@ impl Reading {
         if !mentions(json) {
             return;
         }
-        let counts = match serde_json::from_slice::<Seen>(json) {
+        let counts = match serde_json::from_slice::<Seen<'_>>(json) {
             Ok(seen) => seen.counts(),
             Err(_) => Err(wire::Unreadable),
         };

@@ -46,6 +46,7 @@ impl Override {
             cached: some("cached_input", &self.cached_input)?,
             cache_write: some("cache_write", &self.cache_write)?,
             long: None,
+            priority: built_in.and_then(|it| it.price?.priority),
         };
         if price.cached.is_some_and(|it| it > price.input) {
             return Err(format!("prices.{key}.cached_input is more than `input`: expected at most that"));

@@ -44,8 +44,9 @@ fn model(columns: &str) -> Model {
         }
         _ => None,
     };
-    let price = input.zip(output).map(|(input, output)| Price { input, output, cached, cache_write, long });
-    Model { price, max_input: limit(), max_output: limit() }
+    let (max_input, max_output, priority) = (limit(), limit(), limit());
+    let price = input.zip(output).map(|(input, output)| Price { input, output, cached, cache_write, long, priority });
+    Model { price, max_input, max_output }
 }
 
 /// `2.5` US dollars per million tokens are 2,500,000 pico-dollars per token; `-` is none.
@@ -90,7 +91,7 @@ pub(super) mod tests {
         assert!(all.len() > 1000 && TABLE.is_ascii() && all.is_sorted_by(|one, next| one.0 < next.0));
         for (name, columns) in &all {
             assert_eq!(ModelName::parse(name).unwrap().canonical().as_str(), *name);
-            assert_eq!(columns.len(), 11, "{name}");
+            assert_eq!(columns.len(), 12, "{name}");
             let found = find(rows(), name).unwrap();
             let said = columns.iter().filter(|it| **it != "-").count();
             let Model { price, max_input, max_output } = found;
@@ -101,10 +102,15 @@ pub(super) mod tests {
             };
             let optional = |it: Option<u64>| usize::from(it.is_some());
             let long = it.long.map_or(0, |it| 3 + optional(it.cached) + optional(it.cache_write));
-            assert_eq!(said, 2 + optional(it.cached) + optional(it.cache_write) + long + limits, "{name}");
+            assert_eq!(
+                said,
+                2 + optional(it.cached) + optional(it.cache_write) + optional(it.priority) + long + limits,
+                "{name}"
+            );
             assert!((1000..=250_000_000).contains(&it.input) && it.output <= 1_000_000_000, "{name}");
             assert!(it.cached.is_none_or(|cached| 0 < cached && cached <= it.input), "{name}");
             assert!(it.cache_write.is_none_or(|write| write >= it.input), "{name}");
+            assert!(it.priority.is_none_or(|percent| (101..=300).contains(&percent)), "{name}");
             assert!(it.long.is_none_or(|long| long.input >= it.input && long.output >= it.output), "{name}");
         }
     }

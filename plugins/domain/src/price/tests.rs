@@ -112,7 +112,14 @@ fn an_operators_price_replaces_or_adds() {
     )
     .unwrap();
     let found = prices.of("openai/gpt-4o").unwrap();
-    let price = Price { input: 2_400_000, output: 9_990_000, cached: Some(1_200_000), cache_write: None, long: None };
+    let price = Price {
+        input: 2_400_000,
+        output: 9_990_000,
+        cached: Some(1_200_000),
+        cache_write: None,
+        long: None,
+        priority: Some(170),
+    };
     assert_eq!(found, Model { price: Some(price), max_input: Some(128_000), max_output: Some(1000) });
     assert_eq!(prices.of("openai/gpt-4o-2030-01-01").unwrap(), found);
     assert_eq!(prices.of("my-proxy/gpt-4o").unwrap().price.unwrap().input, 0);
@@ -156,9 +163,10 @@ fn each_token_costs_what_its_kind_costs() {
         cached: Some(1_250_000),
         cache_write: Some(3_125_000),
         long: None,
+        priority: None,
     };
     let plain = Price { cached: None, cache_write: None, ..price };
-    let usage = Usage { input: 100, cached: 40, cache_write: 10, output: 7, reasoning: 7 };
+    let usage = Usage { input: 100, cached: 40, cache_write: 10, output: 7, reasoning: 7, priority: false };
     let nanos = |price: &Price, usage: &Usage| price.cost(usage).nanos();
     assert_eq!(nanos(&price, &usage), 50 * 2500 + 40 * 1250 + 10 * 3125 + 7 * 10_000);
     assert_eq!(nanos(&plain, &usage), 100 * 2500 + 7 * 10_000);
@@ -187,6 +195,26 @@ fn a_long_prompt_costs_its_own_price_for_every_token() {
     assert_eq!(at(200_000), r#"{"input":500000,"output":2500000,"cached":50000,"cache_write":625000}"#);
 }
 
+#[test]
+fn what_is_served_with_priority_costs_more() {
+    let prices = prices(r#"{"gpt-4o-mini": {"input": 1, "output": 2}}"#).unwrap();
+    let cost = |model: &str, input: u64, priority: bool| {
+        let usage = Usage { input, cached: 10, output: 10, priority, ..Usage::default() };
+        prices.of(model).unwrap().price.unwrap().cost(&usage).nanos()
+    };
+    assert_eq!(cost("gpt-6-sol", 110, false), 100 * 2000 + 10 * 200 + 10 * 10_000);
+    assert_eq!(cost("gpt-6-sol", 110, true), 2 * cost("gpt-6-sol", 110, false));
+    assert_eq!(cost("gpt-6-sol", 300_010, true), 2 * (300_000 * 4000 + 10 * 400 + 10 * 15_000), "and a long prompt");
+    assert_eq!(cost("gpt-4o", 110, true) * 10, 17 * cost("gpt-4o", 110, false));
+    assert!(cost("gpt-4o-mini", 110, true) > cost("gpt-4o-mini", 110, false), "an operator's own price too");
+    assert_eq!(cost("claude-opus-5-5", 110, true), cost("claude-opus-5-5", 110, false), "where nobody sells it");
+    let usage = Usage { priority: true, ..Usage::default() };
+    let billed = prices.of("gpt-4o").unwrap().price.unwrap().of(&usage);
+    let said = serde_json::to_string(&billed).unwrap();
+    assert_eq!(said, r#"{"input":4250000,"output":17000000,"cached":2125000,"cache_write":null}"#);
+    assert_eq!(billed.of(&usage), billed);
+}
+
 proptest! {
     #[test]
     fn a_cost_is_the_exact_sum_rounded_once(
@@ -194,9 +222,9 @@ proptest! {
         (each_in, each_out, each_cached, each_write) in (0_u64..1 << 20, 0_u64..1 << 20, any::<Option<u16>>(), any::<Option<u16>>()),
     ) {
         let price = Price {
-            input: each_in, output: each_out, cached: each_cached.map(u64::from), cache_write: each_write.map(u64::from), long: None,
+            input: each_in, output: each_out, cached: each_cached.map(u64::from), cache_write: each_write.map(u64::from), long: None, priority: None,
         };
-        let usage = Usage { input: input + cached + write, cached, cache_write: write, output, reasoning: 0 };
+        let usage = Usage { input: input + cached + write, cached, cache_write: write, output, reasoning: 0, priority: false };
         let each = |it: Option<u64>| u128::from(it.unwrap_or(each_in));
         let exact = u128::from(input) * u128::from(each_in) + u128::from(output) * u128::from(each_out)
             + u128::from(cached) * each(price.cached) + u128::from(write) * each(price.cache_write);
@@ -205,12 +233,12 @@ proptest! {
     }
 
     #[test]
-    fn no_usage_and_no_price_is_too_large(usage in any::<[u64; 5]>(), rates in any::<[u64; 4]>(), above in any::<u64>()) {
+    fn no_usage_and_no_price_is_too_large(usage in any::<[u64; 5]>(), rates in any::<[u64; 4]>(), above in any::<u64>(), percent in any::<u64>()) {
         let [input, cached, cache_write, output, reasoning] = usage;
         let [each, long, read, write] = rates;
         let long = Long { above, input: long, output: long, cached: Some(read), cache_write: None };
-        let price = Price { input: each, output: each, cached: Some(read), cache_write: Some(write), long: Some(long) };
-        let cost = price.cost(&Usage { input, cached, cache_write, output, reasoning });
+        let price = Price { input: each, output: each, cached: Some(read), cache_write: Some(write), long: Some(long), priority: Some(percent) };
+        let cost = price.cost(&Usage { input, cached, cache_write, output, reasoning, priority: true });
         prop_assert!(cost >= Usd::ZERO);
     }
 

@@ -109,6 +109,13 @@ fn each_providers_counts_are_read_by_its_rules() {
             [4, 0, 0, 12, 9],
         ),
         (
+            "litellm",
+            json!({"prompt_tokens": 98805, "completion_tokens": 5120, "total_tokens": 103925,
+                "prompt_tokens_details": {"cached_tokens": 66360, "cache_creation_tokens": 32435, "text_tokens": null},
+                "cache_read_input_tokens": 66360, "cache_creation_input_tokens": 32435}),
+            [98805, 66360, 32435, 5120, 0],
+        ),
+        (
             "moonshot",
             json!({"prompt_tokens": 4, "completion_tokens": 3, "total_tokens": 7, "cached_tokens": 2}),
             [4, 2, 0, 3, 0],
@@ -225,6 +232,22 @@ fn a_streams_usage_is_found_wherever_it_stands() {
         ("google", vec![chunk(json!({"prompt_tokens": -9})), said(9, 1)], Some([9, 0, 0, 1, 0])),
     ] {
         assert_eq!(stream(provider, &events), expected, "{provider} {events:?}");
+    }
+}
+
+#[test]
+fn what_was_served_with_priority_is_known() {
+    let usage = json!({"prompt_tokens": 2, "completion_tokens": 3});
+    for (event, expected) in [
+        (json!({"service_tier": "priority", "usage": usage}), true),
+        (json!({"service_tier": "default", "usage": usage}), false),
+        (json!({"service_tier": null, "usage": usage}), false),
+        (json!({"service_tier": ["priority"], "usage": usage}), false),
+        (json!({"usage": usage}), false),
+        (json!({"response": {"service_tier": "priority", "usage": {"input_tokens": 1, "output_tokens": 2}}}), true),
+        (json!({"service_tier": "priority", "response": {"usage": {"input_tokens": 1, "output_tokens": 2}}}), false),
+    ] {
+        assert_eq!(find(None, event.to_string().as_bytes()).map(|it| it.priority), Some(expected), "{event}");
     }
 }
 

@@ -1,7 +1,8 @@
 //! The places and spellings in which providers say a usage.
 
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{self, Deserialize, DeserializeOwned, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -25,6 +26,8 @@ pub(super) struct Counts {
     pub(super) reasoning: Option<u64>,
     /// It has Anthropic's counts of cached tokens, which stand beside `input_tokens`.
     pub(super) anthropic: bool,
+    /// It was served with priority.
+    pub(super) priority: bool,
 }
 
 impl Counts {
@@ -41,42 +44,53 @@ impl Counts {
             cache_write: last(self.cache_write, earlier.cache_write),
             reasoning: last(self.reasoning, earlier.reasoning),
             anthropic: self.anthropic || earlier.anthropic,
+            priority: self.priority || earlier.priority,
         }
     }
 }
 
 /// An answer, or an event of one, as far as a usage can be in it.
 #[derive(serde::Deserialize)]
-pub(super) struct Seen {
+pub(super) struct Seen<'a> {
+    /// As whose customer of OpenAI the request was served; in a response of the Responses API inside it.
+    #[serde(borrow, default)]
+    service_tier: Option<&'a RawValue>,
     /// Chat completions, completions, embeddings, a plain response, Anthropic's `message_delta`.
     #[serde(default)]
     usage: Object<Said>,
     /// The Responses API's `response.completed`, `.incomplete` and `.failed`.
     #[serde(default)]
-    response: Object<Inner>,
+    #[serde(borrow)]
+    response: Object<Inner<'a>>,
     /// Anthropic's `message_start`.
     #[serde(default)]
-    message: Object<Inner>,
+    #[serde(borrow)]
+    message: Object<Inner<'a>>,
     /// Groq, where nobody asked for a usage.
     #[serde(default)]
-    x_groq: Object<Inner>,
+    #[serde(borrow)]
+    x_groq: Object<Inner<'a>>,
 }
 
-impl Seen {
+impl Seen<'_> {
     /// The counts; `None` when no usage is there, or an empty one.
     pub(super) fn counts(self) -> Result<Option<Counts>, Unreadable> {
-        let inner = |it: Object<Inner>| it.0.and_then(|it| it.usage.0);
-        let said = self.usage.0.or_else(|| inner(self.response));
-        let said = said.or_else(|| inner(self.message)).or_else(|| inner(self.x_groq));
-        let Some(said) = said else { return Ok(None) };
-        said.counts().map(|it| Some(it).filter(|it| *it != Counts::default()))
+        let outer = Inner { usage: self.usage, service_tier: self.service_tier };
+        let places = [Some(outer), self.response.0, self.message.0, self.x_groq.0];
+        let found = places.into_iter().flatten().find_map(|it| Some((it.usage.0?, it.service_tier)));
+        let Some((said, tier)) = found else { return Ok(None) };
+        let counts = said.counts()?;
+        let priority = tier.is_some_and(|it| it.get() == "\"priority\"");
+        Ok(Some(counts).filter(|it| *it != Counts::default()).map(|it| Counts { priority, ..it }))
     }
 }
 
 #[derive(serde::Deserialize)]
-struct Inner {
+struct Inner<'a> {
     #[serde(default)]
     usage: Object<Said>,
+    #[serde(borrow, default)]
+    service_tier: Option<&'a RawValue>,
 }
 
 #[derive(serde::Deserialize)]
@@ -110,6 +124,8 @@ struct OfInput {
     cached_tokens: Tokens,
     /// OpenAI since GPT-5.6, OpenRouter.
     cache_write_tokens: Tokens,
+    /// LiteLLM.
+    cache_creation_tokens: Tokens,
 }
 
 #[derive(serde::Deserialize, Default)]
@@ -127,7 +143,13 @@ impl Said {
         let read = self.cache_read_input_tokens;
         let cached =
             [prompt.cached_tokens, input.cached_tokens, self.prompt_cache_hit_tokens, self.cached_tokens, read];
-        let written = [prompt.cache_write_tokens, input.cache_write_tokens, self.cache_creation_input_tokens];
+        let written = [
+            prompt.cache_write_tokens,
+            prompt.cache_creation_tokens,
+            input.cache_write_tokens,
+            input.cache_creation_tokens,
+            self.cache_creation_input_tokens,
+        ];
         let reasoning = [completion.reasoning_tokens, output.reasoning_tokens, self.reasoning_tokens];
         Ok(Counts {
             prompt: self.prompt_tokens.get()?,
@@ -139,6 +161,7 @@ impl Said {
             cache_write: largest(written)?,
             reasoning: largest(reasoning)?,
             anthropic: read.get()?.or(self.cache_creation_input_tokens.get()?).is_some(),
+            priority: false,
         })
     }
 }
@@ -229,7 +252,7 @@ impl<T> Default for Object<T> {
     }
 }
 
-impl<'de, T: DeserializeOwned> Deserialize<'de> for Object<T> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         from.deserialize_any(Lenient(PhantomData))
     }
@@ -237,7 +260,7 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Object<T> {
 
 struct Lenient<T>(PhantomData<T>);
 
-impl<'de, T: DeserializeOwned> Visitor<'de> for Lenient<T> {
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Lenient<T> {
     type Value = Object<T>;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
