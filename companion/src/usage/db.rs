@@ -19,7 +19,7 @@ const BUSY: Duration = Duration::from_secs(5);
 const CONNECTIONS: u32 = 8;
 /// Every SQLite connection: an answered batch survives a power failure, and a writer waits for another.
 const SQLITE: &str =
-    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000";
+    "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON";
 /// Every PostgreSQL connection: nothing waits for ever, and a commit that was answered is on the disk,
 /// even where the server's default is otherwise.
 const POSTGRES: &str =
@@ -85,7 +85,16 @@ impl Db {
             let sql = if kind == Kind::Sqlite { sqlite } else { postgres };
             Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
         });
-        Migrator::with_migrations(migrations.to_vec()).run(&pool).await?;
+        let migrator = Migrator::with_migrations(migrations.to_vec());
+        let mut tries = 1;
+        while let Err(error) = migrator.run(&pool).await {
+            // On SQLite nothing keeps two that start at once apart. One of them fails at what the other has just made,
+            // as a whole, and finds it made when it looks again.
+            if kind == Kind::Postgres || tries > MIGRATIONS.len() {
+                return Err(error.into());
+            }
+            tries = tries.saturating_add(1);
+        }
         Ok(Self { pool, kind })
     }
 

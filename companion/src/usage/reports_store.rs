@@ -30,6 +30,8 @@ const SUMS: [&str; 9] = [
 const SUMS_OF_RECORD: &str = "1 AS requests, input_tokens, cached_tokens, cache_write_tokens, output_tokens,
     reasoning_tokens, COALESCE(cost_nanos, 0) AS cost_nanos, CASE WHEN cost_nanos IS NULL THEN 1 ELSE 0 END AS unpriced,
     estimated";
+/// No record has this hour.
+const NO_HOUR: i64 = -1;
 const NAMES: &str = "project, user_id, api_key, model, provider, source";
 
 /// What is to be added up.
@@ -156,9 +158,6 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// No record has this hour.
-const NO_HOUR: i64 = -1;
-
 impl<'a> Statement<'a> {
     fn number(&mut self, number: i64) -> String {
         self.numbers.push(number);
@@ -189,3 +188,6 @@ fn to_sql(at: Micros) -> i64 {
 fn hour(at: Micros) -> i64 {
     to_sql(at).div_euclid(3_600_000_000)
 }
+
+#[cfg(test)]
+mod tests;
