@@ -215,7 +215,81 @@ fn what_is_served_with_priority_costs_more() {
     assert_eq!(billed.of(&usage), billed);
 }
 
+#[test]
+fn bills_that_providers_sent_come_out_to_the_nano_dollar() {
+    // From public reports of people who compared: what the answer said, and what was charged.
+    for (provider, model, usage, charged) in [
+        (
+            "xai",
+            "grok-4.20",
+            r#"{"prompt_tokens":10120,"completion_tokens":1499,"total_tokens":14428,"prompt_tokens_details":{"cached_tokens":128},
+                "completion_tokens_details":{"reasoning_tokens":2809}}"#,
+            "0.0232856",
+        ),
+        (
+            "anthropic",
+            "claude-opus-4-7",
+            r#"{"input_tokens":6,"cache_creation_input_tokens":159217,"cache_read_input_tokens":0,"output_tokens":2745}"#,
+            "1.06376125",
+        ),
+        (
+            "openai",
+            "gpt-5.6-luna",
+            r#"{"input_tokens":18014,"input_tokens_details":{"cache_write_tokens":18011,"cached_tokens":0},"output_tokens":100,
+                "output_tokens_details":{"reasoning_tokens":0},"total_tokens":18114}"#,
+            // 3 at 0.2, 18,011 at 0.25, 100 at 1.2 dollars a million.
+            "0.00462335",
+        ),
+    ] {
+        let usage = crate::usage::find(Some(provider), format!("{{\"usage\":{usage}}}").as_bytes()).unwrap();
+        let price = prices("{}").unwrap().of(&format!("{provider}/{model}")).unwrap().price.unwrap();
+        assert_eq!(price.cost(&usage).to_string(), charged, "{provider}/{model}");
+    }
+}
+
+fn some_usage() -> impl Strategy<Value = Usage> {
+    let tokens = || 0_u64..300_000;
+    (tokens(), tokens(), tokens(), tokens(), any::<bool>()).prop_map(
+        |(plain, cached, cache_write, output, priority)| Usage {
+            input: plain + cached + cache_write,
+            cached,
+            cache_write,
+            output,
+            reasoning: 0,
+            priority,
+        },
+    )
+}
+
 proptest! {
+    #[test]
+    fn more_tokens_never_cost_less(row in 0_usize..1200, usage in some_usage(), more in some_usage()) {
+        let (name, _) = table::tests::all()[row];
+        if let Some(price) = prices("{}").unwrap().of(name).unwrap().price {
+            let both = Usage {
+                input: usage.input + more.input, cached: usage.cached + more.cached,
+                cache_write: usage.cache_write + more.cache_write, output: usage.output + more.output, ..usage
+            };
+            prop_assert!(price.cost(&usage) <= price.cost(&both), "{name}");
+            let uncached = Usage { cached: 0, ..usage };
+            prop_assert!(price.cost(&usage) <= price.cost(&uncached), "{name}: a cache saves");
+        }
+    }
+
+    #[test]
+    fn what_a_provider_says_is_billed_whole(
+        (prompt, completion, more, cached) in (0_u64..1 << 20, 0_u64..1 << 20, 0_u64..1 << 20, 0_u64..1 << 20), provider in "(xai|openai|google|x)",
+    ) {
+        let price = prices("{}").unwrap().of("gpt-4.1").unwrap().price.unwrap();
+        let total = prompt + completion + more;
+        let json = format!(r#"{{"usage":{{"prompt_tokens":{prompt},"completion_tokens":{completion},"total_tokens":{total},
+            "prompt_tokens_details":{{"cached_tokens":{cached}}}}}}}"#);
+        let usage = crate::usage::find(Some(&provider), json.as_bytes()).unwrap();
+        let cached = cached.min(prompt);
+        let least = (prompt - cached) * 2000 + cached * 500 + (completion + more.saturating_sub(usage.input - prompt)) * 8000;
+        prop_assert!(u64::try_from(price.cost(&usage).nanos()).unwrap() >= least, "{usage:?}");
+    }
+
     #[test]
     fn a_cost_is_the_exact_sum_rounded_once(
         (input, output, cached, write) in (0_u64..1 << 40, 0_u64..1 << 40, 0_u64..1 << 40, 0_u64..1 << 40),
