@@ -10,8 +10,8 @@
 //!   `input_tokens`, so they are added; where they are more than the input that they should be part
 //!   of, somebody counted the same way, and they are added too.
 //! - A count is a whole number up to a billion. Anything else (negative, fractional, text, 2^64)
-//!   makes the whole usage unreadable, as does one that lacks the input, or both output and total:
-//!   there is no usage then, and the caller estimates, and says so, instead of billing a part.
+//!   makes the whole usage unreadable, as does one that lacks the input (some servers write zeros
+//!   into every chunk but the last), or both output and total: there is no usage then, and the caller estimates, and says so, instead of billing a part.
 //! - What was served is billed, not what was asked for: `service_tier` is the answer's. `flex` is billed as usual.
 //! - Costs that a provider states (OpenRouter's `cost`) are its own affair and not read.
 //!
@@ -49,6 +49,9 @@ impl Usage {
 
     fn of(counts: &Counts, provider: Option<Provider>) -> Option<Self> {
         let stated = counts.input.max(counts.prompt)?;
+        if stated == 0 && counts.cached.unwrap_or_default() == 0 {
+            return None;
+        }
         let (cached, cache_write) = (counts.cached.unwrap_or_default(), counts.cache_write.unwrap_or_default());
         let from_cache = cached.saturating_add(cache_write);
         let beside = counts.anthropic && counts.prompt.unwrap_or_default() == 0;

@@ -116,6 +116,11 @@ fn each_providers_counts_are_read_by_its_rules() {
             [98805, 66360, 32435, 5120, 0],
         ),
         (
+            "mistral",
+            json!({"prompt_tokens": 801, "completion_tokens": 2, "total_tokens": 803, "num_cached_tokens": 768}),
+            [801, 768, 0, 2, 0],
+        ),
+        (
             "moonshot",
             json!({"prompt_tokens": 4, "completion_tokens": 3, "total_tokens": 7, "cached_tokens": 2}),
             [4, 2, 0, 3, 0],
@@ -148,6 +153,8 @@ fn a_usage_that_cannot_be_trusted_is_none() {
         json!("12"),
         json!(12),
         json!({"prompt_tokens": 1}),
+        json!({"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}),
+        json!({"prompt_tokens": 0, "completion_tokens": 5, "total_tokens": 5}),
         json!({"completion_tokens": 1}),
         json!({"total_tokens": 1}),
         json!({"completion_tokens": 1, "total_tokens": 2}),

@@ -110,6 +110,8 @@ struct Said {
     prompt_cache_hit_tokens: Tokens,
     /// Moonshot.
     cached_tokens: Tokens,
+    /// Mistral.
+    num_cached_tokens: Tokens,
     /// Anthropic.
     cache_read_input_tokens: Tokens,
     /// Anthropic.
@@ -141,8 +143,14 @@ impl Said {
         let completion = self.completion_tokens_details.0.unwrap_or_default();
         let output = self.output_tokens_details.0.unwrap_or_default();
         let read = self.cache_read_input_tokens;
-        let cached =
-            [prompt.cached_tokens, input.cached_tokens, self.prompt_cache_hit_tokens, self.cached_tokens, read];
+        let cached = [
+            prompt.cached_tokens,
+            input.cached_tokens,
+            self.prompt_cache_hit_tokens,
+            self.cached_tokens,
+            self.num_cached_tokens,
+            read,
+        ];
         let written = [
             prompt.cache_write_tokens,
             prompt.cache_creation_tokens,
