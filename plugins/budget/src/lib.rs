@@ -4,12 +4,22 @@
 //! collect a stream: of an answer it holds back one unfinished event.
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails"))]
 
+mod accounts;
+mod background;
 pub mod config;
 pub mod filter;
+mod headers;
+mod lease;
+mod meters;
+mod policy;
+mod record;
 mod rules;
+mod settle;
 mod stream;
+mod tail;
 mod tally;
 mod tariff;
+mod ticket;
 
 #[cfg(target_family = "wasm")]
 host::register!(crate::filter::BudgetFilter);

@@ -74,11 +74,6 @@ impl Rules {
     pub(crate) fn names(&self) -> BTreeSet<&str> {
         self.all.iter().chain(self.projects.values().flatten()).map(|it| it.name.as_str()).collect()
     }
-
-    /// Whether any leases from the companion.
-    pub(crate) fn any_fleet(&self) -> bool {
-        self.all.iter().chain(self.projects.values().flatten()).any(|it| it.fleet)
-    }
 }
 
 impl Rule {
@@ -104,6 +99,11 @@ impl Rule {
     /// Whether it may refuse a request, or only say so.
     pub(crate) fn refuses(&self) -> bool {
         self.kind == Kind::Hard && self.mode == Mode::Enforce
+    }
+
+    /// Whether it says when it is nearly used up: one in `shadow` changes no traffic.
+    pub(crate) fn warns(&self) -> bool {
+        self.mode == Mode::Enforce
     }
 
     /// What a tier may spend. A name that the table lacks was not thought of, so it gets the least.

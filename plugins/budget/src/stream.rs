@@ -151,7 +151,7 @@ impl Following {
             self.comment(out, budget);
             self.stage = Stage::Ended;
         }
-        if !(seen.is_usage_alone && !self.wants_usage) {
+        if !seen.is_usage_alone || self.wants_usage {
             out.extend_from_slice(event);
         }
         if self.stage == Stage::Open && self.is_over(budget) {

@@ -16,6 +16,7 @@
 mod abi;
 pub mod companion;
 mod contexts;
+pub mod ending;
 mod exchange;
 #[cfg(target_family = "wasm")]
 mod exports;

@@ -181,9 +181,13 @@ impl State {
         }
         let idle = now.since(lease.last) > IDLE;
         if idle && self.reserved.is_empty() {
-            return if lease.holds(now) && self.free(terms) > 0 { Wish::GiveBack } else { Wish::Forget };
+            return if terms.leased && lease.holds(now) && self.free(terms) > 0 {
+                Wish::GiveBack
+            } else {
+                Wish::Forget
+            };
         }
         let old = now.after(VALID).since(lease.until) > RENEW;
-        if old || self.free(terms) < want { Wish::More } else { Wish::Nothing }
+        if old || (terms.leased && self.free(terms) < want) { Wish::More } else { Wish::Nothing }
     }
 }

@@ -148,6 +148,11 @@ impl State {
         if self.born == reservation.born {
             self.reserved.take(reservation.expires, reservation.amount);
         }
+        self.spend(terms, spent, now);
+    }
+
+    /// Counts what was `spent` without a reservation.
+    pub fn spend(&mut self, terms: &Terms, spent: u64, now: Micros) {
         match terms.window.filter(|_| !terms.leased) {
             None => self.used = self.used.saturating_add(spent),
             Some(window) => {

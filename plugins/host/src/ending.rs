@@ -1,0 +1,19 @@
+//! Who ended an exchange that broke off.
+
+use crate::{
+    abi,
+    kind::{Kind, kind},
+};
+
+/// Whether the client went away, as far as the proxy knows. To be asked in [`crate::Stream::log`], of an answer that did
+/// not come to its end.
+#[must_use]
+pub fn by_client() -> bool {
+    let text = |path: &[&str]| abi::property(path).ok().flatten().and_then(|it| String::from_utf8(it).ok());
+    match kind() {
+        // What Envoy writes into `%RESPONSE_CODE_DETAILS%`.
+        Kind::Envoy => text(&["response", "code_details"]).is_some_and(|it| it.starts_with("downstream")),
+        // nginx's own status for it.
+        Kind::Kong => text(&["ngx", "status"]).is_some_and(|it| it == "499"),
+    }
+}
