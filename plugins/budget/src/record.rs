@@ -53,18 +53,9 @@ pub(crate) struct Record<'a> {
     pub(crate) output_tokens: u64,
     pub(crate) reasoning_tokens: u64,
     pub(crate) cost_nanos: Option<i64>,
-    pub(crate) price: Option<Paid>,
+    pub(crate) price: Option<Price>,
     pub(crate) duration_ms: u64,
     pub(crate) charges: Vec<Charge<'a>>,
-}
-
-/// The price that held.
-#[derive(Serialize)]
-pub(crate) struct Paid {
-    input: u64,
-    output: u64,
-    cached: Option<u64>,
-    cache_write: Option<u64>,
 }
 
 /// What a budget is charged.
@@ -80,14 +71,6 @@ pub(crate) struct Charge<'a> {
     kind: &'static str,
     alerts: &'a BTreeSet<u8>,
     amount: u64,
-}
-
-impl Paid {
-    /// The price of a prompt of `input` tokens.
-    pub(crate) fn of(price: &Price, input: u64) -> Self {
-        let Price { input, output, cached, cache_write, .. } = price.at(input);
-        Self { input, output, cached, cache_write }
-    }
 }
 
 impl<'a> Charge<'a> {
@@ -151,7 +134,7 @@ impl<'a> Record<'a> {
         self.output_tokens = usage.output;
         self.reasoning_tokens = usage.reasoning;
         self.cost_nanos = price.map(|it| it.cost(usage)).map(Usd::nanos);
-        self.price = price.map(|it| Paid::of(it, usage.input));
+        self.price = price.map(|it| it.of(usage));
     }
 
     /// The record as JSON.
@@ -207,7 +190,8 @@ mod tests {
         let rule = &rules.of_project("p")[0];
         let caller = Caller { project: "p".into(), user: "ada".into(), tenant: Some("t".into()), ..Caller::default() };
         let subject = rule.subject(&caller);
-        let price = Price { input: 2_500_000, output: 10_000_000, cached: None, cache_write: None, long: None };
+        let price =
+            Price { input: 2_500_000, output: 10_000_000, cached: None, cache_write: None, long: None, priority: None };
         let mut record = Record::of("u_1".into(), "n", &caller, Endpoint::ChatCompletions, "openai/gpt-4o");
         record.used(&Usage { input: 12, output: 7, ..Usage::default() }, Some(&price));
         record.outcome = Outcome::ClientGone;

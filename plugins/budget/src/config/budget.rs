@@ -27,7 +27,6 @@ pub struct Budget {
     #[serde(default)]
     pub(crate) usd: Option<Usd>,
     /// In which time: `day`, `month`, or a window that rolls, as in `{"rolling": "24h"}`.
-    #[cfg_attr(feature = "schema", schemars(with = "serde_json::Value"))]
     pub(crate) per: Per,
     /// Where days and months begin: `UTC` (default), or a name as in `Europe/Berlin`.
     #[serde(default = "utc")]
