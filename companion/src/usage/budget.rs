@@ -35,7 +35,7 @@ struct LeaseQuestion {
     /// The number of the question; a later one has a higher one.
     turn: i64,
     /// What the gateway knows to be granted since it first asked. Less than it was granted gives the rest
-    /// back; zero says that it begins anew, and 2^63 - 1 that it waits for another answer.
+    /// back; 2^63 - 1 says that it waits for another answer.
     granted: i64,
     /// What it cannot do without.
     need: i64,

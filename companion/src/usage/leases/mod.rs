@@ -39,8 +39,9 @@ pub(crate) struct Lease {
 pub(crate) struct Ask {
     /// Its number; a later question has a higher one.
     pub(crate) turn: i64,
-    /// What the node knows to be granted. Less than was granted gives the rest back; zero says that the
-    /// node begins anew, and [`ALL`] that it waits for the answer to another question, so does not know.
+    /// What the node knows to be granted. Less than was granted gives the rest back, but for what was
+    /// charged: a node that forgot everything claims nothing. [`ALL`] says that it waits for the answer to
+    /// another question, so does not know.
     pub(crate) granted: i64,
     /// What it cannot do without.
     pub(crate) need: i64,
@@ -97,19 +98,16 @@ pub(crate) fn decide(known: Option<(Lease, bool)>, ask: Ask, standing: Standing,
 
 /// Where a node that claims to have been granted `claim` stands before it gets more.
 fn begin(known: Option<(Lease, bool)>, claim: i64, standing: Standing) -> Lease {
-    let (granted, charged, lease) = match known {
+    match known {
         // Its first question is still on its way.
-        None if claim == ALL => return Lease { turn: 0, granted: 0, charged: 0, expires: Micros(0) },
+        None if claim == ALL => Lease { turn: 0, granted: 0, charged: 0, expires: Micros(0) },
         // Forgotten here: what it has, it has spent, for it stopped long ago.
-        None => return Lease { turn: 0, granted: claim, charged: claim, expires: Micros(0) },
-        // It begins anew, and counts from zero.
-        Some((lease, _)) if claim == 0 => (0, 0, lease),
-        // What it spent meanwhile is on its way here; that much it gets back, if it is still there.
-        Some((lease, true)) => {
-            let still = lease.charged.saturating_add(standing.left(0));
-            (claim.min(lease.granted).min(still).max(lease.charged), lease.charged, lease)
+        None => Lease { turn: 0, granted: claim, charged: claim, expires: Micros(0) },
+        Some((lease, expired)) => {
+            // What an expired lease was is anybody's, if it is still there. A node that was silent for so long claims
+            // only what it has spent, which is on its way here.
+            let still = if expired { lease.charged.saturating_add(standing.left(0)) } else { ALL };
+            Lease { granted: lease.granted.min(claim).min(still).max(lease.charged.min(lease.granted)), ..lease }
         }
-        Some((lease, false)) => (lease.granted.min(claim), lease.charged, lease),
-    };
-    Lease { granted, charged, ..lease }
+    }
 }

@@ -118,7 +118,8 @@ impl State {
     #[must_use]
     pub fn ask(&mut self, patience: Duration, now: Micros) -> Question {
         let alone = !self.lease.is_asking(now);
-        let fresh = self.lease.newest == 0;
+        // Until an answer came: the first may be lost.
+        let fresh = self.lease.turn == 0;
         let lease = &mut self.lease;
         let turn = now.0.max(lease.newest.saturating_add(1));
         (lease.newest, lease.asking) = (turn, now.after(patience));
@@ -143,7 +144,7 @@ impl State {
         if question.turn == lease.newest {
             lease.asking = Micros(0);
         }
-        if question.fresh {
+        if question.fresh && lease.turn == 0 {
             // It was evicted, or is of a worker that died: what it used before is in what it was granted.
             self.used = self.used.saturating_add(answer.charged);
         }
