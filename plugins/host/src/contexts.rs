@@ -47,6 +47,8 @@ struct Contexts {
     calls: RefCell<BTreeMap<u32, Owner>>,
     /// The exchanges that wait, by the root of their plugin and what they wait for.
     held: RefCell<BTreeMap<(u32, u32), Vec<u32>>>,
+    /// What an exchange lets go on, once its own callback is over.
+    woken: RefCell<Vec<(u32, u32)>>,
 }
 
 thread_local! {
@@ -179,6 +181,18 @@ pub(crate) fn release(root: u32, number: u32) {
     }
 }
 
+/// Has [`release`] called when the answer to an exchange's call-out is dealt with.
+pub(crate) fn wake(root: u32, number: u32) {
+    CONTEXTS.with(|it| it.woken.borrow_mut().push((root, number)));
+}
+
+fn release_woken() {
+    let woken = CONTEXTS.with(|it| std::mem::take(&mut *it.woken.borrow_mut()));
+    for (root, number) in woken {
+        release(root, number);
+    }
+}
+
 /// Starts a call-out for `owner`.
 pub(crate) fn call(owner: Owner, call: &Call) -> Result<CallId, NoAnswer> {
     let mut headers =
@@ -209,6 +223,7 @@ pub(crate) fn answered(token: u32, headers: usize, size: usize) {
         Owner::Exchange(id) => {
             abi::act_for(id);
             exchange(id, |it| it.answered(answer));
+            release_woken();
         }
     }
 }

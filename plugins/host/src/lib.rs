@@ -34,7 +34,7 @@ pub mod slots;
 
 pub use head::{RequestHead, RequestTrailers, ResponseHead};
 pub use plugin::{Answer, Call, CallId, Chunk, Edit, Next, NoAnswer, Plugin, Stream, Watch};
-pub use root::Root;
+pub use root::{Root, Waker};
 pub use signature::verify_signature;
 
 use domain::time::Micros;

@@ -50,11 +50,30 @@ impl Root {
         contexts::release(self.id, number);
     }
 
+    /// What an exchange of this plugin may have of it, to let others go on.
+    #[must_use]
+    pub fn waker(&self) -> Waker {
+        Waker { root: self.id }
+    }
+
     /// Creates the slots `0..count` of a table, where they do not exist: in Envoy two workers that
     /// create a slot at once do not notice each other, so it is done here, before there are workers.
     pub fn create_slots(&self, table: &str, count: u32) {
         if kind() == Kind::Envoy {
             slots::create(table, count);
         }
+    }
+}
+
+/// Lets waiting requests go on from within another one, in [`crate::Stream::call_answered`].
+#[derive(Debug, Clone, Copy)]
+pub struct Waker {
+    root: u32,
+}
+
+impl Waker {
+    /// As [`Root::release`], as soon as the answer that came is dealt with.
+    pub fn wake(self, number: u32) {
+        contexts::wake(self.root, number);
     }
 }

@@ -271,6 +271,10 @@ mod tests {
                 "limits.x: `scope` is \"fleet\", and there is no `companion`",
             ),
             (limit(&format!(r#"{daily}, "burst": 6, "scope": "fleet""#)), "limits.x has `burst` 6 with `requests` 5"),
+            (
+                limit(r#""requests": 5, "per": 2678401, "scope": "fleet""#),
+                "limits.x has 5 requests per 2678401 seconds; expected at most 1000000000 requests and 2678400 seconds",
+            ),
             (r#""limits": []"#.into(), "`limits` is empty; expected"),
             (r#""limits": [{"key": "user"}]"#.into(), "limits[0]: missing field `name`"),
             (r#""limits": [{"name": "A b", "key": "user"}]"#.into(), "`name` is \"A b\"; expected 1 to 40 of a-z"),

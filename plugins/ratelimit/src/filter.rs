@@ -3,8 +3,11 @@
 use crate::{
     config::Config,
     counters::Counters,
-    local::{self, NotCounted, Spent},
-    policy::{self, Standing},
+    events::Events,
+    fleet::{self, Fleet, Got},
+    lease::{Ask, Ticket},
+    local::{self, Spent},
+    policy::{self, Full, Standing},
     rules::{Charge, Rule, Rules, Subject, Table},
 };
 use domain::{
@@ -17,7 +20,9 @@ use domain::{
     reply::Reply,
     time::Micros,
 };
-use host::{Edit, Next, Plugin, RequestHead, ResponseHead, Root, Watch};
+use host::{
+    Answer, CallId, Edit, Next, NoAnswer, Plugin, RequestHead, ResponseHead, Root, Waker, Watch, companion::Client,
+};
 use std::{cell::Cell, net::IpAddr, rc::Rc, time::Duration};
 
 /// The shared memory that holds the counts.
@@ -25,6 +30,13 @@ pub(crate) const TABLE: &str = "ratelimit";
 
 /// How often to look whether the workers still agree on the seed.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// How often leases are looked after and reports sent.
+const BEAT: Duration = Duration::from_millis(50);
+
+/// What requests wait for while another one asks the companion.
+const LEASES: u32 = 1;
+/// How often a request waits for another's question before it asks itself.
+const MOST_HOLDS: u32 = 4;
 
 /// The filter, configured.
 pub struct RateLimit {
@@ -32,7 +44,11 @@ pub struct RateLimit {
     kill: Switches,
     rules: Rules,
     table: Cell<Table>,
+    looked: Cell<Micros>,
     pub(crate) counters: Counters,
+    fleet: Option<Fleet>,
+    events: Option<Events>,
+    waker: Waker,
 }
 
 /// One exchange.
@@ -40,12 +56,19 @@ pub struct Stream {
     plugin: Rc<RateLimit>,
     /// What it spent, to be given back if a later filter says that it was switched off.
     spent: Vec<Spent>,
-    answer: Answer,
-    waiting: Option<Waiting>,
+    /// What it took of leases, likewise.
+    tickets: Vec<(Charge, Ticket)>,
+    shown: Shown,
+    /// What is to be counted once the companion answered.
+    pending: Option<Pending>,
+    caller: Option<Caller>,
+    address: Option<IpAddr>,
+    /// Some limits can be told only from the body, which is not here yet.
+    needs_body: bool,
 }
 
 /// What the response is to say about the limits.
-enum Answer {
+enum Shown {
     /// What the upstream says: no limit holds here.
     Untouched,
     /// Nothing: no limit counted the request, and the upstream's limit is not the caller's.
@@ -54,10 +77,25 @@ enum Answer {
     Stands(Standing),
 }
 
-/// Whose request waits for its body, to be counted by the limits by model.
-struct Waiting {
-    caller: Option<Caller>,
-    address: Option<IpAddr>,
+/// A request that is not counted yet.
+#[derive(Default)]
+struct Pending {
+    local: Vec<Charge>,
+    /// Limits of the fleet of which it has no part yet.
+    fleet: Vec<Charge>,
+    /// What it asks the companion.
+    asked: Vec<(Charge, Ask)>,
+    /// Where the caller stands with those of which it has.
+    standings: Vec<Standing>,
+    holds: u32,
+}
+
+/// Why a request was counted by no limit.
+pub(crate) enum NotCounted {
+    /// These have no room for it.
+    Full(Vec<Full>),
+    /// A count was not to be had, and the operator wants none to pass uncounted.
+    Failed,
 }
 
 /// Who calls.
@@ -73,15 +111,25 @@ impl Plugin for RateLimit {
 
     fn configure(config: &[u8], root: &Root) -> Result<Self, String> {
         let config = Config::parse(config)?;
-        let rules = Rules::of(&config);
+        let rules = Rules::new(&config);
+        let client = config.companion.as_ref().map(|it| Client::of(it, host::env)).transpose()?;
+        let fleet = client.as_ref().zip(config.companion.as_ref()).filter(|_| rules.any_fleet());
         host::seed::prepare(root);
         root.create_slots(TABLE, config.slots.get());
-        root.tick_every(LOOK_AGAIN);
+        if fleet.is_some() {
+            root.create_slots(fleet::TABLE, config.slots.get());
+        }
+        root.tick_every(if client.is_some() { BEAT } else { LOOK_AGAIN });
+        let now = host::now();
         let plugin = Self {
             trust: config.trust,
-            kill: config.kill,
-            table: Cell::new(Table { seed: host::seed::own(host::now()), slots: config.slots }),
+            table: Cell::new(Table { seed: host::seed::own(now), slots: config.slots }),
+            looked: Cell::default(),
             counters: Counters::define(&rules),
+            fleet: fleet.map(|(client, at)| Fleet::new(client.clone(), at.timeout.get())),
+            events: client.as_ref().map(Events::new),
+            waker: root.waker(),
+            kill: config.kill,
             rules,
         };
         plugin.tick(root);
@@ -89,19 +137,54 @@ impl Plugin for RateLimit {
     }
 
     fn stream(self: &Rc<Self>) -> Stream {
-        Stream { plugin: Rc::clone(self), spent: Vec::new(), answer: Answer::Untouched, waiting: None }
+        Stream {
+            plugin: Rc::clone(self),
+            spent: Vec::new(),
+            tickets: Vec::new(),
+            shown: Shown::Untouched,
+            pending: None,
+            caller: None,
+            address: None,
+            needs_body: false,
+        }
     }
 
-    fn tick(&self, _: &Root) {
+    fn tick(&self, root: &Root) {
+        let now = host::now();
+        self.agree(now);
+        if let Some(fleet) = &self.fleet {
+            fleet.tick(root, &self.table.get().seed, now);
+            // Another worker may have asked for what they wait for.
+            root.release(LEASES);
+        }
+        if let Some(events) = &self.events {
+            events.tick(root);
+        }
+    }
+
+    fn answered(&self, root: &Root, call: CallId, answer: Result<Answer, NoAnswer>) {
+        if self.fleet.as_ref().is_some_and(|it| it.landed(call, &answer, host::now())) {
+            root.release(LEASES);
+        } else if let Some(events) = &self.events {
+            events.answered(call, &answer);
+        }
+    }
+}
+
+impl RateLimit {
+    /// Takes over the seed that the workers agreed on.
+    fn agree(&self, now: Micros) {
+        if self.looked.get() != Micros(0) && now.since(self.looked.get()) < LOOK_AGAIN {
+            return;
+        }
+        self.looked.set(now);
         // Without shared memory there is no count either; each request then follows `on_failure`.
         let table = self.table.get();
         if let Some(seed) = host::seed::agreed(table.seed) {
             self.table.set(Table { seed, ..table });
         }
     }
-}
 
-impl RateLimit {
     fn who(&self, head: &RequestHead) -> Who {
         match head.identity(self.trust) {
             Identity::Bypassed => Who::Not(Next::Pass),
@@ -132,33 +215,113 @@ impl RateLimit {
 }
 
 impl Stream {
-    /// Counts the request by all of `charges`; the answer, if one refuses.
-    fn count(&mut self, charges: Vec<Charge>, now: Micros) -> Option<Reply> {
-        match self.plugin.count(charges, now) {
+    fn subject<'a>(&'a self, model: Option<&'a str>) -> Subject<'a> {
+        Subject { caller: self.caller.as_ref(), address: self.address, model }
+    }
+
+    /// Counts the request by all limits, or none.
+    fn count(&mut self, head: &RequestHead, mut pending: Pending, now: Micros) -> Next {
+        let plugin = Rc::clone(&self.plugin);
+        let looked = match plugin.look(pending.local.clone(), now) {
+            Ok(looked) => looked,
+            Err(why) => return Next::Reply(self.refuse(head, why, now)),
+        };
+        if let Some(fleet) = &plugin.fleet {
+            if let Err(why) = self.take_leases(fleet, &mut pending, now) {
+                return Next::Reply(self.refuse(head, why, now));
+            }
+            if !pending.asked.is_empty() {
+                let question = fleet.question(&plugin.table.get().seed, &pending.asked);
+                self.pending = Some(pending);
+                return Next::Call(question);
+            }
+            if !pending.fleet.is_empty() {
+                pending.holds = pending.holds.saturating_add(1);
+                self.pending = Some(pending);
+                return Next::Hold(LEASES);
+            }
+        }
+        match plugin.write(looked) {
             Ok(counted) => {
                 self.spent.extend(counted.spent);
-                let before = match self.answer {
-                    Answer::Stands(standing) => Some(standing),
-                    Answer::Untouched | Answer::Silent => None,
-                };
-                if let Some(standing) = policy::tightest(counted.standings.into_iter().chain(before)) {
-                    self.answer = Answer::Stands(standing);
-                }
-                None
+                self.show(counted.standings.into_iter().chain(pending.standings));
+                self.counted()
             }
-            Err(why) => {
-                self.give_back(now);
-                Some(self.refuse(why))
-            }
+            Err(why) => Next::Reply(self.refuse(head, why, now)),
         }
     }
 
-    fn refuse(&self, why: NotCounted) -> Reply {
+    /// All limits that can be told from the head have counted the request.
+    fn counted(&self) -> Next {
+        if self.needs_body {
+            return Next::Body;
+        }
+        self.plugin.counters.passed.add(1);
+        Next::Pass
+    }
+
+    fn show(&mut self, standings: impl Iterator<Item = Standing>) {
+        let before = match self.shown {
+            Shown::Stands(standing) => Some(standing),
+            Shown::Untouched | Shown::Silent => None,
+        };
+        if let Some(standing) = policy::tightest(standings.chain(before)) {
+            self.shown = Shown::Stands(standing);
+        }
+    }
+
+    /// Takes the request's part of each lease, as far as there is something to take.
+    fn take_leases(&mut self, fleet: &Fleet, pending: &mut Pending, now: Micros) -> Result<(), NotCounted> {
+        let insists = pending.holds >= MOST_HOLDS;
+        let got: Vec<(Charge, Got)> = std::mem::take(&mut pending.fleet)
+            .into_iter()
+            .map(|charge| {
+                let got = fleet.take(&charge, now, insists).unwrap_or(Got::Failing);
+                (charge, got)
+            })
+            .collect();
+        let taken = self.took(got, pending);
+        if taken.is_err() {
+            fleet.not_asked(&pending.asked, now);
+        }
+        taken
+    }
+
+    /// Sorts what was got of the fleet's limits.
+    fn took(&mut self, got: Vec<(Charge, Got)>, pending: &mut Pending) -> Result<(), NotCounted> {
+        let (mut refusing, mut failing) = (Vec::new(), Vec::new());
+        for (charge, got) in got {
+            let enforced = charge.rule.limit.mode == Mode::Enforce;
+            match got {
+                Got::Ticket(ticket, standing) => {
+                    self.tickets.push((charge, ticket));
+                    pending.standings.extend(enforced.then_some(standing));
+                }
+                Got::Full(full) if enforced => refusing.push(full),
+                Got::Full(full) => self.plugin.counters.refused(&full.rule),
+                Got::Failing => failing.push(charge),
+                Got::Wait => pending.fleet.push(charge),
+                Got::Ask(ask) => pending.asked.push((charge, ask)),
+            }
+        }
+        if !refusing.is_empty() {
+            return Err(NotCounted::Full(refusing));
+        }
+        self.plugin.not_counted(&failing)
+    }
+
+    /// Nothing counts the request.
+    fn refuse(&mut self, head: &RequestHead, why: NotCounted, now: Micros) -> Reply {
+        self.give_back(now);
         match why {
-            NotCounted::Failed(reply) => reply,
-            NotCounted::Full(full) => {
+            NotCounted::Failed => policy::unavailable(),
+            NotCounted::Full(mut full) => {
+                full.sort_by_key(|it| it.rule.order);
                 for it in &full {
                     self.plugin.counters.refused(&it.rule);
+                }
+                if let (Some(events), Some(first)) = (&self.plugin.events, full.first()) {
+                    events.rejected(first, self.caller.as_ref(), head, now);
                 }
                 policy::too_many(&full)
             }
@@ -166,63 +329,76 @@ impl Stream {
     }
 
     fn give_back(&mut self, now: Micros) {
-        local::give_back(&std::mem::take(&mut self.spent), now);
+        local::give_back(std::mem::take(&mut self.spent), now);
+        for (charge, ticket) in std::mem::take(&mut self.tickets) {
+            Fleet::give_back(&charge, ticket, now);
+        }
     }
 }
 
 impl host::Stream for Stream {
     fn request_head(&mut self, head: &mut RequestHead) -> Next {
         let plugin = Rc::clone(&self.plugin);
-        let caller = match plugin.who(head) {
-            Who::Counted(caller) => caller,
+        match plugin.who(head) {
+            Who::Counted(caller) => self.caller = caller,
             Who::Not(next) => return next,
-        };
-        let rules = plugin.rules.of_project(caller.as_ref().map(|it| it.project.as_str()));
+        }
+        let rules = plugin.rules.of(self.caller.as_ref());
         if rules.iter().any(|it| it.limit.mode == Mode::Enforce) {
-            self.answer = Answer::Silent;
+            self.shown = Shown::Silent;
         }
-        let address = if rules.iter().any(|it| it.is_by_address()) { head.address() } else { None };
-        let subject = Subject { caller: caller.as_ref(), address, model: None };
-        let charges = plugin.charges(rules, subject, false);
-        if let Some(reply) = self.count(charges, host::now()) {
-            return Next::Reply(reply);
+        if rules.iter().any(|it| it.is_by_address()) {
+            self.address = head.address();
         }
-        if rules.iter().any(|it| it.is_by_model()) {
-            self.waiting = Some(Waiting { caller, address });
-            return Next::Body;
-        }
-        plugin.counters.passed.add(1);
-        Next::Pass
+        self.needs_body = rules.iter().any(|it| it.is_by_model());
+        let charges = plugin.charges(rules, self.subject(None), false);
+        let (fleet, local) = charges.into_iter().partition(|it| it.rule.is_fleet());
+        self.count(head, Pending { local, fleet, ..Pending::default() }, host::now())
     }
 
-    fn request_body(&mut self, _: &mut RequestHead, body: Vec<u8>) -> Edit {
-        let Some(Waiting { caller, address }) = self.waiting.take() else {
-            return Edit::Keep;
+    fn released(&mut self, head: &mut RequestHead) -> Next {
+        match self.pending.take() {
+            Some(pending) => self.count(head, pending, host::now()),
+            None => Next::Pass,
+        }
+    }
+
+    fn call_answered(&mut self, head: &mut RequestHead, answer: Result<Answer, NoAnswer>) -> Next {
+        let plugin = Rc::clone(&self.plugin);
+        let (Some(mut pending), Some(fleet)) = (self.pending.take(), &plugin.fleet) else {
+            return Next::Pass;
         };
+        let now = host::now();
+        let got = fleet.answered(std::mem::take(&mut pending.asked), answer, now);
+        plugin.waker.wake(LEASES);
+        match self.took(got, &mut pending) {
+            Ok(()) => self.count(head, pending, now),
+            Err(why) => Next::Reply(self.refuse(head, why, now)),
+        }
+    }
+
+    fn request_body(&mut self, head: &mut RequestHead, body: Vec<u8>) -> Edit {
+        self.needs_body = false;
         let plugin = Rc::clone(&self.plugin);
         let model = asked_model(&body);
-        let rules = plugin.rules.of_project(caller.as_ref().map(|it| it.project.as_str()));
-        let subject = Subject { caller: caller.as_ref(), address, model: model.as_deref() };
-        match self.count(plugin.charges(rules, subject, true), host::now()) {
-            Some(reply) => Edit::Reply(reply),
-            None => {
-                plugin.counters.passed.add(1);
-                Edit::Keep
-            }
+        let local = plugin.charges(plugin.rules.of(self.caller.as_ref()), self.subject(model.as_deref()), true);
+        match self.count(head, Pending { local, ..Pending::default() }, host::now()) {
+            Next::Reply(reply) => Edit::Reply(reply),
+            _ => Edit::Keep,
         }
     }
 
     fn response_head(&mut self, head: &mut ResponseHead) -> Watch {
-        if !self.spent.is_empty() && head.has(KILLED) {
+        if !(self.spent.is_empty() && self.tickets.is_empty()) && head.has(KILLED) {
             self.plugin.counters.given_back.add(1);
             self.give_back(host::now());
             return Watch::Nothing;
         }
         // Every call to the host costs: what is replaced need not be looked for or removed first.
-        match &self.answer {
-            Answer::Untouched => return Watch::Nothing,
-            Answer::Silent => policy::UPSTREAMS_REQUESTS.iter().for_each(|name| head.remove(name)),
-            Answer::Stands(standing) => standing.headers().iter().for_each(|(name, value)| head.set(name, value)),
+        match &self.shown {
+            Shown::Untouched => return Watch::Nothing,
+            Shown::Silent => policy::UPSTREAMS_REQUESTS.iter().for_each(|name| head.remove(name)),
+            Shown::Stands(standing) => standing.headers().iter().for_each(|(name, value)| head.set(name, value)),
         }
         policy::UPSTREAMS_TOKENS.iter().for_each(|name| head.remove(name));
         Watch::Nothing

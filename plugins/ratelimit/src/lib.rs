@@ -5,13 +5,18 @@
 //! `budget` does.
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails"))]
 
+pub mod breaker;
 pub mod config;
 mod counters;
+mod events;
 pub mod filter;
+mod fleet;
+pub mod lease;
 pub mod limit;
 mod local;
 pub mod policy;
 pub mod rules;
+pub mod wire;
 
 #[cfg(target_family = "wasm")]
 host::register!(crate::filter::RateLimit);

@@ -87,6 +87,10 @@ pub enum Scope {
     Fleet,
 }
 
+/// The most that the companion counts.
+const MOST_IN_FLEET: u32 = 1_000_000_000;
+/// The longest window that it keeps, 31 days, in seconds.
+const LONGEST_IN_FLEET: u32 = 31 * 86_400;
 /// The longest name of a limit, in bytes.
 const LONGEST_NAME: usize = 40;
 
@@ -203,7 +207,12 @@ impl Limit {
             let why = "the model stands in the body, and a gateway can ask the companion only before it";
             return Err(format!("has `model` in `key` and `scope` \"fleet\": {why}; expected `scope` \"local\""));
         }
-        let quotas = self.base().into_iter().chain(self.tiers.iter().flatten().map(|(_, quota)| *quota));
+        let quotas: Vec<Quota> = self.base().into_iter().chain(self.tiers.iter().flatten().map(|it| *it.1)).collect();
+        if let Some(it) = quotas.iter().find(|it| it.requests() > MOST_IN_FLEET || it.seconds() > LONGEST_IN_FLEET) {
+            return Err(format!(
+                "has {it}; expected at most {MOST_IN_FLEET} requests and {LONGEST_IN_FLEET} seconds over a fleet"
+            ));
+        }
         match quotas.into_iter().find(|it| it.burst() > it.requests()) {
             Some(it) => {
                 let (burst, requests) = (it.burst(), it.requests());

@@ -1,29 +1,27 @@
 //! Counting in this proxy's own memory: all limits of a request, or none.
 
 use crate::{
-    filter::{RateLimit, TABLE},
+    filter::{NotCounted, RateLimit, TABLE},
     policy::{self, Full, Standing, Tally},
     rules::Charge,
 };
-use domain::{quota::FullAt, reply::Reply, time::Micros};
+use domain::{quota::FullAt, time::Micros};
 use host::slots::{Contended, Seen};
 
 /// What was spent of one request, to be given back if it comes to nothing.
 pub(crate) type Spent = (Charge, FullAt);
 
-/// What became of a request that was counted.
+/// The slots of a request as they were found, with room in all of them.
+pub(crate) struct Looked {
+    groups: Vec<Group>,
+    now: Micros,
+}
+
+/// A request that was counted.
 #[derive(Default)]
 pub(crate) struct Counted {
     pub(crate) spent: Vec<Spent>,
     pub(crate) standings: Vec<Standing>,
-}
-
-/// Why a request was counted by no limit.
-pub(crate) enum NotCounted {
-    /// These have no room for it.
-    Full(Vec<Full>),
-    /// A count was not to be had.
-    Failed(Reply),
 }
 
 /// The limits whose counts are in one slot, the slot, and what it says.
@@ -34,31 +32,32 @@ struct Group {
 }
 
 impl RateLimit {
-    /// Looks at each slot once, and writes them when no limit refuses.
-    pub(crate) fn count(&self, charges: Vec<Charge>, now: Micros) -> Result<Counted, NotCounted> {
+    /// Looks at each slot once.
+    pub(crate) fn look(&self, charges: Vec<Charge>, now: Micros) -> Result<Looked, NotCounted> {
         let mut groups = Vec::new();
-        for charges in by_slot(charges) {
+        for charges in by_slot(charges, |it| it.place.slot) {
             match see(&charges, now) {
                 Ok((seen, tally)) => groups.push(Group { charges, seen, tally }),
                 Err(Contended) => self.not_counted(&charges)?,
             }
         }
-        let mut full: Vec<Full> = groups.iter_mut().flat_map(|it| std::mem::take(&mut it.tally.full)).collect();
-        if !full.is_empty() {
-            full.sort_by_key(|it| it.rule.order);
-            return Err(NotCounted::Full(full));
-        }
+        let full: Vec<Full> = groups.iter_mut().flat_map(|it| std::mem::take(&mut it.tally.full)).collect();
+        if full.is_empty() { Ok(Looked { groups, now }) } else { Err(NotCounted::Full(full)) }
+    }
+
+    /// Writes what was looked at. Where another worker wrote first and left no room, nothing stays written.
+    pub(crate) fn write(&self, looked: Looked) -> Result<Counted, NotCounted> {
         let mut counted = Counted::default();
-        for group in groups {
-            if let Err(why) = self.write(group, now, &mut counted) {
-                give_back(&counted.spent, now);
+        for group in looked.groups {
+            if let Err(why) = self.write_group(group, looked.now, &mut counted) {
+                give_back(counted.spent, looked.now);
                 return Err(why);
             }
         }
         Ok(counted)
     }
 
-    fn write(&self, group: Group, now: Micros, counted: &mut Counted) -> Result<(), NotCounted> {
+    fn write_group(&self, group: Group, now: Micros, counted: &mut Counted) -> Result<(), NotCounted> {
         let Group { charges, seen, tally } = group;
         let written = tally.bytes.as_ref().map_or(Ok(true), |bytes| seen.replace(bytes));
         let tally = match written {
@@ -80,21 +79,19 @@ impl RateLimit {
         Ok(())
     }
 
-    /// The proxy's memory fails: the operator chose what becomes of the request.
-    fn not_counted(&self, charges: &[Charge]) -> Result<(), NotCounted> {
+    /// The counts are not to be had: the operator chose what becomes of the request.
+    pub(crate) fn not_counted(&self, charges: &[Charge]) -> Result<(), NotCounted> {
         for charge in charges {
             self.counters.failed(&charge.rule);
         }
-        match charges.iter().find_map(|it| policy::uncounted(&it.rule)) {
-            Some(reply) => Err(NotCounted::Failed(reply)),
-            None => Ok(()),
-        }
+        let denied = charges.iter().any(|it| policy::denies_uncounted(&it.rule));
+        if denied { Err(NotCounted::Failed) } else { Ok(()) }
     }
 }
 
 /// Gives back what was spent, as far as the memory lets it.
-pub(crate) fn give_back(spent: &[Spent], now: Micros) {
-    for spent in by_slot_of(spent.to_vec(), |it| it.0.place.slot) {
+pub(crate) fn give_back(spent: Vec<Spent>, now: Micros) {
+    for spent in by_slot(spent, |it| it.0.place.slot) {
         let Some(slot) = spent.first().map(|it| it.0.place.slot) else { continue };
         if host::slots::update(TABLE, slot, |bytes| (policy::give_back(bytes, &spent, now), ())).is_err() {
             log::warn!("a request was not given back");
@@ -117,12 +114,8 @@ fn again(charges: &[Charge], now: Micros) -> Result<Tally, Contended> {
     })
 }
 
-fn by_slot(charges: Vec<Charge>) -> Vec<Vec<Charge>> {
-    by_slot_of(charges, |it| it.place.slot)
-}
-
 /// What is in one slot together, in the order in which it came.
-fn by_slot_of<T>(all: Vec<T>, slot: impl Fn(&T) -> u32) -> Vec<Vec<T>> {
+fn by_slot<T>(all: Vec<T>, slot: impl Fn(&T) -> u32) -> Vec<Vec<T>> {
     let mut groups: Vec<Vec<T>> = Vec::new();
     for one in all {
         match groups.iter_mut().find(|it| it.first().is_some_and(|it| slot(it) == slot(&one))) {

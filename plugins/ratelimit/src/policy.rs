@@ -142,16 +142,17 @@ pub fn nobody() -> Reply {
     )
 }
 
-/// What becomes of a request that a limit could not count: `None` lets it pass.
+/// Whether a request must not pass that a limit could not count.
 #[must_use]
-pub fn uncounted(rule: &Rule) -> Option<Reply> {
-    match (rule.limit.mode, rule.limit.on_failure) {
-        (Mode::Enforce, OnFailure::Deny) => Some(
-            Reply::new(503, "limiter_unavailable", "The gateway cannot count this request right now. Try again.")
-                .header("retry-after", "1"),
-        ),
-        _ => None,
-    }
+pub fn denies_uncounted(rule: &Rule) -> bool {
+    rule.limit.mode == Mode::Enforce && rule.limit.on_failure == OnFailure::Deny
+}
+
+/// The answer to such a request.
+#[must_use]
+pub fn unavailable() -> Reply {
+    Reply::new(503, "limiter_unavailable", "The gateway cannot count this request right now. Try again.")
+        .header("retry-after", "1")
 }
 
 impl Standing {

@@ -78,7 +78,7 @@ pub struct Table {
 impl Rules {
     /// The limits of a configuration.
     #[must_use]
-    pub fn of(config: &Config) -> Self {
+    pub fn new(config: &Config) -> Self {
         let rules = |list: &str, limits: Vec<Limit>| {
             limits.into_iter().enumerate().map(|(nth, it)| Rc::new(Rule::of(list, nth, it))).collect()
         };
@@ -87,10 +87,10 @@ impl Rules {
         Self { all: rules("", all), own }
     }
 
-    /// The limits that hold in a project, in the order in which they are looked at.
+    /// The limits that hold for a caller, in the order in which they are looked at.
     #[must_use]
-    pub fn of_project(&self, project: Option<&str>) -> &[Rc<Rule>] {
-        project.and_then(|it| self.own.get(it)).unwrap_or(&self.all)
+    pub fn of(&self, caller: Option<&Caller>) -> &[Rc<Rule>] {
+        caller.and_then(|it| self.own.get(&it.project)).unwrap_or(&self.all)
     }
 
     /// All limits of all projects.
@@ -217,12 +217,12 @@ mod tests {
     }
 
     fn rules(json: &str) -> Rules {
-        Rules::of(&Config::parse(json.as_bytes()).unwrap())
+        Rules::new(&Config::parse(json.as_bytes()).unwrap())
     }
 
     fn charges(rules: &Rules, caller: &Caller, address: &str, model: Option<&str>) -> Vec<Charge> {
         let subject = Subject { caller: Some(caller), address: address.parse().ok(), model };
-        let rules = rules.of_project(Some(&caller.project));
+        let rules = rules.of(Some(caller));
         rules.iter().filter_map(|it| it.charge(subject, &TABLE)).collect()
     }
 
