@@ -4,13 +4,14 @@
 //! its headers, nor how long a drain may last; so the accept loop is here.
 
 use crate::allowance::Keeper;
+use crate::events::{self, Deliverer, Target, Webhook};
 use crate::failed_mints::FailedMints;
 use crate::http::{self, App, Peer};
 use crate::ledger::{Ledger, Writer};
 use crate::metrics::Metrics;
 use crate::open_turns::OpenTurns;
 use crate::redis_link::Link;
-use crate::settings::Settings;
+use crate::settings::{Settings, WEBHOOK_SECRET_VARIABLE};
 use crate::signing::{Folder, NoKey, Ring};
 use crate::store::Store;
 use crate::tokens::Tokens;
@@ -56,6 +57,7 @@ pub struct Running {
     listeners: Vec<JoinHandle<()>>,
     writer: Writer,
     usage_writer: usage::Writer,
+    deliverer: Deliverer,
 }
 
 /// Starts a companion; it serves when this returns.
@@ -68,6 +70,7 @@ pub async fn serve(settings: Settings) -> Result<Running, StartError> {
     let usage = open_usage(settings.usage_database_url.clone(), &settings.database_url).await?;
     let redis = settings.redis_url.as_ref().map(Link::open).transpose();
     let redis = redis.map_err(|it| StartError(format!("redis-url: {it}")))?;
+    let targets = targets(&settings, redis.as_ref())?;
     let ring = Ring::open(store.clone(), folder, settings.clock.now()).await?;
     let failed_mints =
         FailedMints::new().map_err(|_| StartError("the operating system gave no random bytes".to_owned()))?;
@@ -78,6 +81,7 @@ pub async fn serve(settings: Settings) -> Result<Running, StartError> {
     let (records, usage_writer) = usage::Ingest::open(usage.clone(), settings.clock.clone());
     let budgets = usage::Budgets::open(usage.clone(), metrics.clone(), settings.clock.now()).await;
     let budgets = budgets.map_err(|it| StartError(format!("usage database: {it}")))?;
+    let deliverer = Deliverer::start(usage.clone(), settings.clock.clone(), metrics.clone(), targets);
     let app = Arc::new(App {
         store: store.clone(),
         usage: usage.clone(),
@@ -109,7 +113,24 @@ pub async fn serve(settings: Settings) -> Result<Running, StartError> {
         listeners,
         writer,
         usage_writer,
+        deliverer,
     })
+}
+
+/// Whom events are told to.
+fn targets(settings: &Settings, redis: Option<&Link>) -> Result<Vec<Target>, StartError> {
+    let mut targets: Vec<_> = redis.cloned().map(Target::Redis).into_iter().collect();
+    if settings.webhook_urls.is_empty() {
+        return Ok(targets);
+    }
+    let missing = || StartError(format!("webhook-url: expected a secret to sign with in {WEBHOOK_SECRET_VARIABLE}"));
+    let secret = settings.webhook_secret.as_ref().ok_or_else(missing)?;
+    let sender = events::sender().map_err(|it| StartError(format!("webhook-url: {it}")))?;
+    for url in &settings.webhook_urls {
+        let webhook = Webhook::parse(url.reveal()).map_err(|it| StartError(format!("webhook-url: {it}")))?;
+        targets.push(Target::Webhook(webhook, sender.clone(), secret.clone()));
+    }
+    Ok(targets)
 }
 
 /// Opens the database at `url`.
@@ -144,6 +165,7 @@ impl Running {
         }
         self.writer.close().await;
         self.usage_writer.close().await;
+        self.deliverer.close().await;
         self.usage.close().await;
         self.store.close().await;
     }

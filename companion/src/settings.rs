@@ -9,6 +9,8 @@ use std::time::Duration;
 /// The environment variable that holds the secret which gateways prove themselves with. It has no
 /// flag: a command line can be read by every user of the machine.
 pub(crate) const SECRET_VARIABLE: &str = "TOLLGATE_INTERNAL_SECRET";
+/// The environment variable that holds what events to webhooks are signed with; no flag either.
+pub(crate) const WEBHOOK_SECRET_VARIABLE: &str = "TOLLGATE_WEBHOOK_SECRET";
 /// The shortest secret.
 const MIN_SECRET_CHARS: usize = 16;
 /// How long a stopping companion waits for requests in flight.
@@ -23,6 +25,10 @@ pub struct Settings {
     pub usage_database_url: Option<String>,
     /// Where Redis is: `redis://…`, if there is one. A password may stand in it.
     pub redis_url: Option<Secret>,
+    /// Where events are sent to: `https://…`, each with what the receiver wants in it.
+    pub webhook_urls: Vec<Secret>,
+    /// What events are signed with; demanded when there is a webhook.
+    pub webhook_secret: Option<Secret>,
     /// The public listener's address.
     pub listen: SocketAddr,
     /// The internal listener's address.
@@ -53,8 +59,20 @@ pub struct Settings {
 /// # Errors
 /// When it is missing, too short, or cannot stand in a header.
 pub(crate) fn internal_secret(value: Option<String>) -> Result<Secret, String> {
+    secret(SECRET_VARIABLE, value)
+}
+
+/// Reads what events are signed with, given the variable's value, if it is set.
+///
+/// # Errors
+/// When it is too short or has other characters than the internal secret may have.
+pub(crate) fn webhook_secret(value: Option<String>) -> Result<Option<Secret>, String> {
+    value.map(|it| secret(WEBHOOK_SECRET_VARIABLE, Some(it))).transpose()
+}
+
+fn secret(variable: &str, value: Option<String>) -> Result<Secret, String> {
     let expected = format!("expected at least {MIN_SECRET_CHARS} visible ASCII characters without spaces or commas");
-    let wrong = |found: &str| format!("{SECRET_VARIABLE}: {expected}, found {found} (openssl rand -hex 16 makes one)");
+    let wrong = |found: &str| format!("{variable}: {expected}, found {found} (openssl rand -hex 16 makes one)");
     let value = value.unwrap_or_default();
     if value.is_empty() {
         return Err(wrong("none"));

@@ -58,7 +58,6 @@ async fn locked(connection: &mut AnyConnection, id: &str) -> Result<State, sqlx:
 ///
 /// # Errors
 /// When the database does not answer.
-#[allow(dead_code, reason = "its user comes next")]
 pub(crate) async fn purge(db: &Db, clock: &Clock) -> Result<bool, sqlx::Error> {
     let mut tx = db.write().await?;
     let now = db.moment(&mut tx, clock).await?;

@@ -1,6 +1,7 @@
 //! The command line: everything an operator does.
 
 mod audit;
+mod events;
 mod key;
 mod project;
 mod serve;
@@ -64,6 +65,9 @@ enum Command {
     TenantKey(tenant_key::Command),
     /// Say who used what, over all projects.
     Usage(usage::Arguments),
+    /// Read the outbox of events: budgets that run out, requests that limits refused.
+    #[command(subcommand)]
+    Events(events::Command),
     /// Read the audit table.
     #[command(subcommand)]
     Audit(audit::Command),
@@ -85,6 +89,7 @@ pub async fn run(cli: Cli, clock: Clock, secret: Option<String>, out: &mut impl 
         Command::Serve(arguments) => return serve::run(url, arguments, clock, secret, out).await,
         Command::Project(command) => project::run(&open_store(&url).await?, command, now).await?,
         Command::Usage(arguments) => return say(out, &usage::run(&url, arguments, cli.json, now).await?),
+        Command::Events(command) => return say(out, &events::run(&url, command, cli.json).await?),
         Command::Audit(command) => audit::run(&open_store(&url).await?, command).await?,
         Command::TenantKey(command) => tenant_key::run(&open_store(&url).await?, command, now).await?,
         Command::Key(command) => key::run(&open_store(&url).await?, command, now).await?,
@@ -121,5 +126,9 @@ fn visible(text: &str) -> Result<String, String> {
 /// The internal secret's variable, taken out of the environment.
 #[must_use]
 pub fn secret_variable() -> Option<String> {
-    std::env::var_os(SECRET_VARIABLE).map(|it| it.to_string_lossy().into_owned())
+    variable(SECRET_VARIABLE)
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var_os(name).map(|it| it.to_string_lossy().into_owned())
 }

@@ -4,7 +4,7 @@ use super::{say, visible};
 use crate::clock::Clock;
 use crate::mint::TTL_SECONDS;
 use crate::server::{StartError, serve};
-use crate::settings::{DRAIN, Settings, internal_secret};
+use crate::settings::{DRAIN, Settings, WEBHOOK_SECRET_VARIABLE, internal_secret, webhook_secret};
 use clap::Args;
 use domain::secret::Secret;
 use std::io::{self, Write};
@@ -23,6 +23,10 @@ pub(super) struct Arguments {
     /// rediss:// for TLS. Without it both are in the usage database.
     #[arg(long, env = "TOLLGATE_REDIS_URL", hide_env_values = true, value_parser = secret)]
     redis_url: Option<Secret>,
+    /// Where events are sent to: https:// or http://; several with commas between, or the flag several times.
+    /// They are signed with TOLLGATE_WEBHOOK_SECRET, which has no flag.
+    #[arg(long, env = "TOLLGATE_WEBHOOK_URL", hide_env_values = true, value_delimiter = ',', value_parser = secret)]
+    webhook_url: Vec<Secret>,
     /// The listener for gateways.
     #[arg(long, env = "TOLLGATE_INTERNAL_LISTEN", default_value = "127.0.0.1:8788")]
     internal_listen: SocketAddr,
@@ -71,6 +75,8 @@ fn settings(
         database_url,
         usage_database_url: arguments.usage.usage_database_url,
         redis_url: arguments.redis_url,
+        webhook_urls: arguments.webhook_url,
+        webhook_secret: webhook_secret(super::variable(WEBHOOK_SECRET_VARIABLE)).map_err(StartError)?,
         listen: arguments.listen,
         internal_listen: arguments.internal_listen,
         internal_secret: internal_secret(secret).map_err(StartError)?,

@@ -4,18 +4,21 @@
 //! the other. From there it goes to Redis and to webhooks, at least once each (`deliver`). It never holds
 //! a user's name: [`record`] puts a hash in its place, keyed with this installation's own key.
 
-#![allow(dead_code, reason = "its users come next")]
-
+mod deliver;
 pub(crate) mod store;
 mod timestamp;
+mod webhook;
+mod wire;
+
+pub(crate) use deliver::{Deliverer, Target};
+pub(crate) use store::record;
+pub(crate) use webhook::{Webhook, sender};
+pub(crate) use wire::take;
 
 use crate::random::{self, NoRandomness};
 use domain::time::Micros;
 use serde_json::{Map, Value};
 use std::fmt::Display;
-
-#[allow(unused_imports, reason = "its users come next")]
-pub(crate) use store::record;
 
 /// The version of the fields' names and meanings, for whoever reads them.
 const SCHEMA_VERSION: &str = "1";

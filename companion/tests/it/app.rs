@@ -198,6 +198,8 @@ fn settings(dir: &Path, turn_wait: Duration, trusted_hops: u8, seconds: &Arc<Ato
         database_url: database_url(dir),
         usage_database_url: None,
         redis_url: None,
+        webhook_urls: Vec::new(),
+        webhook_secret: None,
         listen: free(),
         internal_listen: free(),
         internal_secret: Secret::new(SECRET.to_owned()),

@@ -1,5 +1,9 @@
 //! The outbox in the usage database.
 
+pub(crate) mod outbox;
+#[cfg(test)]
+mod outbox_tests;
+
 use super::Event;
 use crate::random;
 use domain::time::Micros;
