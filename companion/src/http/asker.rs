@@ -6,6 +6,7 @@ use crate::api_key::{ApiKey, looks_like_a_key};
 use crate::caller::Holder;
 use crate::failure::Failure;
 use crate::mint::Right;
+use crate::names::Name;
 use crate::store::Minter;
 use crate::usage::question::Scope;
 use axum::http::HeaderMap;
@@ -45,6 +46,15 @@ impl Asker {
             Some(Minter::Revoked(_)) | None => {
                 Err(Failure::unauthorized("invalid_api_key", "The API key is unknown or revoked."))
             }
+        }
+    }
+
+    /// The tenant, and the API key that stands behind the question, if they are known.
+    pub(super) fn tenant_and_key(&self) -> (Option<String>, Option<String>) {
+        let text = |it: &Option<Name>| it.as_ref().map(|it| it.as_str().to_owned());
+        match self {
+            Self::Backend(Right { key, project }) => (Some(project.tenant.clone()), Some(key.clone())),
+            Self::User(holder) => (text(&holder.tenant), text(&holder.key)),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The HTTP surface: two routers, one for everybody and one for gateways.
 
 mod asker;
+mod budget;
 mod fleet;
 mod frame;
 mod internal;

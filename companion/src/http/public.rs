@@ -1,6 +1,6 @@
 //! For end users and their backends: mint, keys to verify with, threads, usage.
 
-use super::{App, bearer, json, jwks, mint, query, reports};
+use super::{App, bearer, budget, json, jwks, mint, query, reports};
 use crate::api_key::looks_like_a_key;
 use crate::caller::{Caller, Holder};
 use crate::failure::Failure;
@@ -28,6 +28,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route(PATH, post(mint::mint))
         .route("/auth/v1/auth/mint", post(mint::mint))
         .route("/.well-known/jwks.json", get(jwks::keys))
+        .route("/v1/budget", get(budget::budget))
         .route("/v1/usage", get(reports::usage))
         .route("/v1/billing/usage", get(reports::billing))
         .route("/v1/threads", get(list))

@@ -3,6 +3,7 @@
 //! It has a database of its own, because it is written far more often than threads and keys, and
 //! because several companions can share it (PostgreSQL), so that a fleet has one count.
 
+pub(crate) mod balance;
 mod budget;
 mod charges;
 pub(crate) mod csv;
@@ -13,7 +14,7 @@ pub(crate) mod question;
 mod record;
 pub(crate) mod report;
 pub(crate) mod reports_store;
-mod store;
+pub(crate) mod store;
 #[cfg(test)]
 pub(crate) mod testing;
 pub(crate) mod window;

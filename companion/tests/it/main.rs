@@ -13,3 +13,4 @@ mod processes;
 mod tenants;
 mod threads;
 mod turns;
+mod usage;

@@ -2,6 +2,7 @@
 //! round trip; and in an order that all companions share, so that two that lock the same rows wait for
 //! each other instead of failing.
 
+mod balances;
 mod charges;
 mod leases;
 mod periods;
@@ -9,6 +10,7 @@ mod records;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use balances::balances;
 pub(crate) use leases::{Answer, Question, ask, last_ask};
 pub(crate) use records::{Added, add};
 
