@@ -10,7 +10,6 @@ use sqlx::{Any, AnyConnection, AnyPool, Executor, SqlSafeStr, Transaction};
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::str::FromStr;
-use std::sync::Once;
 use std::time::Duration;
 
 /// How long a request waits for a connection, or for another's write; past it, it fails with 503.
@@ -40,8 +39,6 @@ const MIGRATIONS: [(i64, &str, &str, &str); 2] = [
         include_str!("../../migrations/usage/postgres/0002_events.sql"),
     ),
 ];
-/// What the drivers are found by; they are the process's.
-static DRIVERS: Once = Once::new();
 
 /// Which database it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +63,7 @@ impl Db {
     /// When the address is neither, or the database cannot be opened or migrated.
     pub(crate) async fn open(url: &str) -> Result<Self, sqlx::Error> {
         let kind = Kind::of(url)?;
-        DRIVERS.call_once(sqlx::any::install_default_drivers);
+        sqlx::any::install_default_drivers();
         if kind == Kind::Sqlite {
             make_file(url)?;
         }
@@ -116,7 +113,6 @@ impl Db {
         }
     }
 
-    #[allow(dead_code, reason = "for the allowances, which come next")]
     /// What ends a SELECT whose rows are to be locked until the transaction ends.
     pub(crate) fn for_update(&self) -> &'static str {
         match self.kind {

@@ -83,6 +83,21 @@ impl TestApp {
         Self::told(Duration::from_secs(30), trusted_hops).await
     }
 
+    /// With its usage in this database.
+    pub(crate) async fn with_usage_in(url: &str) -> Self {
+        let mut app = Self::start().await;
+        let running = app.another_with_usage_in(url).await.unwrap();
+        std::mem::replace(&mut app.running, running).stop().await;
+        app
+    }
+
+    /// A second companion on the same files but for the usage, which is in this database; or why it does not start.
+    pub(crate) async fn another_with_usage_in(&self, url: &str) -> Result<Running, String> {
+        let settings = settings(self.dir.path(), Duration::from_secs(30), 0, &self.seconds);
+        let settings = Settings { usage_database_url: Some(url.to_owned()), ..settings };
+        companion::serve(settings).await.map_err(|it| it.to_string())
+    }
+
     async fn told(turn_wait: Duration, trusted_hops: u8) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let project = tollgate(dir.path(), &["project", "create", "--tenant", "acme", "--name", "shop"]);

@@ -10,6 +10,7 @@ use std::process::{Child, Stdio};
 pub(crate) struct Served {
     pub(crate) child: Child,
     pub(crate) public: SocketAddr,
+    pub(crate) internal: SocketAddr,
 }
 
 impl Drop for Served {
@@ -19,9 +20,14 @@ impl Drop for Served {
 }
 
 pub(crate) fn serve(dir: &Path) -> Served {
+    serve_with(dir, &[])
+}
+
+/// With more flags.
+pub(crate) fn serve_with(dir: &Path, flags: &[&str]) -> Served {
     let mut command = command(dir);
     command.args(["serve", "--listen", "127.0.0.1:0", "--internal-listen", "127.0.0.1:0"]);
-    command.env("TOLLGATE_INTERNAL_SECRET", SECRET).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.args(flags).env("TOLLGATE_INTERNAL_SECRET", SECRET).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
@@ -30,8 +36,9 @@ pub(crate) fn serve(dir: &Path) -> Served {
         let _ = child.stderr.take().unwrap().read_to_string(&mut log);
         panic!("{line}{log}")
     });
-    let public = public.split(',').next().unwrap().parse().unwrap();
-    Served { child, public }
+    let (public, internal) = public.trim_end().split_once(", internal http://").unwrap();
+    let (public, internal) = (public.parse().unwrap(), internal.parse().unwrap());
+    Served { child, public, internal }
 }
 
 fn fails(dir: &Path, secret: &str, arguments: &[&str], what: &str) {

@@ -6,6 +6,7 @@ mod audit;
 mod cli;
 mod hostile;
 mod keys;
+mod ledger;
 mod limits;
 mod metrics;
 mod mint;

@@ -1,6 +1,13 @@
 //! The companion's decisions against the gateways' own account of a lease (`domain::budget`), with questions and answers
 //! that are lost, late and out of order, records that are late, gateways that die, and leases that expire.
 
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "small numbers of a test's own"
+)]
+
 use super::*;
 use domain::budget::{self, Question, Reservation, State, Terms};
 use proptest::prelude::*;
