@@ -34,7 +34,7 @@ fn runs() -> impl Strategy<Value = (Vec<Limit>, Vec<Move>)> {
     let limits = prop::collection::vec((requests, window, prop_oneof![1..9_u32, 1..600_u32]).prop_map(limit), 2..4);
     let gap = prop_oneof![0..2000_i64, 0..200_000_i64, 0..40_000_000_i64, -5_000_000..0_i64, Just(100_000_000)];
     let back = prop::option::of((0..4_u64, 1..20_u32));
-    (limits, prop::collection::vec((gap, 0..4_usize, 1..10_u32, 0..100_u32, back), 1..60))
+    (limits, prop::collection::vec((gap, 0..4_usize, 0..10_u32, 0..100_u32, back), 1..60))
 }
 
 /// Runs the moves in batches of three through `keeper` and compares each answer with the rule's.
@@ -56,7 +56,8 @@ async fn check(
             let returned = back.map(|(before, count)| {
                 (slices.get(&id).copied().unwrap_or_default().saturating_sub(before.min(1)), count)
             });
-            let ask = Ask { limit, need: *need, want: need + more, returned: returned.into_iter().collect() };
+            let want = if *need == 0 { 0 } else { need + more };
+            let ask = Ask { limit, need: *need, want, returned: returned.into_iter().collect() };
             let (state, answer) = grant(states.remove(&id).unwrap_or_default(), Micros(now), &ask);
             slices.insert(id.clone(), answer.slice);
             states.insert(id.clone(), state);

@@ -55,7 +55,8 @@ pub(crate) struct Limit {
 pub(crate) struct Ask {
     /// Of which limit.
     pub(crate) limit: Limit,
-    /// The least that is of use; who needs more than can ever be there needs all.
+    /// The least that is of use; who needs more than can ever be there needs all. With nothing wanted it is nothing: then
+    /// only what comes back matters.
     pub(crate) need: u32,
     /// The most that is of use.
     pub(crate) want: u32,
@@ -67,7 +68,7 @@ impl Ask {
     /// The least that is of use and can be there.
     #[must_use]
     pub(crate) fn needed(&self) -> u32 {
-        self.need.clamp(1, self.limit.most())
+        if self.want == 0 { 0 } else { self.need.clamp(1, self.limit.most()) }
     }
 }
 
@@ -188,7 +189,9 @@ pub(crate) fn grant(state: State, now: Micros, ask: &Ask) -> (State, Answer) {
     let left = in_window.min(grid.in_burst(state.full_at, now));
     if need <= left {
         let granted = ask.want.min(need.max(left / SHARE)).max(need);
-        state.add(newest, granted);
+        if granted > 0 {
+            state.add(newest, granted);
+        }
         state.full_at = Micros(state.full_at.max(now).0.saturating_add(grid.cost(granted)));
         return (state, Answer { granted, slice: newest, wait_ms: 0, remaining: left.saturating_sub(granted) });
     }

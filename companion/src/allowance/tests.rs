@@ -169,6 +169,16 @@ fn one_question_gets_an_eighth_of_what_is_left_and_at_least_what_it_needs() {
 }
 
 #[test]
+fn who_only_brings_something_back_is_granted_nothing() {
+    let limit = limit(8, 60, 8);
+    let (state, first) = grant(State::default(), Micros(BEGIN), &ask(limit, 3, 3));
+    let back = Ask { returned: vec![(first.slice, 2)], ..ask(limit, 0, 0) };
+    let (state, second) = grant(state, Micros(BEGIN + 1), &back);
+    assert_eq!((second.granted, second.wait_ms, second.remaining), (0, 0, 7));
+    assert_eq!(state.slices, [(first.slice, 1)]);
+}
+
+#[test]
 fn what_is_brought_back_is_there_for_others_once() {
     let limit = limit(8, 60, 2);
     let (state, first) = grant(State::default(), Micros(BEGIN), &ask(limit, 2, 2));

@@ -109,7 +109,10 @@ impl Wanted {
             burst: number("burst", self.burst, u32::MAX)?,
         };
         let name = Name::try_from(self.limit).map_err(|it| Failure::name(&member("limit"), &it))?;
-        number("need", self.need, u32::MAX)?;
+        // Who wants nothing brings something back.
+        if self.want > 0 || self.returned.is_empty() {
+            number("need", self.need, u32::MAX)?;
+        }
         if self.want < self.need {
             let what = format!("expected at least `need`, which is {}, found {}", self.need, self.want);
             return Err(Failure::invalid(&member("want"), what));
@@ -175,6 +178,10 @@ mod tests {
             ),
             (json!({"burst": 0}), "`leases[1].burst`: expected an integer from 1 to 4294967295, found 0"),
             (json!({"need": 0}), "`leases[1].need`: expected an integer from 1 to 4294967295, found 0"),
+            (
+                json!({"need": 0, "want": 0, "returned": []}),
+                "`leases[1].need`: expected an integer from 1 to 4294967295, found 0",
+            ),
             (json!({"need": 9}), "`leases[1].want`: expected at least `need`, which is 9, found 8"),
             (json!({"limit": ""}), "`leases[1].limit`: expected 1 to 255 visible characters, found an empty text"),
             (json!({"key": vec![""; 17]}), "`leases[1].key`: expected at most 16 texts of at most 2048 bytes"),
@@ -191,6 +198,8 @@ mod tests {
         ] {
             assert!(check(changes.clone()).is_err(), "{changes}");
         }
+        let (_, ask) = check(json!({"need": 0, "want": 0})).unwrap();
+        assert_eq!((ask.needed(), ask.returned), (0, vec![(7, 3)]));
         let (_, ask) = check(json!({})).unwrap();
         assert_eq!((ask.need, ask.want, ask.returned), (1, 8, vec![(7, 3)]));
     }
