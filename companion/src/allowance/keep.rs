@@ -47,7 +47,7 @@ impl Keeper {
             Self::Redis(link, rule) => rule.grant(link, asks, None).await.map_err(|error| {
                 tracing::error!(%error, "Redis did not answer a question for leases");
                 let message = "The companion's Redis does not answer; try again.";
-                Reply::new(503, "companion_unavailable", message).header("retry-after", "1").into()
+                Reply::new(503, "redis_unavailable", message).header("retry-after", "1").into()
             }),
             Self::Database(db) => Ok(store::grant(db, asks, clock).await?),
         }

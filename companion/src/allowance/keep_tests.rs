@@ -10,8 +10,9 @@ use super::keep::Rule;
 use super::*;
 use crate::clock::Clock;
 use crate::redis_link::Link;
-use crate::redis_link::testing::Server;
-use crate::usage::Db;
+use crate::redis_link::tests::link;
+use crate::usage::testing::{both, sqlite};
+use ::tests::Redis;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use std::collections::BTreeMap;
@@ -84,22 +85,19 @@ fn run_all(cases: u32, check: impl Fn(&str, &[Limit], &[Move])) {
 
 #[test]
 fn redis_answers_as_the_rule_does() {
-    let (server, runtime, rule) = (Server::start(), runtime(), Rule::new());
-    let link = server.link();
+    let (server, runtime, rule) = (Redis::start(), runtime(), Rule::new());
+    let link = link(&server);
     let keeper = async |asks: Vec<(String, Ask)>, now| rule.grant(&link, &asks, Some(now)).await.unwrap();
     run_all(100, |run, limits, moves| runtime.block_on(check(&keeper, run, limits, moves)));
 }
 
-async fn database(dir: &tempfile::TempDir) -> Db {
-    Db::open(&format!("sqlite://{}", dir.path().join("usage.db").display())).await.unwrap()
-}
-
 #[test]
 fn a_database_answers_as_the_rule_does() {
-    let (dir, runtime) = (tempfile::tempdir().unwrap(), runtime());
-    let db = runtime.block_on(database(&dir));
+    let runtime = runtime();
+    let scratch = runtime.block_on(sqlite());
+    let db = &scratch.db;
     let keeper =
-        async |asks: Vec<(String, Ask)>, now| store::grant(&db, &asks, &Clock::from_fn(move || now)).await.unwrap();
+        async |asks: Vec<(String, Ask)>, now| store::grant(db, &asks, &Clock::from_fn(move || now)).await.unwrap();
     run_all(16, |run, limits, moves| runtime.block_on(check(&keeper, run, limits, moves)));
 }
 
@@ -128,17 +126,17 @@ async fn raced(keeper: Keeper) -> u32 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn gateways_that_race_get_the_limit_together() {
-    let server = Server::start();
-    let dir = tempfile::tempdir().unwrap();
-    let db = database(&dir).await;
-    assert_eq!(raced(Keeper::new(Some(server.link()), db.clone())).await, 50);
-    assert_eq!(raced(Keeper::new(None, db)).await, 50);
+    let server = Redis::start();
+    let [sqlite, postgres] = both().await;
+    assert_eq!(raced(Keeper::new(Some(link(&server)), sqlite.db.clone())).await, 50);
+    assert_eq!(raced(Keeper::new(None, sqlite.db.clone())).await, 50);
+    assert_eq!(raced(Keeper::new(None, postgres.db.clone())).await, 50);
 }
 
 #[tokio::test]
 async fn redis_goes_by_its_own_clock_forgets_in_time_and_may_forget_the_script() {
-    let (server, rule) = (Server::start(), Rule::new());
-    let link = server.link();
+    let (server, rule) = (Redis::start(), Rule::new());
+    let link = link(&server);
     let ask = [("limit:1".to_owned(), Ask { limit: limit((8, 60, 8)), need: 2, want: 2, returned: Vec::new() })];
     let granted = async |link: &Link| rule.grant(link, &ask, None).await.unwrap()[0];
     assert_eq!((granted(&link).await.granted, granted(&link).await.remaining), (2, 4));
@@ -157,18 +155,18 @@ async fn redis_goes_by_its_own_clock_forgets_in_time_and_may_forget_the_script()
 
 #[tokio::test]
 async fn what_means_nothing_any_more_is_deleted_from_the_database() {
-    let dir = tempfile::tempdir().unwrap();
-    let db = database(&dir).await;
+    let scratch = sqlite().await;
+    let db = &scratch.db;
     let now = Arc::new(AtomicU64::new(BEGIN));
     let clock = {
         let now = now.clone();
         Clock::from_fn(move || Micros(now.load(Ordering::SeqCst)))
     };
     let ask = |seconds| Ask { limit: limit((8, seconds, 8)), need: 1, want: 1, returned: Vec::new() };
-    store::grant(&db, &[("a".to_owned(), ask(60)), ("b".to_owned(), ask(3600))], &clock).await.unwrap();
+    store::grant(db, &[("a".to_owned(), ask(60)), ("b".to_owned(), ask(3600))], &clock).await.unwrap();
     let left =
         async || -> i64 { sqlx::query_scalar("SELECT COUNT(*) FROM allowances").fetch_one(db.pool()).await.unwrap() };
-    assert_eq!((store::purge(&db, &clock).await.unwrap(), left().await), (false, 2));
+    assert_eq!((store::purge(db, &clock).await.unwrap(), left().await), (false, 2));
     now.fetch_add(70_000_000, Ordering::SeqCst);
-    assert_eq!((store::purge(&db, &clock).await.unwrap(), left().await), (false, 1));
+    assert_eq!((store::purge(db, &clock).await.unwrap(), left().await), (false, 1));
 }

@@ -3,6 +3,7 @@
 use super::{Answer, Ask, Keeper, Limit};
 use crate::clock::Clock;
 use crate::failure::Failure;
+use crate::metrics::{Count, Metrics};
 use crate::names::Name;
 use crate::random::hex;
 use serde::{Deserialize, Serialize};
@@ -25,22 +26,34 @@ const ID_BYTES: usize = 16;
 /// Questions for leases.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Question {
+    /// The gateway, 16 hexadecimal digits.
     node: String,
+    /// 1 to 256.
     leases: Vec<Wanted>,
 }
 
 /// One question.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Wanted {
+    /// The limit's name.
     limit: String,
+    /// Whose allowance it is.
     key: Vec<String>,
+    /// How many requests a window may hold.
     requests: u32,
+    /// The window, at most 31 days.
     per_seconds: u32,
+    /// How many may come at once.
     burst: u32,
+    /// The least that is of use.
     need: u32,
+    /// The most that is of use; at least `need`.
     want: u32,
+    /// What was granted before and will not be spent. To be sent once, whether an answer comes or not.
     #[serde(default)]
     returned: Vec<Returned>,
 }
@@ -48,24 +61,34 @@ struct Wanted {
 /// Something that was granted and not spent.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Returned {
+    /// The slice that came with the grant.
     slice: u64,
+    /// How many of it.
     count: u32,
 }
 
 /// The answers, in the order of the questions.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Leases {
     leases: Vec<Lease>,
 }
 
 /// One answer.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Lease {
+    /// How many requests may be let by.
     granted: u32,
+    /// For how long, from the moment of the question.
     valid_ms: u64,
+    /// By which they are returned.
     slice: u64,
+    /// When nothing is granted: before so many milliseconds asking again is in vain.
     wait_ms: u64,
+    /// What is left to others.
     remaining: u32,
 }
 
@@ -73,9 +96,21 @@ struct Lease {
 ///
 /// # Errors
 /// 400 when the question is none, 503 when whoever keeps the allowances does not answer.
-pub(crate) async fn lease(keeper: &Keeper, clock: &Clock, question: Question) -> Result<Leases, Failure> {
+pub(crate) async fn lease(
+    keeper: &Keeper,
+    clock: &Clock,
+    metrics: &Metrics,
+    question: Question,
+) -> Result<Leases, Failure> {
     let asks = question.asks()?;
-    let answers = keeper.grant(&asks, clock).await?;
+    let answers = keeper.grant(&asks, clock).await;
+    if answers.is_err() && matches!(keeper, Keeper::Redis(..)) {
+        metrics.count(Count::RedisError);
+    }
+    let answers = answers?;
+    for answer in &answers {
+        metrics.count(if answer.granted > 0 { Count::RateLeaseGranted } else { Count::RateLeaseRefused });
+    }
     let leases = asks.iter().zip(answers).map(|((_, ask), answer)| Lease::new(ask, answer)).collect();
     Ok(Leases { leases })
 }

@@ -22,7 +22,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
 
 async fn lease(State(app): State<Arc<App>>, request: Request) -> Result<Response, Failure> {
     let question = json::read(request, MAX_QUESTION_BYTES).await?;
-    json::answer(&allowance::lease(&app.allowances, &app.clock, question).await?)
+    json::answer(&allowance::lease(&app.allowances, &app.clock, &app.metrics, question).await?)
 }
 
 async fn record(State(app): State<Arc<App>>, request: Request) -> Result<Response, Failure> {

@@ -1,9 +1,14 @@
 //! A Redis that is not there, does not answer, or is something else.
 
-use super::testing::Server;
 use super::*;
+use ::tests::Redis;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+
+/// A connection to a real server.
+pub(crate) fn link(redis: &Redis) -> Link {
+    Link::open(&Secret::new(redis.url())).unwrap()
+}
 
 async fn ping(link: &Link) -> Result<String, String> {
     let mut commands = ::redis::pipe();
@@ -31,8 +36,8 @@ async fn somebody(answer: &'static [u8]) -> Link {
 
 #[tokio::test]
 async fn a_server_that_comes_back_is_used_again() {
-    let mut server = Server::start();
-    let link = server.link();
+    let mut server = Redis::start();
+    let link = link(&server);
     assert_eq!(ping(&link).await, Ok("PONG".into()));
     server.stop();
     for _ in 0..20 {

@@ -85,17 +85,27 @@ impl TestApp {
 
     /// With its usage in this database.
     pub(crate) async fn with_usage_in(url: &str) -> Self {
-        let mut app = Self::start().await;
-        let running = app.another_with_usage_in(url).await.unwrap();
-        std::mem::replace(&mut app.running, running).stop().await;
-        app
+        Self::with(|settings| settings.usage_database_url = Some(url.to_owned())).await
     }
 
     /// A second companion on the same files but for the usage, which is in this database; or why it does not start.
     pub(crate) async fn another_with_usage_in(&self, url: &str) -> Result<Running, String> {
-        let settings = settings(self.dir.path(), Duration::from_secs(30), 0, &self.seconds);
-        let settings = Settings { usage_database_url: Some(url.to_owned()), ..settings };
-        companion::serve(settings).await.map_err(|it| it.to_string())
+        self.another_with(|settings| settings.usage_database_url = Some(url.to_owned())).await
+    }
+
+    /// With settings of the test's own.
+    pub(crate) async fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::start().await.restart_with(change).await
+    }
+
+    /// The same database and key, with settings of the test's own.
+    pub(crate) async fn restart_with(self, change: impl FnOnce(&mut Settings)) -> Self {
+        let Self { running, project, key_id, key, dir, seconds } = self;
+        running.stop().await;
+        let mut settings = settings(dir.path(), Duration::from_secs(30), 0, &seconds);
+        change(&mut settings);
+        let running = companion::serve(settings).await.unwrap();
+        Self { running, project, key_id, key, dir, seconds }
     }
 
     async fn told(turn_wait: Duration, trusted_hops: u8) -> Self {
@@ -132,7 +142,13 @@ impl TestApp {
 
     /// A second companion on the same files, or why it does not start.
     pub(crate) async fn another(&self) -> Result<Running, String> {
-        let settings = settings(self.dir.path(), Duration::from_secs(30), 0, &self.seconds);
+        self.another_with(|_| ()).await
+    }
+
+    /// The same with settings of the test's own.
+    pub(crate) async fn another_with(&self, change: impl FnOnce(&mut Settings)) -> Result<Running, String> {
+        let mut settings = settings(self.dir.path(), Duration::from_secs(30), 0, &self.seconds);
+        change(&mut settings);
         companion::serve(settings).await.map_err(|it| it.to_string())
     }
 

@@ -4,6 +4,7 @@
 mod app;
 mod audit;
 mod cli;
+mod fleet;
 mod hostile;
 mod keys;
 mod ledger;
