@@ -161,23 +161,25 @@ impl Accounts {
         }
     }
 
-    /// Before the size of a request is known: what is to be asked so that leased budgets have something at hand.
-    pub(crate) fn warm(&self, rules: &Rules, wish: &Wish<'_>) -> Outcome {
+    /// Before more of a request is known than that it has `bytes`: what is to be asked so that leased budgets have enough at
+    /// hand.
+    pub(crate) fn warm(&self, rules: &Rules, bytes: u64, wish: &Wish<'_>) -> Outcome {
         let (mut asked, mut wait) = (Vec::new(), None);
         for rule in rules.of_project(&wish.caller.project).iter().filter(|it| it.fleet && it.refuses()) {
             let account = self.account(rule, wish);
-            let want = account.want();
+            let need = account.need(bytes);
             let question = self.update(account.place, &account.terms, wish.now, |state| {
                 let (free, lease) = (state.free(&account.terms), state.lease());
                 if free == 0 && wish.may_wait && lease.is_asking(wish.now) {
                     return Err(());
                 }
-                let idle = free >= want || lease.is_asking(wish.now) || lease.is_quiet(wish.now);
+                let idle = free >= need || lease.is_asking(wish.now) || lease.is_quiet(wish.now);
                 Ok((!idle && wish.may_ask).then(|| state.ask(self.patience, wish.now)))
             });
             match question {
                 Ok(Ok(Some(question))) => {
-                    asked.push(Asked { account, question, need: want, want: want.saturating_mul(4) });
+                    let want = need.saturating_mul(4);
+                    asked.push(Asked { account, question, need, want });
                 }
                 Ok(Ok(None)) | Err(Contended) => {}
                 Ok(Err(())) => wait = Some(account.place),
@@ -204,11 +206,16 @@ impl Accounts {
     /// Gives back what was held, and takes back what would have been asked.
     fn refuse(&self, held: Vec<Held>, asked: &[Asked], now: Micros, reply: Reply) -> Outcome {
         self.release(held, now);
+        self.withdraw(asked, now);
+        Outcome::Refused(reply)
+    }
+
+    /// Takes back questions that were not asked, or whose asker is gone: somebody else may ask.
+    pub(crate) fn withdraw(&self, asked: &[Asked], now: Micros) {
         for it in asked {
             // A failure was logged; the mark goes by itself after a while.
             let _ = self.update(it.account.place, &it.account.terms, now, |state| state.withdraw(&it.question));
         }
-        Outcome::Refused(reply)
     }
 
     fn release(&self, held: Vec<Held>, now: Micros) {
@@ -303,6 +310,9 @@ fn one(state: &mut State, account: &Account, ask: domain::budget::Ask, accounts:
     let used = state.used();
     match state.reserve(terms, ask, accounts.ttl, now) {
         Ok(reservation) => One::Held { reservation, used, short: free < ask.least },
-        Err(lack) => One::Lack(lack),
+        // The companion may have more: who tries again is asked for in the headers phase, where it can be lent.
+        Err(lack) => {
+            One::Lack(Lack { in_flight: lack.in_flight || (terms.leased && !state.lease().is_quiet(now)), ..lack })
+        }
     }
 }

@@ -156,7 +156,7 @@ impl Stream {
         let nothing = Need { input: 0, output: 0, cost: None };
         let need = estimate.as_ref().map_or(nothing, |it| plugin.tariff.need(it));
         let reserved = match &estimate {
-            None => plugin.accounts.warm(&plugin.rules, &wish(&need)),
+            None => plugin.accounts.warm(&plugin.rules, length(head), &wish(&need)),
             Some(_) => plugin.accounts.reserve(&plugin.rules, &plugin.tariff, &plugin.meters, &wish(&need)),
         };
         match (reserved, estimate) {
@@ -421,7 +421,7 @@ impl host::Stream for Stream {
         match mem::take(&mut self.state) {
             State::Idle | State::Reading(_) | State::Waiting(..) => {}
             // Who asked has gone, and the answer to its question with it.
-            State::Asking(_, _, asked) => plugin.accounts.answered(&asked, None, host::now()),
+            State::Asking(_, _, asked) => plugin.accounts.withdraw(&asked, host::now()),
             State::Sent(mut ticket) => {
                 // The client's going is the only ending without a response.
                 ticket.from.status = 499;
@@ -441,6 +441,11 @@ impl host::Stream for Stream {
             State::Over(ticket, bill) => plugin.settle(*ticket, bill),
         }
     }
+}
+
+/// How long the body is said to be.
+fn length(head: &RequestHead) -> u64 {
+    head.headers().text("content-length").and_then(|it| it.parse().ok()).unwrap_or_default()
 }
 
 /// What `router` read in the body.

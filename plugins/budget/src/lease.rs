@@ -16,6 +16,12 @@ pub(crate) const MOST: usize = 256;
 /// How many accounts a worker looks after at the most; the one that was not used for longest is left out.
 const MOST_HOT: usize = 1_024;
 
+/// What an ordinary request needs, in tokens and in nano-dollars.
+const ORDINARY_TOKENS: u64 = 8_192;
+const ORDINARY_NANOS: u64 = 50_000_000;
+/// What a byte of a request costs at the most, by a dear model.
+const NANOS_A_BYTE: u64 = 10_000;
+
 /// One key's part of a question.
 #[derive(Clone)]
 pub(crate) struct Asked {
@@ -38,9 +44,16 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// What it is good to have at hand: a fiftieth of the limit.
+    /// What it is good to have at hand: a fiftieth of the limit, and enough for an ordinary request.
     pub(crate) fn want(&self) -> u64 {
-        self.terms.limit.div_ceil(50)
+        let ordinary = if self.rule.money { ORDINARY_NANOS } else { ORDINARY_TOKENS };
+        self.terms.limit.div_ceil(50).max(ordinary).min(self.terms.limit)
+    }
+
+    /// What a request may need of which only the length is known.
+    pub(crate) fn need(&self, bytes: u64) -> u64 {
+        let each = if self.rule.money { NANOS_A_BYTE } else { 1 };
+        self.want().saturating_add(bytes.saturating_mul(each)).min(self.terms.limit)
     }
 }
 
