@@ -30,6 +30,8 @@ pub struct Record {
     pub output: u64,
     /// Of these, hidden reasoning.
     pub reasoning: u64,
+    /// How long the answer took.
+    pub milliseconds: u64,
 }
 
 /// The records in the database at this URL.
@@ -41,7 +43,7 @@ pub fn records(url: &str) -> Vec<Record> {
     let rows = ask(
         url,
         "SELECT id, user_id, model, status, outcome, estimated, cut_by_budget, input_tokens, cached_tokens, output_tokens, \
-         reasoning_tokens FROM usage_records",
+         reasoning_tokens, duration_ms FROM usage_records",
     );
     let record = |row: &sqlx::any::AnyRow| {
         let number = |place: usize| row.get::<i64, _>(place);
@@ -58,6 +60,7 @@ pub fn records(url: &str) -> Vec<Record> {
             cached: count(8),
             output: count(9),
             reasoning: count(10),
+            milliseconds: count(11),
         }
     };
     rows.iter().map(record).collect()

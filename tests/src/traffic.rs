@@ -12,22 +12,22 @@ use serde_json::{Value, json};
 use crate::client::Client;
 
 /// What providers do, and whether as a stream; `{n}` becomes a number of words. All are models of providers that
-/// `envoy/envoy.yaml` knows.
+/// `envoy/envoy.yaml` knows. Streams take their time, as what is sent at once has all left before anybody hangs up.
 const KINDS: [(&str, bool); 16] = [
     ("openai/fake-even-{n}", false),
-    ("openai/fake-even-{n}", true),
-    ("openai/fake-even-{n}+usage-cached", true),
+    ("openai/fake-even-{n}+slow-1ms", true),
+    ("openai/fake-even-{n}+slow-1ms+usage-cached", true),
     ("openai/fake-even-{n}+usage-reasoning", false),
-    ("openai/fake-even-{n}+usage-every", true),
-    ("openai/fake-even-{n}+usage-none", true),
+    ("openai/fake-even-{n}+slow-1ms+usage-every", true),
+    ("openai/fake-even-{n}+slow-1ms+usage-none", true),
     ("openai/fake-even-{n}+usage-none", false),
-    ("openai/fake-even-{n}+crlf+slow-2ms", true),
+    ("openai/fake-even-{n}+slow-2ms+crlf", true),
     ("openai/fake-even-{n}+slow-4ms", true),
-    ("mistral/fake-even-{n}+usage-last", true),
+    ("mistral/fake-even-{n}+slow-1ms+usage-last", true),
     ("anthropic/fake-even-{n}+slow-1ms", true),
-    ("google/fake-even-{n}+usage", true),
+    ("google/fake-even-{n}+slow-1ms+usage", true),
     ("openai/fake-even-60+slow-3ms+cut-{n}", true),
-    ("openai/fake-even-60+end-{n}", true),
+    ("openai/fake-even-60+slow-1ms+end-{n}", true),
     ("openai/fake-even-{n}+start-20ms", false),
     ("openai/fake-503", false),
 ];
