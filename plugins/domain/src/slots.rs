@@ -183,18 +183,26 @@ impl<E: Entry> Slot<E> {
         found.map(|(_, entry)| *entry).unwrap_or_default()
     }
 
-    /// Keeps `entry` at `place`. What is needed no more at `now` goes, and where no room is left, what is needed for the
-    /// shortest time.
+    /// Keeps `entry` at `place`: where it was, or in place of one that is needed no more at `now`, or, where no room is
+    /// left, of the one that is needed for the shortest time.
     pub fn put(&mut self, place: Place, entry: E, now: Micros) {
-        self.entries.retain(|(hash, it)| *hash != place.hash && it.needed_until() >= now);
-        while self.entries.len() >= E::MOST {
-            let soonest = self.entries.iter().enumerate().min_by_key(|(_, (_, it))| it.needed_until());
-            match soonest.map(|(nth, _)| nth) {
-                Some(nth) => self.entries.swap_remove(nth),
-                None => break,
-            };
+        let full = self.entries.len() >= E::MOST;
+        let mut soonest: Option<&mut (u64, E)> = None;
+        let mut until = Micros(u64::MAX);
+        for there in &mut self.entries {
+            if there.0 == place.hash {
+                there.1 = entry;
+                return;
+            }
+            let needed = there.1.needed_until();
+            if needed < until || soonest.is_none() {
+                (soonest, until) = (Some(there), needed);
+            }
         }
-        self.entries.push((place.hash, entry));
+        match soonest {
+            Some(there) if full || until < now => *there = (place.hash, entry),
+            _ => self.entries.push((place.hash, entry)),
+        }
     }
 
     /// The slot as bytes.
@@ -319,6 +327,19 @@ mod tests {
             assert!(granted >= 5, "{user}: {granted}");
             assert!(granted <= 5 * (1 + evicted), "{user}: {granted} with {evicted} evictions");
         }
+    }
+
+    #[test]
+    fn ten_million_users_take_no_more_room_than_the_table_has() {
+        let count = slots(256);
+        let mut table = vec![Slot::<FullAt>::read(&[]); 256];
+        for user in 0..10_000_000_u32 {
+            let place = Place::of(&[user.to_string().as_str()], &SEED, count);
+            let slot = &mut table[place.slot as usize];
+            slot.put(place, full_at(user.into()), Micros(0));
+        }
+        let bytes: usize = table.iter().map(|it| it.bytes().len()).sum();
+        assert_eq!(bytes, 256 * (1 + ENTRIES * ENTRY));
     }
 
     #[test]
