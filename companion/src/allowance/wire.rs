@@ -14,9 +14,9 @@ use std::num::NonZeroU32;
 const MAX_LEASES: usize = 256;
 /// What one question may bring back.
 const MAX_RETURNED: usize = 256;
-/// The largest limit and the longest window (31 days): all numbers of the rule stay below 2^53.
-const MAX_REQUESTS: u32 = 1_000_000_000;
-const MAX_SECONDS: u32 = 31 * 86_400;
+/// The largest limit and the longest window (a year): all numbers of the rule stay below 2^53.
+const MAX_REQUESTS: u32 = u32::MAX;
+const MAX_SECONDS: u32 = 366 * 86_400;
 /// Parts of a key, and the bytes of one.
 const MAX_KEY_PARTS: usize = 16;
 const MAX_PART_BYTES: usize = 2048;
@@ -45,7 +45,7 @@ struct Wanted {
     key: Vec<String>,
     /// How many requests a window may hold.
     requests: u32,
-    /// The window, at most 31 days.
+    /// The window, at most 366 days.
     per_seconds: u32,
     /// How many may come at once.
     burst: u32,
@@ -206,10 +206,10 @@ mod tests {
     #[test]
     fn a_question_names_what_is_wrong_with_it() {
         for (changes, message) in [
-            (json!({"requests": 0}), "`leases[1].requests`: expected an integer from 1 to 1000000000, found 0"),
+            (json!({"requests": 0}), "`leases[1].requests`: expected an integer from 1 to 4294967295, found 0"),
             (
-                json!({"per_seconds": 2_678_401}),
-                "`leases[1].per_seconds`: expected an integer from 1 to 2678400, found 2678401",
+                json!({"per_seconds": 31_622_401}),
+                "`leases[1].per_seconds`: expected an integer from 1 to 31622400, found 31622401",
             ),
             (json!({"burst": 0}), "`leases[1].burst`: expected an integer from 1 to 4294967295, found 0"),
             (json!({"need": 0}), "`leases[1].need`: expected an integer from 1 to 4294967295, found 0"),
