@@ -1,6 +1,8 @@
 //! `openapi.json`, made from the types that are parsed and written. It exists in tests only: the
 //! document is committed, and the test says when it is stale.
 
+mod usage;
+
 use crate::{mint, threads, turns};
 use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
@@ -11,7 +13,7 @@ const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
 /// What an operation takes and gives.
 struct Operation {
     says: &'static str,
-    security: &'static str,
+    security: &'static [&'static str],
     body: Option<Value>,
     answer: (u16, Option<Value>),
     errors: &'static [u16],
@@ -21,7 +23,10 @@ struct Operation {
 fn document() -> Value {
     let mut schemas =
         SchemaSettings::draft2020_12().with(|it| it.definitions_path = "/components/schemas".into()).into_generator();
-    let paths = paths(&mut schemas);
+    let mut paths = paths(&mut schemas);
+    for (path, described) in usage::paths(&mut schemas) {
+        paths[path] = described;
+    }
     let mut components: Map<String, Value> = schemas.take_definitions(true);
     components.insert("Error".to_owned(), error());
     components.insert("Message".to_owned(), message());
@@ -37,7 +42,7 @@ fn document() -> Value {
         "components": {
             "schemas": components,
             "securitySchemes": {
-                "apiKey": {"type": "http", "scheme": "bearer", "description": "A project's API key; accepted by mint only."},
+                "apiKey": {"type": "http", "scheme": "bearer", "description": "A project's API key; accepted by mint, usage and budget."},
                 "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "A minted token."},
                 "internalSecret": {"type": "http", "scheme": "bearer", "description": "What gateways share with the companion."},
             },
@@ -48,7 +53,7 @@ fn document() -> Value {
 fn paths(schemas: &mut SchemaGenerator) -> Value {
     let mint = || Operation {
         says: "Mints a token for one end user.",
-        security: "apiKey",
+        security: &["apiKey"],
         body: Some(reference("MintRequest")),
         answer: (200, Some(reference("Minted"))),
         errors: &[400, 401, 408, 413, 415, 429, 503],
@@ -58,10 +63,10 @@ fn paths(schemas: &mut SchemaGenerator) -> Value {
     let _ = (schemas.subschema_for::<mint::Request>(), schemas.subschema_for::<mint::Minted>());
     let thread = json!(schemas.subschema_for::<threads::Thread>());
     let of_threads =
-        |says, answer, errors, paged| Operation { says, security: "token", body: None, answer, errors, paged };
+        |says, answer, errors, paged| Operation { says, security: &["token"], body: None, answer, errors, paged };
     let internal = |says, body, answer| Operation {
         says,
-        security: "internalSecret",
+        security: &["internalSecret"],
         body: Some(body),
         answer: (200, Some(answer)),
         errors: &[400, 401, 413, 415, 503],
@@ -112,7 +117,8 @@ impl Operation {
             responses
                 .insert(status.to_string(), json!({"description": "Refused.", "content": json(reference("Error"))}));
         }
-        let mut operation = json!({"summary": self.says, "security": [{self.security: []}], "responses": responses});
+        let security: Vec<_> = self.security.iter().map(|it| json!({*it: []})).collect();
+        let mut operation = json!({"summary": self.says, "security": security, "responses": responses});
         if let Some(schema) = self.body {
             operation["requestBody"] = json!({"required": true, "content": json(schema)});
         }

@@ -78,7 +78,7 @@ pub async fn serve(settings: Settings) -> Result<Running, StartError> {
     let (internal, internal_address) = bind("internal-listen", settings.internal_listen).await?;
     let (ledger, writer) = Ledger::open(store.clone(), settings.clock.clone());
     let metrics = Metrics::new();
-    let (records, usage_writer) = usage::Ingest::open(usage.clone(), settings.clock.clone());
+    let (records, usage_writer) = usage::Ingest::open(usage.clone(), settings.clock.clone(), metrics.clone());
     let budgets = usage::Budgets::open(usage.clone(), metrics.clone(), settings.clock.now()).await;
     let budgets = budgets.map_err(|it| StartError(format!("usage database: {it}")))?;
     let deliverer = Deliverer::start(usage.clone(), settings.clock.clone(), metrics.clone(), targets);

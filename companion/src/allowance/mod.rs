@@ -24,6 +24,8 @@ mod wire;
 
 pub(crate) use keep::Keeper;
 pub(crate) use wire::lease;
+#[cfg(test)]
+pub(crate) use wire::{Leases, Question};
 
 use domain::time::Micros;
 use state::State;

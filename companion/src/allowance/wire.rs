@@ -26,7 +26,7 @@ const ID_BYTES: usize = 16;
 /// Questions for leases.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "RateLeaseQuestions"))]
 pub(crate) struct Question {
     /// The gateway, 16 hexadecimal digits.
     node: String,
@@ -37,7 +37,7 @@ pub(crate) struct Question {
 /// One question.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "RateLeaseQuestion"))]
 struct Wanted {
     /// The limit's name.
     limit: String,
@@ -61,7 +61,7 @@ struct Wanted {
 /// Something that was granted and not spent.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "RateLeaseReturned"))]
 struct Returned {
     /// The slice that came with the grant.
     slice: u64,
@@ -71,14 +71,14 @@ struct Returned {
 
 /// The answers, in the order of the questions.
 #[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "RateLeases"))]
 pub(crate) struct Leases {
     leases: Vec<Lease>,
 }
 
 /// One answer.
 #[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "RateLease"))]
 struct Lease {
     /// How many requests may be let by.
     granted: u32,

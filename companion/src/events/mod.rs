@@ -14,6 +14,8 @@ pub(crate) use deliver::{Deliverer, Target};
 pub(crate) use store::record;
 pub(crate) use webhook::{Webhook, sender};
 pub(crate) use wire::take;
+#[cfg(test)]
+pub(crate) use wire::{Report, Taken};
 
 use crate::random::{self, NoRandomness};
 use domain::time::Micros;

@@ -15,7 +15,7 @@ const TEXT_BYTES: usize = 1024;
 /// A report.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "EventReport"))]
 pub(crate) struct Report {
     /// In any order. Each is looked at by itself, so that one that is wrong is the only one refused.
     #[cfg_attr(test, schemars(with = "Vec<Rejected>"))]
@@ -24,7 +24,7 @@ pub(crate) struct Report {
 
 /// Requests that a limit refused, told of by one of them.
 #[derive(Debug, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "RejectedEvent"))]
 pub(crate) struct Rejected {
     /// `e_` and 32 hexadecimal digits; a second one with the same id changes nothing.
     id: String,
@@ -58,7 +58,7 @@ fn one() -> u64 {
 
 /// What became of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "EventsTaken"))]
 pub(crate) struct Taken {
     /// New events.
     pub(crate) stored: u64,

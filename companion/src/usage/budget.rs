@@ -14,7 +14,7 @@ const MOST: usize = 256;
 
 /// What a gateway asks, of several budgets at once.
 #[derive(Debug, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "BudgetLeaseQuestions"))]
 pub(crate) struct Questions {
     /// The gateway that asks.
     node: String,
@@ -23,7 +23,7 @@ pub(crate) struct Questions {
 }
 
 #[derive(Debug, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "BudgetLeaseQuestion"))]
 struct LeaseQuestion {
     /// Of which budget, in which period.
     #[serde(flatten)]
@@ -45,13 +45,13 @@ struct LeaseQuestion {
 
 /// The answers, in the order of the questions.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "BudgetLeases"))]
 pub(crate) struct Answers {
     leases: Vec<LeaseAnswer>,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "BudgetLease"))]
 struct LeaseAnswer {
     /// Granted since the gateway first asked.
     granted: i64,

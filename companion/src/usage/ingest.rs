@@ -8,6 +8,7 @@ use super::record::{Batch, Record};
 use super::store::{self, Added};
 use crate::clock::Clock;
 use crate::failure::Failure;
+use crate::metrics::{Count, Metrics};
 use domain::reply::Reply;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -24,7 +25,7 @@ type Entry = (Vec<Record>, oneshot::Sender<Answer>);
 
 /// What became of a batch.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "RecordsTaken"))]
 pub(crate) struct Taken {
     /// Records that are new.
     pub(crate) stored: usize,
@@ -49,10 +50,10 @@ pub(crate) struct Writer {
 
 impl Ingest {
     /// Starts a writer to `db`.
-    pub(crate) fn open(db: Db, clock: Clock) -> (Self, Writer) {
+    pub(crate) fn open(db: Db, clock: Clock, metrics: Metrics) -> (Self, Writer) {
         let (entries, queue) = mpsc::channel(QUEUE);
         let (close, closed) = oneshot::channel();
-        let task = tokio::spawn(write(db, queue, clock, closed));
+        let task = tokio::spawn(write(db, queue, (clock, metrics), closed));
         (Self { entries }, Writer { close, task })
     }
 
@@ -81,7 +82,12 @@ impl Writer {
     }
 }
 
-async fn write(db: Db, mut queue: mpsc::Receiver<Entry>, clock: Clock, mut closed: oneshot::Receiver<()>) {
+async fn write(
+    db: Db,
+    mut queue: mpsc::Receiver<Entry>,
+    (clock, metrics): (Clock, Metrics),
+    mut closed: oneshot::Receiver<()>,
+) {
     loop {
         let mut batches = Vec::new();
         tokio::select! {
@@ -89,19 +95,20 @@ async fn write(db: Db, mut queue: mpsc::Receiver<Entry>, clock: Clock, mut close
             count = queue.recv_many(&mut batches, TOGETHER) => match count {
                 // Closed, and nothing is left.
                 0 => break,
-                _ => commit(&db, batches, &clock).await,
+                _ => commit(&db, batches, &clock, &metrics).await,
             },
         }
     }
 }
 
-async fn commit(db: &Db, batches: Vec<Entry>, clock: &Clock) {
+async fn commit(db: &Db, batches: Vec<Entry>, clock: &Clock, metrics: &Metrics) {
     let mut ids = BTreeSet::new();
     let all = batches.iter().flat_map(|(records, _)| records);
     let new: Vec<_> = all.filter(|it| ids.insert(it.id.as_str())).collect();
     let added = store::add(db, &new, clock.now()).await.map_err(Failure::from);
     drop(new);
     let mut told = added;
+    metrics.add(Count::EventQueued, told.as_ref().map_or(0, |it| it.events));
     for (records, answer) in batches {
         let taken = told.as_mut().map(|it| taken(&records, it)).map_err(|it| it.clone());
         // Whoever sent it may have gone, and sends it again.

@@ -22,3 +22,10 @@ pub(crate) mod window;
 pub(crate) use budget::Budgets;
 pub(crate) use db::Db;
 pub(crate) use ingest::{Ingest, Writer};
+
+#[cfg(test)]
+pub(crate) use {
+    budget::{Answers, Questions},
+    ingest::Taken,
+    record::Batch,
+};

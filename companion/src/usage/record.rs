@@ -24,7 +24,7 @@ const HOUR: i64 = 3_600_000_000;
 
 /// A batch, as it comes.
 #[derive(Debug, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "UsageReport"))]
 pub(crate) struct Batch {
     /// In any order. Each is looked at by itself, so that one that is wrong is the only one refused.
     #[cfg_attr(test, schemars(with = "Vec<Record>"))]
@@ -99,7 +99,7 @@ pub(crate) struct Record {
 
 /// Whose something is; in a budget, only what the budget counts by.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "BudgetSubject"))]
 pub(crate) struct Subject {
     /// The tenant.
     #[serde(default, deserialize_with = "absent_is_empty")]
@@ -163,7 +163,7 @@ pub(crate) struct Price {
 
 /// What is taken from one budget.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "BudgetCharge"))]
 pub(crate) struct Charge {
     /// The budget and its period.
     #[serde(flatten)]
@@ -183,7 +183,7 @@ pub(crate) struct Charge {
 
 /// One budget of one subject in one period: what is counted together.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "BudgetPeriod"))]
 pub(crate) struct Period {
     /// The budget's name.
     pub(crate) budget: String,
@@ -201,7 +201,7 @@ pub(crate) struct Period {
 /// What a budget counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "BudgetUnit"))]
 pub(crate) enum Unit {
     /// Tokens, of prompt and answer.
     Tokens,
@@ -212,7 +212,7 @@ pub(crate) enum Unit {
 /// What a budget does when it is used up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "BudgetKind"))]
 pub(crate) enum Kind {
     /// Refuse.
     Hard,

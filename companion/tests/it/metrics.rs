@@ -35,6 +35,36 @@ async fn what_happens_is_counted_without_a_name_in_it() {
 }
 
 #[tokio::test]
+async fn what_gateways_report_and_ask_is_counted() {
+    let app = TestApp::start().await;
+    let charge = json!({"budget": "b", "subject": {"project": "p"}, "unit": "tokens", "limit": 100, "start": 0,
+        "end": u64::MAX / 4, "kind": "hard", "alerts": [50, 80], "amount": 60});
+    let record = json!({"id": "u_1", "at": 1, "node": "n", "project": "p", "endpoint": "e", "model": "m", "source": "byok",
+        "status": 200, "stream": false, "outcome": "complete", "estimated": false, "input_tokens": 1, "output_tokens": 1,
+        "charges": [charge]});
+    let batch = json!({"records": [record, record, {"id": "nonsense"}]}).to_string();
+    assert_eq!(app.internal("/internal/v1/usage", &batch).await.json(), json!({"stored": 1, "known": 1, "refused": 1}));
+    let ask = |turn: u64, need: u64| {
+        json!({"budget": "b", "subject": {"project": "p"}, "unit": "tokens", "limit": 100, "start": 0, "end": u64::MAX / 4,
+            "turn": turn, "granted": 0, "need": need, "want": need})
+    };
+    let leases = json!({"node": "0123456789abcdef", "leases": [ask(1, 1), ask(1, 1000)]}).to_string();
+    let answer = app.internal("/internal/v1/budgets/lease", &leases).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let text = scraped(&app).await;
+    for line in [
+        "usage_records_total{outcome=\"stored\"} 1",
+        "usage_records_total{outcome=\"known\"} 1",
+        "usage_records_total{outcome=\"refused\"} 1",
+        "events_total{outcome=\"queued\"} 1",
+        "budget_leases_total{outcome=\"granted\"} 1",
+        "budget_leases_total{outcome=\"refused\"} 1",
+    ] {
+        assert!(text.lines().any(|it| it == format!("tollgate_companion_{line}")), "{line} is not in:\n{text}");
+    }
+}
+
+#[tokio::test]
 async fn metrics_are_on_the_internal_listener_alone() {
     let app = TestApp::start().await;
     assert_eq!(app.get("/metrics", "").await.error(), (404, "not_found".into(), None));

@@ -10,12 +10,13 @@ use domain::time::Micros;
 use sqlx::{AnyConnection, Row};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Adds what `charged` says to each period and to the leases of the gateways, and tells of thresholds.
+/// Adds what `charged` says to each period and to the leases of the gateways, and tells of thresholds; says how many
+/// events that are.
 pub(super) async fn charge(
     tx: &mut AnyConnection,
     charged: &BTreeMap<&Period, Charged>,
     now: Micros,
-) -> Result<(), sqlx::Error> {
+) -> Result<u64, sqlx::Error> {
     let write = |it: &Charged| Write { end: it.end, limit: it.limit, kind: Some(it.kind), add: it.amount };
     let writes = charged.iter().map(|(period, it)| (*period, write(it))).collect();
     let found = periods::write(tx, &writes, to_sql(now)).await?;
@@ -27,14 +28,15 @@ pub(super) async fn charge(
     for piece in pieces(&leases) {
         add_to_leases(tx, piece).await?;
     }
+    let mut told = 0_u64;
     for (period, found, it) in both() {
         let used = match period.window_seconds {
             None => found.used,
             Some(window) => roll(tx, found.id, window, &it.slices, now).await?,
         };
-        tell(tx, (period, found.id), it, used, now).await?;
+        told = told.saturating_add(tell(tx, (period, found.id), it, used, now).await?);
     }
-    Ok(())
+    Ok(told)
 }
 
 async fn add_to_leases(tx: &mut AnyConnection, charges: &[(i64, String, i64)]) -> Result<(), sqlx::Error> {
@@ -82,23 +84,25 @@ async fn tell(
     charged: &Charged,
     used: i64,
     now: Micros,
-) -> Result<(), sqlx::Error> {
+) -> Result<u64, sqlx::Error> {
     if crossed(&charged.alerts, charged.limit, used, &BTreeSet::new()).is_empty() {
-        return Ok(());
+        return Ok(0);
     }
     let at = to_sql(now);
     let since = period.window_seconds.map_or(i64::MIN, |it| at.saturating_sub(it.saturating_mul(1_000_000)));
     let told = sqlx::query("SELECT threshold FROM budget_alerts WHERE period = $1 AND at > $2").bind(id).bind(since);
     let told = told.fetch_all(&mut *tx).await?.iter().map(|it| it.try_get(0)).collect::<Result<_, _>>()?;
+    let mut count = 0_u64;
     for threshold in crossed(&charged.alerts, charged.limit, used, &told) {
         let sql = "INSERT INTO budget_alerts (period, threshold, at) VALUES ($1, $2, $3)
                    ON CONFLICT (period, threshold) DO UPDATE SET at = excluded.at";
         sqlx::query(sql).bind(id).bind(threshold).bind(at).execute(&mut *tx).await?;
         let event = event(period, charged, (threshold, used), now);
         let event = event.map_err(|NoRandomness| sqlx::Error::Io(std::io::Error::other("no random bytes")))?;
-        events::record(tx, &event).await?;
+        let new = events::record(tx, &event).await?;
+        count = count.saturating_add(u64::from(new));
     }
-    Ok(())
+    Ok(count)
 }
 
 fn event(

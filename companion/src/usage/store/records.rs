@@ -38,6 +38,8 @@ pub(crate) struct Added {
     pub(crate) stored: BTreeSet<String>,
     /// Which the database would never take, by their ids.
     pub(crate) refused: BTreeSet<String>,
+    /// How many events were written into the outbox.
+    pub(crate) events: u64,
 }
 
 /// Adds `records`, each with its own id, that are not there yet, and what they were charged, all at once.
@@ -49,7 +51,10 @@ pub(crate) async fn add(db: &Db, records: &[&Record], now: Micros) -> Result<Add
     let (mut added, mut halves) = (Added::default(), vec![records]);
     while let Some(half) = halves.pop() {
         match (attempt(db, half, now).await, half) {
-            (Ok(stored), _) => added.stored.extend(stored),
+            (Ok((stored, events)), _) => {
+                added.stored.extend(stored);
+                added.events = added.events.saturating_add(events);
+            }
             (Err(error), [one]) if is_of_the_data(&error) => {
                 tracing::error!(record = one.id, "the database does not take a usage record");
                 added.refused.insert(one.id.clone());
@@ -64,7 +69,10 @@ pub(crate) async fn add(db: &Db, records: &[&Record], now: Micros) -> Result<Add
     Ok(added)
 }
 
-async fn attempt(db: &Db, records: &[&Record], now: Micros) -> Result<BTreeSet<String>, sqlx::Error> {
+/// Which records are new, and how many events they made.
+type Stored = (BTreeSet<String>, u64);
+
+async fn attempt(db: &Db, records: &[&Record], now: Micros) -> Result<Stored, sqlx::Error> {
     let mut tries = 1;
     loop {
         match add_all(db, records, now).await {
@@ -74,7 +82,7 @@ async fn attempt(db: &Db, records: &[&Record], now: Micros) -> Result<BTreeSet<S
     }
 }
 
-async fn add_all(db: &Db, records: &[&Record], now: Micros) -> Result<BTreeSet<String>, sqlx::Error> {
+async fn add_all(db: &Db, records: &[&Record], now: Micros) -> Result<Stored, sqlx::Error> {
     let mut tx = db.write().await?;
     let mut rows = records.to_vec();
     rows.sort_unstable_by(|one, other| one.id.cmp(&other.id));
@@ -87,9 +95,9 @@ async fn add_all(db: &Db, records: &[&Record], now: Micros) -> Result<BTreeSet<S
     for piece in pieces(&hours) {
         add_hours(&mut tx, piece).await?;
     }
-    charges::charge(&mut tx, &gather(rows, now), now).await?;
+    let events = charges::charge(&mut tx, &gather(rows, now), now).await?;
     tx.commit().await?;
-    Ok(stored)
+    Ok((stored, events))
 }
 
 /// Inserts those that are not there, and says which.
