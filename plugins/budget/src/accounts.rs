@@ -173,12 +173,13 @@ impl Accounts {
                 if free == 0 && wish.may_wait && lease.is_asking(wish.now) {
                     return Err(());
                 }
-                let idle = free >= need || lease.is_asking(wish.now) || lease.is_quiet(wish.now);
-                Ok((!idle && wish.may_ask).then(|| state.ask(self.patience, wish.now)))
+                let lacks = need.saturating_sub(free).min(lease.left(wish.now).unwrap_or(need));
+                let asks = lacks > 0 && wish.may_ask && !lease.is_asking(wish.now);
+                Ok(asks.then(|| (state.ask(self.patience, wish.now), lacks)))
             });
             match question {
-                Ok(Ok(Some(question))) => {
-                    let want = need.saturating_mul(4);
+                Ok(Ok(Some((question, need)))) => {
+                    let want = account.want().max(need.saturating_mul(4));
                     asked.push(Asked { account, question, need, want });
                 }
                 Ok(Ok(None)) | Err(Contended) => {}
@@ -300,8 +301,9 @@ fn one(state: &mut State, account: &Account, ask: domain::budget::Ask, accounts:
         if wish.may_wait && lease.is_asking(now) {
             return One::Wait;
         }
-        if wish.may_ask && !lease.is_quiet(now) {
-            return One::Ask(state.ask(accounts.patience, now), ask.most.saturating_sub(free));
+        let need = ask.most.saturating_sub(free).min(lease.left(now).unwrap_or(terms.limit));
+        if wish.may_ask && need > 0 && free.saturating_add(need) >= ask.least {
+            return One::Ask(state.ask(accounts.patience, now), need);
         }
         if free < ask.least && lease.failed() {
             return One::Unanswered;
@@ -312,7 +314,7 @@ fn one(state: &mut State, account: &Account, ask: domain::budget::Ask, accounts:
         Ok(reservation) => One::Held { reservation, used, short: free < ask.least },
         // The companion may have more: who tries again is asked for in the headers phase, where it can be lent.
         Err(lack) => {
-            One::Lack(Lack { in_flight: lack.in_flight || (terms.leased && !state.lease().is_quiet(now)), ..lack })
+            One::Lack(Lack { in_flight: lack.in_flight || (terms.leased && state.lease().left(now).is_none()), ..lack })
         }
     }
 }

@@ -36,6 +36,10 @@ use std::{cell::Cell, mem, rc::Rc, time::Duration};
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// A longer plain answer is not held back, and its cost is in no header. Envoy's own buffer has twice as much.
 const LONGEST_PLAIN: usize = 512 << 10;
+/// A longer name of a request or a model is none that a record could keep.
+const LONGEST_ID: usize = 200;
+/// How often a request asks the companion.
+const MOST_ASKS: u8 = 2;
 /// How often a request waits for another's question before it asks itself.
 const MOST_WAITS: u8 = 5;
 
@@ -150,7 +154,7 @@ impl Stream {
             caller: &facts.caller,
             need,
             may_ask: may_ask && plugin.background.is_some(),
-            may_wait: may_ask && facts.waits < MOST_WAITS,
+            may_wait: may_ask && facts.asks == 0 && facts.waits < MOST_WAITS,
             now: host::now(),
         };
         let nothing = Need { input: 0, output: 0, cost: None };
@@ -221,8 +225,8 @@ impl BudgetFilter {
             MaxCost::Off => None,
             MaxCost::Active | MaxCost::Passive => policy::max_cost(head.headers())?,
         };
-        let request_id = head.headers().text("x-request-id").map(str::to_owned);
-        Ok(Some(Box::new(Facts { caller, endpoint, request_id, max_cost, started: host::now(), waits: 0 })))
+        let request_id = head.headers().text("x-request-id").filter(|it| it.len() <= LONGEST_ID).map(str::to_owned);
+        Ok(Some(Box::new(Facts { caller, endpoint, request_id, max_cost, started: host::now(), waits: 0, asks: 0 })))
     }
 
     fn bound(&self, estimate: &Estimate, max_cost: Option<Usd>) -> Result<(), Reply> {
@@ -312,13 +316,10 @@ impl host::Stream for Stream {
             return Next::Pass;
         };
         background::take(&self.plugin.accounts, &asked, &answer, host::now());
-        match estimate {
-            Some(_) => self.decide(head, facts, estimate, false),
-            None => {
-                self.state = State::Reading(facts);
-                Next::Body
-            }
-        }
+        // Asked again, it knows how much is left to ask for.
+        let asks = facts.asks.saturating_add(1);
+        let may_ask = asks < MOST_ASKS && answer.is_ok();
+        self.decide(head, Box::new(Facts { asks, ..*facts }), estimate, may_ask)
     }
 
     fn released(&mut self, head: &mut RequestHead) -> Next {
@@ -334,7 +335,8 @@ impl host::Stream for Stream {
         };
         let read = || {
             let body = Body::parse(&body)?;
-            let models = body.model().filter(|it| !it.is_empty()).map(str::to_owned).into_iter().collect();
+            let models =
+                body.model().filter(|it| (1..=LONGEST_ID).contains(&it.len())).map(str::to_owned).into_iter().collect();
             Ok(Estimate { models, ..Estimate::of(&body, facts.endpoint) })
         };
         let estimate = match estimate(head).and_then(|it| it.map_or_else(read, Ok)) {

@@ -99,14 +99,14 @@ impl<'a> Lease<'a> {
             budget: &rule.name,
             subject,
             unit: rule.unit(),
-            limit: signed(terms.limit),
+            limit: terms.limit,
             start: moment(terms.start.0),
             end: moment(terms.end.0),
             window_seconds,
             turn: signed(question.turn),
             granted: signed(question.granted),
-            need: signed(*need),
-            want: signed(*want),
+            need: (*need).min(terms.limit),
+            want: (*want).min(terms.limit),
         }
     }
 }

@@ -21,6 +21,8 @@ pub(crate) struct Facts {
     pub(crate) started: Micros,
     /// How often it waited for others.
     pub(crate) waits: u8,
+    /// How often it asked the companion.
+    pub(crate) asks: u8,
 }
 
 /// A request that went on.
@@ -147,6 +149,7 @@ mod tests {
                 max_cost: None,
                 started: Micros(0),
                 waits: 0,
+                asks: 0,
             },
             need: tariff.need(&estimate),
             estimate,

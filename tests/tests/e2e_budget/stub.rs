@@ -152,7 +152,8 @@ fn one(store: &mut Store, node: &str, lease: &Value) -> Value {
         known.turn = number("turn");
         known.granted = known.granted.min(number("granted")).max(known.charged);
         let free = left(store);
-        store.nodes.get_mut(node).unwrap().granted += number("need").max(number("want").min(free / 4)).min(free);
+        let more = if number("need") > free { 0 } else { number("need").max(number("want").min(free / 4)) };
+        store.nodes.get_mut(node).unwrap().granted += more;
     }
     let known = &store.nodes[node];
     json!({"granted": known.granted, "used": store.used, "left": left(store), "charged": known.charged, "expires_in_ms": 60000})

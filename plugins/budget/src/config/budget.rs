@@ -9,6 +9,9 @@ use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU64;
 
+/// The most that the companion counts, in tokens or nano-dollars.
+const MOST: u64 = 1_000_000_000_000_000_000;
+
 /// How much may be spent in which time, by whom.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -150,7 +153,7 @@ impl Budget {
                 false => written.as_u64(),
             };
             let expected = if money { "US dollars, more than nothing" } else { "a whole number of tokens from 1" };
-            match found.filter(|it| *it > 0 && !tier.is_empty()) {
+            match found.filter(|it| (1..=MOST).contains(it) && !tier.is_empty()) {
                 Some(amount) => Ok((tier.clone(), amount)),
                 None if tier.is_empty() => Err("`tiers` has an empty name, which no token can carry".to_owned()),
                 None => Err(format!("tiers.{tier} is {written}; expected {expected}")),
@@ -169,7 +172,10 @@ impl Budget {
         if !(1..=64).contains(&self.name.len()) || !self.name.bytes().all(fits) {
             return Err("`name` is not 1 to 64 lower-case letters, digits, `-` or `_`".into());
         }
-        let (_, money) = self.limit()?;
+        let (limit, money) = self.limit()?;
+        if limit > MOST {
+            return Err("is more than can be counted; expected at most 10^18 tokens, or 10^9 US dollars".into());
+        }
         self.tiers(money)?;
         self.zone()?;
         if let Some(wrong) = self.alerts.iter().find(|it| !(1..=100).contains(*it)) {

@@ -14,8 +14,8 @@ const VALID: Duration = Duration::from_secs(30);
 const RENEW: Duration = Duration::from_secs(10);
 /// What nobody used for so long is given back.
 const IDLE: Duration = Duration::from_secs(10);
-/// For how long an answer that there is no more, or none at all, is not asked for again.
-const QUIET: Duration = Duration::from_secs(1);
+/// For how long what the companion said to be left, or that it said nothing, is taken for true.
+const FRESH: Duration = Duration::from_secs(1);
 /// "All that you gave me": claimed while another question is under way, whose answer is not known.
 const ALL: u64 = i64::MAX.unsigned_abs();
 
@@ -34,8 +34,10 @@ pub struct Lease {
     pub(super) asking: Micros,
     /// Until when what was granted may be used.
     pub(super) until: Micros,
-    /// Until when there is no sense in asking.
-    pub(super) quiet: Micros,
+    /// What was left for anybody when last heard; nothing, when the companion did not answer.
+    pub(super) left: u64,
+    /// Until when that is taken for true.
+    pub(super) fresh: Micros,
     /// The companion did not answer last time.
     pub(super) failed: bool,
     /// How much more the whole fleet used than this gateway, when last heard.
@@ -94,10 +96,15 @@ impl Lease {
         self.asking > now
     }
 
-    /// Whether the companion just said that there is no more, or nothing: then no question has sense.
+    /// What the companion just said to be left for anybody: more than that has no sense to ask for, and where it is
+    /// nothing, no question has. `None` when it is long since it was heard.
     #[must_use]
-    pub fn is_quiet(&self, now: Micros) -> bool {
-        self.quiet > now
+    pub fn left(&self, now: Micros) -> Option<u64> {
+        (self.fresh > now).then_some(self.left)
+    }
+
+    fn is_quiet(&self, now: Micros) -> bool {
+        self.left(now) == Some(0)
     }
 
     /// Whether the last question was not answered.
@@ -153,7 +160,7 @@ impl State {
         lease.ahead = answer.used.saturating_sub(self.used);
         lease.until = question.at.after(VALID);
         lease.failed = false;
-        lease.quiet = if answer.left == 0 { now.after(QUIET) } else { Micros(0) };
+        (lease.left, lease.fresh) = (answer.left, now.after(FRESH));
     }
 
     /// The question was not asked after all.
@@ -170,7 +177,7 @@ impl State {
             lease.asking = Micros(0);
         }
         lease.failed = true;
-        lease.quiet = now.after(QUIET);
+        (lease.left, lease.fresh) = (0, now.after(FRESH));
     }
 
     /// What is to be done in the background, for a key whose requests want about `want` at a time.

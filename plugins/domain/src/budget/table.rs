@@ -114,10 +114,10 @@ fn encode(state: &State) -> Vec<u8> {
             write(&mut out, amount);
         }
     }
-    let Lease { granted, turn, newest, floor, asking, until, quiet, failed, ahead, last } = lease;
+    let Lease { granted, turn, newest, floor, asking, until, left, fresh, failed, ahead, last } = lease;
     write(&mut out, last.0);
     if *newest > 0 {
-        let moments = [asking.0, until.0, quiet.0];
+        let moments = [asking.0, until.0, fresh.0, *left];
         for number in [*newest, *granted, *turn, *floor, u64::from(*failed), *ahead].into_iter().chain(moments) {
             write(&mut out, number);
         }
@@ -147,7 +147,8 @@ fn decode(mut bytes: &[u8]) -> Option<State> {
             ahead: take(from)?,
             asking: Micros(take(from)?),
             until: Micros(take(from)?),
-            quiet: Micros(take(from)?),
+            fresh: Micros(take(from)?),
+            left: take(from)?,
         }
     };
     Some(state)

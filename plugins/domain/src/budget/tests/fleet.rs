@@ -33,7 +33,8 @@ impl Companion {
             known.granted = known.granted.min(question.granted).max(known.charged);
             known.until = second + 60;
             let left = self.left(second);
-            self.nodes[node].granted += need.max(want.min(left / 4)).min(left);
+            // What does not fulfil the need is left to others.
+            self.nodes[node].granted += if need > left { 0 } else { need.max(want.min(left / 4)) };
         }
         let Known { granted, charged, .. } = self.nodes[node];
         Answer { granted, used: self.used, left: self.left(second), charged }
