@@ -13,6 +13,7 @@ fn every_filter_takes_its_configuration() {
         let json = config.as_bytes();
         let parsed = match filter {
             "auth" => auth::config::Config::parse(json).map(drop),
+            "budget" => budget::config::Config::parse(json).map(drop),
             "guardrails" => guardrails::config::Config::parse(json).map(drop),
             "provider" => provider::config::Config::parse(json).map(drop),
             "ratelimit" => ratelimit::config::Config::parse(json).map(drop),
@@ -23,7 +24,7 @@ fn every_filter_takes_its_configuration() {
         parsed.unwrap_or_else(|why| panic!("{service}: {why}"));
         count += 1;
     }
-    assert_eq!(count, 10, "filters in kong.yml");
+    assert_eq!(count, 11, "filters in kong.yml");
 }
 
 #[test]

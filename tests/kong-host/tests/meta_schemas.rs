@@ -88,7 +88,10 @@ fn a_typo_and_a_wrong_type_do_not_fit() {
     let schema = schema("ratelimit");
     let check = |json: &str| fits(&schema, &schema, &serde_json::from_str(json).unwrap());
     assert_eq!(check("{}"), Ok(()));
-    assert_eq!(check(r#"{"limits": [{"name": "x", "key": ["user", "model"], "requests": 1, "per": "minute"}]}"#), Ok(()));
+    assert_eq!(
+        check(r#"{"limits": [{"name": "x", "key": ["user", "model"], "requests": 1, "per": "minute"}]}"#),
+        Ok(())
+    );
     for wrong in [
         r#"{"limts": []}"#,
         r#"{"limits": [{"name": "x", "key": "user", "requests": "1", "per": "minute"}]}"#,

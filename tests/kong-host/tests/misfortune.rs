@@ -217,7 +217,9 @@ fn shared_data_that_kong_threw_away_is_made_anew() {
 fn the_memory_of_a_worker_does_not_grow_with_the_requests() {
     let mut world = World::new();
     let mut other = Kong::built();
-    let config = json!({"limits": [{"name": "x", "key": "user", "requests": 1000, "per": "minute"}], "trust": "headers"}).to_string();
+    let config =
+        json!({"limits": [{"name": "x", "key": "user", "requests": 1000, "per": "minute"}], "trust": "headers"})
+            .to_string();
     other.chain("c", &[("ratelimit", config)]).unwrap();
     let filters = ["auth", "guardrails", "session", "router"];
     let sizes = |world: &mut World| filters.map(|it| world.gateway.front().memory(it));
