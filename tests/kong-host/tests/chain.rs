@@ -309,6 +309,7 @@ fn a_request_that_comes_while_another_waits_does_not_meet_it() {
     let jwks = world.signer.jwks();
     let history = |call: &CallOut| match call.path.as_str() {
         "/.well-known/jwks.json" => CallAnswer::json(200, &jwks),
+        "/internal/v1/budgets/lease" => CallAnswer::json(200, common::lent(call).to_string()),
         _ => {
             let question: Value = serde_json::from_slice(&call.body).unwrap();
             let message =

@@ -38,7 +38,7 @@ fn a_new_key_is_fetched_by_the_request_that_brings_it_and_an_unknown_one_once_in
 fn known_keys_serve_while_their_owner_is_away() {
     let mut world = World::new();
     assert_eq!(chat(&mut world).status, 200);
-    world.companion = Companion::Down;
+    world.companion = Companion::WithoutKeys;
     for _ in 0..12 {
         // Past `cache_duration`, with a failed fetch every now and then.
         world.gateway.advance(30_000);

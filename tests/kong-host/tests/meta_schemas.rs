@@ -25,6 +25,9 @@ fn fits(root: &Value, schema: &Value, value: &Value) -> Result<(), String> {
                 let missing = rule.as_array().unwrap().iter().find(|it| value.get(it.as_str().unwrap()).is_none());
                 missing.map_or(Ok(()), |it| Err(format!("{it} is missing in {value}")))?;
             }
+            "minItems" if value.as_array().is_some_and(|it| (it.len() as u64) < rule.as_u64().unwrap()) => {
+                return Err(format!("{value} has fewer than {rule}"));
+            }
             "items" => value.as_array().into_iter().flatten().try_for_each(|it| fits(root, rule, it))?,
             "properties" => {
                 let mut present =
@@ -41,7 +44,7 @@ fn fits(root: &Value, schema: &Value, value: &Value) -> Result<(), String> {
                     }
                 }
             }
-            "anyOf" | "oneOf" | "enum" | "type" | "minimum" | "maximum" => {}
+            "anyOf" | "oneOf" | "enum" | "type" | "minimum" | "maximum" | "minItems" => {}
             "description" | "title" | "default" | "format" | "pattern" | "definitions" | "$schema" => {}
             other => return Err(format!("keyword {other}")),
         }

@@ -39,6 +39,8 @@ pub enum Companion {
     Up(Vec<Value>),
     /// Every call to it fails.
     Down,
+    /// It is up, but for its page of keys.
+    WithoutKeys,
     /// It answers everything with this.
     Says(u16, &'static str),
 }
@@ -114,8 +116,11 @@ impl World {
 }
 
 fn answer(companion: &Companion, signer: &Signer, call: &CallOut) -> CallAnswer {
+    let none = Vec::new();
     let history = match companion {
         Companion::Up(history) => history,
+        Companion::WithoutKeys if call.path == "/.well-known/jwks.json" => return CallAnswer::Failed,
+        Companion::WithoutKeys => &none,
         Companion::Down => return CallAnswer::Failed,
         Companion::Says(status, body) => return CallAnswer::json(*status, body),
     };
@@ -131,7 +136,7 @@ fn answer(companion: &Companion, signer: &Signer, call: &CallOut) -> CallAnswer 
 }
 
 /// All that a question about budgets wants.
-fn lent(call: &CallOut) -> Value {
+pub fn lent(call: &CallOut) -> Value {
     let question: Value = serde_json::from_slice(&call.body).unwrap();
     let lease = |it: &Value| {
         let granted = it["granted"].as_u64().unwrap_or(0).min(1 << 40) + it["want"].as_u64().unwrap();
