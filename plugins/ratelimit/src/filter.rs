@@ -35,7 +35,8 @@ const BEAT: Duration = Duration::from_millis(50);
 
 /// What requests wait for while another one asks the companion.
 const LEASES: u32 = 1;
-/// How often a request waits for another's question before it asks itself.
+/// How often a request waits, for another's question or for its own, before it asks itself and for the last time. The host
+/// lets it wait eight times.
 const MOST_HOLDS: u32 = 4;
 
 /// The filter, configured.
@@ -300,6 +301,7 @@ impl Stream {
                 Got::Full(full) if enforced => refusing.push(full),
                 Got::Full(full) => self.plugin.counters.refused(&full.rule),
                 Got::Failing => failing.push(charge),
+                Got::Wait if pending.holds > MOST_HOLDS => failing.push(charge),
                 Got::Wait => pending.fleet.push(charge),
                 Got::Ask(ask) => pending.asked.push((charge, ask)),
             }
@@ -368,6 +370,8 @@ impl host::Stream for Stream {
         let (Some(mut pending), Some(fleet)) = (self.pending.take(), &plugin.fleet) else {
             return Next::Pass;
         };
+        // Not for ever, where every answer comes too late.
+        pending.holds = pending.holds.saturating_add(1);
         let now = host::now();
         let got = fleet.answered(std::mem::take(&mut pending.asked), answer, now);
         plugin.waker.wake(LEASES);

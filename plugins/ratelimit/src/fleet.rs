@@ -125,7 +125,8 @@ impl Fleet {
             (Ok((_, left)), Some(granted)) if granted.count == 0 => {
                 Got::Full(full(charge, left, granted.wait.max(SOON)))
             }
-            // No answer, or one that came too late to be spent.
+            // What was granted came too late to be spent.
+            (Ok(_), Some(_)) => Got::Wait,
             _ => Got::Failing,
         }
     }
