@@ -3,10 +3,10 @@
 
 use crate::clock::Clock;
 use domain::time::Micros;
-use sqlx::any::AnyPoolOptions;
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{Any, AnyConnection, AnyPool, Executor, SqlSafeStr, Transaction};
+use sqlx::{Any, AnyConnection, AnyPool, ConnectOptions, Executor, SqlSafeStr, Transaction};
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::str::FromStr;
@@ -67,6 +67,8 @@ impl Db {
         if kind == Kind::Sqlite {
             make_file(url)?;
         }
+        // A slow statement would stand in the log with all its placeholders.
+        let options = AnyConnectOptions::from_str(url)?.disable_statement_logging();
         let pool = AnyPoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(BUSY)
@@ -76,7 +78,7 @@ impl Db {
                 let sql = if kind == Kind::Sqlite { SQLITE } else { POSTGRES };
                 Box::pin(async move { connection.execute(sqlx::raw_sql(sql)).await.map(|_| ()) })
             })
-            .connect(url)
+            .connect_with(options)
             .await?;
         let migrations = MIGRATIONS.map(|(version, name, sqlite, postgres)| {
             let sql = if kind == Kind::Sqlite { sqlite } else { postgres };
