@@ -131,9 +131,7 @@ impl Following {
         let data = sse::data(event);
         let data = data.as_deref().unwrap_or_default();
         if self.stage == Stage::Cut {
-            if mentions_usage(data) {
-                self.reading.see(data);
-            }
+            self.reading.see(data);
             return;
         }
         if data.trim_ascii() == b"[DONE]" {
@@ -151,7 +149,8 @@ impl Following {
             self.comment(out, budget);
             self.stage = Stage::Ended;
         }
-        if !seen.is_usage_alone || self.wants_usage {
+        let is_usage_alone = seen.has_usage && seen.has_no_choice;
+        if !is_usage_alone || self.wants_usage {
             out.extend_from_slice(event);
         }
         if self.stage == Stage::Open && self.is_over(budget) {
@@ -164,13 +163,11 @@ impl Following {
         if self.identity.is_none() {
             self.identity = Some(Identity::of(data));
         }
-        let has_usage = mentions_usage(data);
-        if has_usage {
+        let seen = event::Seen::of(data, &mut self.choices);
+        if seen.has_usage {
             self.reading.see(data);
         }
-        let mut seen = event::Seen::of(data, &mut self.choices);
         self.tally.join(seen.tally);
-        seen.is_usage_alone = seen.is_usage_alone && has_usage;
         seen
     }
 
@@ -200,21 +197,6 @@ impl Following {
     fn comment(&self, out: &mut Vec<u8>, budget: &mut impl Budget) {
         out.extend_from_slice(budget.comment(&self.told(true)).as_bytes());
     }
-}
-
-/// Whether there is a usage in it that is not null. A text cannot hold these bytes: its quotes are escaped.
-fn mentions_usage(data: &[u8]) -> bool {
-    const NAME: &[u8] = b"\"usage\"";
-    let mut rest = data;
-    // Looking for the rarest of its letters first would be no faster: events are short.
-    while let Some(at) = rest.windows(NAME.len()).position(|it| it == NAME) {
-        rest = rest.get(at.saturating_add(NAME.len())..).unwrap_or_default();
-        let value = rest.trim_ascii_start().strip_prefix(b":").unwrap_or_default().trim_ascii_start();
-        if value.starts_with(b"{") {
-            return true;
-        }
-    }
-    false
 }
 
 #[cfg(test)]

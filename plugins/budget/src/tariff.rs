@@ -7,6 +7,7 @@ use domain::{
     price::{Model, Price, Prices},
     usage::Usage,
 };
+use std::{cell::RefCell, collections::BTreeMap};
 
 /// What an answer is taken for whose length neither the client nor the price table bounds, in tokens.
 pub(crate) const UNKNOWN_OUTPUT: u64 = 4_096;
@@ -18,7 +19,12 @@ const LIKELIEST: &str = "openai/";
 pub(crate) struct Tariff {
     prices: Prices,
     unknown: UnknownPrice,
+    /// What was looked up lately: the table is text, and finding a row in it costs more than all else in a request.
+    known: RefCell<BTreeMap<String, Option<Model>>>,
 }
+
+/// How many models are remembered. A client may make up names.
+const MOST_KNOWN: usize = 256;
 
 /// How much a request needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +40,7 @@ pub(crate) struct Need {
 
 impl Tariff {
     pub(crate) fn of(config: &Config) -> Result<Self, String> {
-        Ok(Self { prices: Prices::built_in(&config.prices)?, unknown: config.unknown_price })
+        Ok(Self { prices: Prices::built_in(&config.prices)?, unknown: config.unknown_price, known: RefCell::default() })
     }
 
     /// A model without a price may be used, and costs nothing that is counted.
@@ -43,6 +49,19 @@ impl Tariff {
     }
 
     fn model(&self, name: &str) -> Option<Model> {
+        if let Some(known) = self.known.borrow().get(name) {
+            return *known;
+        }
+        let model = self.look_up(name);
+        let mut known = self.known.borrow_mut();
+        if known.len() >= MOST_KNOWN {
+            known.clear();
+        }
+        known.insert(name.to_owned(), model);
+        model
+    }
+
+    fn look_up(&self, name: &str) -> Option<Model> {
         self.prices.of(name).or_else(|| match name.contains('/') {
             true => None,
             false => self.prices.of(&format!("{LIKELIEST}{name}")),

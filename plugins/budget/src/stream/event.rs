@@ -1,7 +1,7 @@
 //! One event of a stream, as far as a budget is concerned.
 
 use crate::tally::Tally;
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use std::borrow::Cow;
 
 /// How many choices are followed one by one; no API allows more.
@@ -11,8 +11,10 @@ const MOST_CHOICES: usize = 128;
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     pub(super) tally: Tally,
-    /// It has no choice in it, so if it has a usage, it has nothing else.
-    pub(super) is_usage_alone: bool,
+    /// A usage may be in it.
+    pub(super) has_usage: bool,
+    /// It has a list of choices, and none in it: with a usage, it has nothing else.
+    pub(super) has_no_choice: bool,
     /// It ends a stream of the Responses API.
     pub(super) is_end: bool,
 }
@@ -59,6 +61,15 @@ struct Wire<'a> {
     kind: Option<Cow<'a, str>>,
     #[serde(default)]
     sequence_number: Option<u64>,
+    // Where a usage may be: of chat completions, the Responses API, Anthropic's own, and Groq.
+    #[serde(default)]
+    usage: Option<IgnoredAny>,
+    #[serde(default)]
+    response: Option<IgnoredAny>,
+    #[serde(default)]
+    message: Option<IgnoredAny>,
+    #[serde(default)]
+    x_groq: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -80,13 +91,16 @@ impl Seen {
         let mut seen = Self::default();
         let Ok(wire) = serde_json::from_slice::<Wire<'_>>(data) else {
             seen.tally.add(data);
+            seen.has_usage = true;
             return seen;
         };
         let kind = wire.kind.as_deref().unwrap_or_default();
         seen.is_end = matches!(kind, "response.completed" | "response.incomplete" | "response.failed");
         choices.sequence = wire.sequence_number.unwrap_or(choices.sequence);
         seen.tally.join(wire.delta.unwrap_or_default());
-        seen.is_usage_alone = wire.choices.as_ref().is_some_and(Vec::is_empty);
+        seen.has_usage =
+            wire.usage.is_some() || wire.response.is_some() || wire.message.is_some() || wire.x_groq.is_some();
+        seen.has_no_choice = wire.choices.as_ref().is_some_and(Vec::is_empty);
         for choice in wire.choices.unwrap_or_default() {
             seen.tally.join(choice.delta.unwrap_or_default());
             seen.tally.join(choice.text.unwrap_or_default());
