@@ -14,13 +14,17 @@ use tests::{Companion, FakeProvider, Gateway, Project, Signer, tools};
 /// companion never does.
 const ISSUER: &str = "https://issuer.example";
 
+/// Projects whose users may spend a hundred tokens a day, and one.
+const CAPPED: &str = "proj_capped";
+const SPENT: &str = "proj_spent";
+
 /// Runs a test runner against a gateway of its own.
 fn check(runner: &mut Command) {
     let (fake, companion, signer) = (FakeProvider::start(), Companion::start(), Signer::new());
     let project = companion.project("acme", "shop");
     let (pem, environment) = register(&companion, &project);
     let gateway = Gateway::from("envoy/envoy.yaml").fake(&fake).companion(&companion);
-    let gateway = gateway.edit_filter("auth", |config| accept(config, &signer)).start();
+    let gateway = gateway.edit_filter("auth", |config| accept(config, &signer)).edit_filter("budget", budgets).start();
     let token = |signer: &Signer, expires: u64| {
         signer.sign(&json!({"iss": ISSUER, "tid": project.tenant_id, "pid": project.project_id, "exp": expires}))
     };
@@ -31,6 +35,9 @@ fn check(runner: &mut Command) {
         ("EXPIRED_TOKEN", token(&signer, past)),
         ("FORGED_TOKEN", token(&stranger, soon)),
         ("FORGED_EXPIRED_TOKEN", token(&stranger, past)),
+        ("CAPPED_TOKEN", signer.sign(&json!({"iss": ISSUER, "pid": CAPPED, "exp": soon}))),
+        ("CAPPED_TOKEN_WITH_USAGE", signer.sign(&json!({"iss": ISSUER, "pid": CAPPED, "uid": "u2", "exp": soon}))),
+        ("SPENT_TOKEN", signer.sign(&json!({"iss": ISSUER, "pid": SPENT, "exp": soon}))),
         ("SIGNING_KEY_PEM", pem),
     ];
     let environment =
@@ -55,6 +62,11 @@ fn register(companion: &Companion, project: &Project) -> (String, Value) {
 fn accept(config: &mut Value, signer: &Signer) {
     config["providers"]["tests"] = signer.auth_config()["providers"]["test"].clone();
     config["providers"]["tests"]["issuer"] = json!(ISSUER);
+}
+
+fn budgets(config: &mut Value) {
+    let daily = |tokens: u64| json!([{"name": "user-daily", "key": "user", "tokens": tokens, "per": "day"}]);
+    config["projects"] = json!({CAPPED: daily(100), SPENT: daily(1)});
 }
 
 #[test]
