@@ -59,8 +59,11 @@ impl Entry for FullAt {
 /// The little-endian number of up to eight bytes at `at`; what is missing of it counts as zero.
 #[must_use]
 pub fn number(bytes: &[u8], at: usize) -> u64 {
-    let mut eight = [0; 8];
     let there = bytes.get(at..).unwrap_or_default();
+    if let Some(eight) = there.first_chunk() {
+        return u64::from_le_bytes(*eight);
+    }
+    let mut eight = [0; 8];
     for (to, from) in eight.iter_mut().zip(there) {
         *to = *from;
     }

@@ -223,7 +223,9 @@ impl Stream {
     /// Counts the request by all limits, or none.
     fn count(&mut self, head: &RequestHead, mut pending: Pending, now: Micros) -> Next {
         let plugin = Rc::clone(&self.plugin);
-        let looked = match plugin.look(pending.local.clone(), now) {
+        // Where the companion must be asked, all is looked at again when it has answered.
+        let local = if pending.fleet.is_empty() { std::mem::take(&mut pending.local) } else { pending.local.clone() };
+        let looked = match plugin.look(local, now) {
             Ok(looked) => looked,
             Err(why) => return Next::Reply(self.refuse(head, why, now)),
         };
