@@ -128,7 +128,7 @@ impl Signer {
             "providers": {"test": {
                 "issuer": Self::ISSUER, "audiences": [Self::ISSUER],
                 "local_jwks": {"inline_string": self.jwks()},
-                "claims": {"user": "uid", "tenant": "tid", "project": "pid", "session": "sid", "tier": "tier", "role": "role"},
+                "claims": {"user": "uid", "tenant": "tid", "project": "pid", "session": "sid", "tier": "tier", "role": "role", "key": "key"},
             }},
             "api_keys": {"prefixes": ["behest_sk_live_"], "mint_path": "/v1/auth/mint"},
         })

@@ -145,7 +145,7 @@ fn caller(provider: &Provider, claims: &Members) -> Result<Caller, Fault> {
         role: text(&fixed.role, &named.role, "role")?,
         tier,
         session: text(&None, &named.session, "sid")?,
-        key: label(named.key.as_ref().map_or("key", ClaimPath::as_str)),
+        key: named.key.as_ref().and_then(|path| label(path.as_str())),
         token: label("jti"),
     })
 }

@@ -23,8 +23,9 @@ pub struct Claims {
     pub(crate) tier: Option<ClaimPath>,
     /// The role. Default `role`.
     pub(crate) role: Option<ClaimPath>,
-    /// The id of the API key that minted the token, by which budgets and reports tell a project's keys apart; a claim
-    /// that is no such text is passed over. Default `key`.
+    /// The id of the API key that minted the token, by which budgets and reports tell a project's keys apart: `key` in the
+    /// companion's tokens. A claim that is no such text is passed over, and so is one in a token that a customer's own
+    /// key has signed. Default none.
     pub(crate) key: Option<ClaimPath>,
 }
 

@@ -67,9 +67,13 @@ pub fn verify(
         _ => true,
     };
     let signed = Signed { algorithm, key: id, text: signed, signature: &token.signature };
-    keys.verify_by(engine, &signed, may).ok_or(Refused::Signature)?;
-    let (caller, window) = read.map_err(Refused::Claims)?;
+    let by = keys.verify_by(engine, &signed, may).ok_or(Refused::Signature)?;
+    let (mut caller, window) = read.map_err(Refused::Claims)?;
     window.check(now).map_err(Refused::Claims)?;
+    if by.binding.is_some() {
+        // A customer's own key minted it, not an API key: it could name another's, and spend that one's budget.
+        caller.key = None;
+    }
     Ok(Verified { caller, window })
 }
 

@@ -3,6 +3,7 @@
 use super::signing::{keys, strangers};
 use super::{Group, claims, config, group};
 use auth::algorithm::Algorithm;
+use domain::caller::Caller;
 use serde_json::{Value, json};
 
 /// A set with the gateway's own EdDSA key, and an ES256 key that is bound.
@@ -53,6 +54,20 @@ pub(crate) fn a_bound_key_speaks_for_its_own_project() -> Vec<Group> {
                 "ok",
             ),
             ("under the name of the gateway's own key", signed(Algorithm::Es256, Some("ed"), |_| ()), "signature"),
+        ],
+    )]
+}
+
+pub(crate) fn a_bound_key_does_not_name_an_api_key() -> Vec<Group> {
+    let mut config = with_bound(&[("t1", "p1")]);
+    config["providers"]["p"]["claims"] = json!({"key": "key"});
+    let caller = |key: Option<&str>| Caller { key: key.map(str::to_owned), ..super::callers::usual() };
+    let names = |it: &mut Value| it["key"] = json!("key_1");
+    vec![group(
+        &config,
+        [
+            ("the customer's", bound(names), caller(None)),
+            ("the gateway's own", signed(Algorithm::EdDsa, Some("ed"), names), caller(Some("key_1"))),
         ],
     )]
 }

@@ -6,7 +6,7 @@ use domain::caller::Caller;
 use serde_json::{Value, json};
 
 /// Whom the usual claims name.
-fn usual() -> Caller {
+pub(super) fn usual() -> Caller {
     let text = |it: &str| Some(it.to_owned());
     Caller {
         tenant: text("t1"),
@@ -39,13 +39,24 @@ pub(crate) fn the_caller_is_what_the_token_names() -> Vec<Group> {
             ("beyond ASCII", with("uid", json!("J\u{f6}rg \u{65e5}")), Caller { user: "Jörg 日".into(), ..usual() }),
             ("a token's own id", with("jti", json!("t1")), Caller { token: Some("t1".into()), ..usual() }),
             ("an id that is no text", with("jti", json!({"a": 1})), Caller { token: None, ..usual() }),
-            ("the key that minted it", with("key", json!("key_1")), Caller { key: Some("key_1".into()), ..usual() }),
-            ("a key that is no plain text", with("key", json!("key\n1")), usual()),
+            ("a key that nobody asked for", with("key", json!("key_1")), usual()),
             (
                 "what looks like an escape",
                 with("uid", json!("a%20b\\n")),
                 Caller { user: "a%20b\\n".into(), ..usual() },
             ),
+        ],
+    )]
+}
+
+pub(crate) fn the_key_that_minted_a_token_is_named_where_the_operator_says() -> Vec<Group> {
+    let config = config(|it| it["claims"] = json!({"key": "key"}));
+    vec![group(
+        &config,
+        [
+            ("by its id", with("key", json!("key_1")), Caller { key: Some("key_1".into()), ..usual() }),
+            ("none", sign(&claims()), usual()),
+            ("no plain text", with("key", json!("key\n1")), usual()),
         ],
     )]
 }

@@ -41,11 +41,13 @@ macro_rules! table {
             }
             bound_keys {
                 a_bound_key_speaks_for_its_own_project
+                a_bound_key_does_not_name_an_api_key
                 a_token_whose_key_has_no_name_finds_its_projects_key_among_many
                 a_stranger_is_no_customer
             }
             callers {
                 the_caller_is_what_the_token_names
+                the_key_that_minted_a_token_is_named_where_the_operator_says
                 what_is_fixed_holds_whatever_the_token_says
                 tiers_have_names_of_their_own_at_an_issuer
                 claims_are_found_by_their_path
