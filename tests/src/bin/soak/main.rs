@@ -13,6 +13,8 @@ use tests::{Companion, FakeProvider, Gateway, Postgres, Redis};
 
 const LIMIT: usize = 100;
 const WINDOW: Duration = Duration::from_secs(60);
+/// So few at once that the flow is even, and every minute like the other.
+const BURST: usize = 2;
 const CLIENTS: usize = 400;
 const THREE_MINUTES: Duration = Duration::from_secs(180);
 const GATEWAYS: usize = 3;
@@ -39,7 +41,7 @@ fn fleet() {
     let (fake, redis) = (FakeProvider::start(), Redis::start());
     let companion = Companion::with().redis(&redis.url()).start();
     let limit = json!({"name": "fleet", "key": "project", "scope": "fleet", "requests": LIMIT, "per": "minute",
-        "burst": LIMIT / 20});
+        "burst": BURST});
     let gateways: Vec<Gateway> = (0..GATEWAYS).map(|_| fleet::gateway(&companion, &fake, &limit)).collect();
     println!(
         "{GATEWAYS} gateways, a fleet limit of {LIMIT} a minute in Redis, {CLIENTS} clients for {THREE_MINUTES:?}"
@@ -51,6 +53,11 @@ fn fleet() {
     let (most, fewest) = (most(&admitted, WINDOW), fewest(&admitted, WINDOW, WARM, THREE_MINUTES));
     println!("asked {} times, admitted {}", asked.len(), admitted.len());
     println!("in any sliding minute: at most {most}, at least {fewest}");
+    let within = |from: u64| {
+        let (from, to) = (Duration::from_secs(from), Duration::from_secs(from + 10));
+        admitted.iter().filter(|it| (from..to).contains(&it.answered)).count()
+    };
+    println!("every ten seconds: {:?}", (0..18).map(|nth| within(nth * 10)).collect::<Vec<_>>());
     for place in 0..GATEWAYS {
         let own = admitted.iter().filter(|it| it.gateway == place).count();
         println!("gateway {place}: {own} admitted");
