@@ -49,7 +49,7 @@ impl Keeper {
                 let message = "The companion's Redis does not answer; try again.";
                 Reply::new(503, "redis_unavailable", message).header("retry-after", "1").into()
             }),
-            Self::Database(db) => Ok(store::grant(db, asks, clock).await?),
+            Self::Database(db) => Ok(Db::bounded(store::grant(db, asks, clock)).await?),
         }
     }
 }

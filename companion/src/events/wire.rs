@@ -83,13 +83,16 @@ pub(crate) async fn take(db: &Db, now: Micros, report: Report) -> Result<Taken, 
         tracing::error!(refused, "events that are not what they should be were left out");
     }
     let (mut stored, mut known) = (0_u64, 0_u64);
-    let mut tx = db.write().await?;
-    for event in &events {
-        let new = record(&mut tx, event).await?;
-        let count = if new { &mut stored } else { &mut known };
-        *count = count.saturating_add(1);
-    }
-    tx.commit().await?;
+    Db::bounded(async {
+        let mut tx = db.write().await?;
+        for event in &events {
+            let new = record(&mut tx, event).await?;
+            let count = if new { &mut stored } else { &mut known };
+            *count = count.saturating_add(1);
+        }
+        tx.commit().await
+    })
+    .await?;
     Ok(Taken { stored, known, refused })
 }
 

@@ -1,7 +1,7 @@
 //! Who asks about usage and budgets: an end user with a token, or a project's backend with its API key.
 
 use super::public::holder;
-use super::{App, bearer};
+use super::{App, bearer, mint};
 use crate::api_key::{ApiKey, looks_like_a_key};
 use crate::caller::Holder;
 use crate::failure::Failure;
@@ -9,7 +9,7 @@ use crate::mint::Right;
 use crate::names::Name;
 use crate::store::Minter;
 use crate::usage::question::Scope;
-use axum::http::HeaderMap;
+use axum::http::request::Parts;
 
 /// What a token must be good for, if it says what it is good for.
 const SCOPE: &str = "usage:read";
@@ -24,11 +24,13 @@ pub(super) enum Asker {
 }
 
 impl Asker {
-    /// Whoever the one `Authorization` header names; identity headers are not looked at.
+    /// Whoever the one `Authorization` header names; identity headers are not looked at. A key that is none counts as
+    /// one that failed to mint, or keys could be tried out here as often as one likes.
     ///
     /// # Errors
-    /// 401, or 403 for a token that is good for other things alone.
-    pub(super) async fn of(app: &App, headers: &HeaderMap) -> Result<Self, Failure> {
+    /// 401, 403 for a token that is good for other things alone, or 429 for too many keys that were none.
+    pub(super) async fn of(app: &App, parts: &Parts) -> Result<Self, Failure> {
+        let headers = &parts.headers;
         let Some(key) = bearer(headers).filter(|it| looks_like_a_key(it)) else {
             let holder = holder(app, headers).await?;
             return if holder.may(SCOPE) {
@@ -43,9 +45,7 @@ impl Asker {
         };
         match known {
             Some(Minter::Good(right)) => Ok(Self::Backend(right)),
-            Some(Minter::Revoked(_)) | None => {
-                Err(Failure::unauthorized("invalid_api_key", "The API key is unknown or revoked."))
-            }
+            Some(Minter::Revoked(_)) | None => Err(mint::wrong_key(app, parts)),
         }
     }
 

@@ -10,6 +10,7 @@ use crate::refusals::{RevokedKey, Who};
 use crate::store::{MintRow, Minter};
 use axum::Extension;
 use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 use domain::reply::Reply;
@@ -22,6 +23,9 @@ const MAX_BYTES: usize = 16 * 1024;
 
 /// How long a refused request may take to send the rest of it.
 const DRAINED_WITHIN: Duration = Duration::from_secs(2);
+
+/// What is said of a key that is none.
+const UNKNOWN: &str = "The API key is unknown or revoked.";
 
 /// Why a key mints nothing.
 struct Refusal {
@@ -87,7 +91,19 @@ async fn drain(request: Request) {
 
 /// Unknown and revoked are one answer: whoever holds a key that is none learns nothing about it.
 fn unknown(key: Option<RevokedKey>) -> Refusal {
-    Refusal { key, message: "The API key is unknown or revoked." }
+    Refusal { key, message: UNKNOWN }
+}
+
+/// The answer to a key that is none, where something else than a mint was asked for with it.
+pub(super) fn wrong_key(app: &App, parts: &Parts) -> Failure {
+    let Some(Peer(peer)) = parts.extensions.get::<Peer>() else {
+        return Failure::unauthorized("invalid_api_key", UNKNOWN);
+    };
+    let network = Network::of(client(app, *peer, &parts.headers));
+    match app.failed_mints.count(network, app.clock.now()) {
+        Ok(()) => Failure::unauthorized("invalid_api_key", UNKNOWN),
+        Err(wait) => too_many(wait),
+    }
 }
 
 /// Writes a refusal down and counts it against the address that it came from.
@@ -110,7 +126,7 @@ fn too_many(wait: Duration) -> Failure {
     // RFC 9110, section 10.2.3: whole seconds; rounded up, or the client would come too early.
     let (seconds, millis) = (wait.as_micros().div_ceil(1_000_000), wait.as_micros().div_ceil(1_000));
     let message = format!(
-        "Too many mints from this address failed. Try again in {seconds} s; a valid API key mints at any time."
+        "Too many API keys from this address failed. Try again in {seconds} s; a valid API key is taken at any time."
     );
     let reply = Reply::new(429, "rate_limit_exceeded", message)
         .header("retry-after", seconds.to_string())

@@ -53,7 +53,7 @@ pub(super) async fn billing(State(app): State<Arc<App>>, parts: Parts) -> Result
 }
 
 async fn read(app: &App, parts: &Parts) -> Result<Good, Failure> {
-    let asker = Asker::of(app, &parts.headers).await?;
+    let asker = Asker::of(app, parts).await?;
     let mut given = query::named(parts.uri.query(), &PARAMETERS)?;
     let csv = match given.remove("format").as_deref() {
         Some("csv") => true,

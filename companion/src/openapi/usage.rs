@@ -21,7 +21,7 @@ fn public(schemas: &mut SchemaGenerator) -> Value {
         security: &["token", "apiKey"],
         body: None,
         answer: (200, Some(answer)),
-        errors: &[400, 401, 403, 503],
+        errors: &[400, 401, 403, 429, 503],
         paged: false,
     };
     let with = |operation: Operation, parameters: Vec<Value>| {

@@ -106,7 +106,7 @@ impl Budgets {
         }
         let asked: Vec<_> = questions.leases.into_iter().map(Question::from).collect();
         let alive = if now < self.until { self.before.min(now) } else { now };
-        let answers = store::ask(&self.db, &questions.node, &asked, now, alive).await?;
+        let answers = Db::bounded(store::ask(&self.db, &questions.node, &asked, now, alive)).await?;
         self.count(&answers);
         Ok(Answers { leases: answers.into_iter().map(LeaseAnswer::from).collect() })
     }

@@ -81,12 +81,12 @@ pub(crate) fn first_slice(now: Micros, window_seconds: i64) -> i64 {
 }
 
 /// Of the thresholds `alerts`, in percent, and [`EXHAUSTED`], those that `used` of `limit` has reached and
-/// that nobody was `told` of, the lowest first.
+/// that nobody was `told` of, the lowest first. Nothing is no threshold.
 #[must_use]
 pub(crate) fn crossed(alerts: &BTreeSet<u8>, limit: i64, used: i64, told: &BTreeSet<i64>) -> Vec<i64> {
     let reached =
         |percent: i64| i128::from(used).saturating_mul(100) >= i128::from(limit).saturating_mul(i128::from(percent));
-    let mut crossed: Vec<i64> = alerts.iter().map(|it| i64::from(*it)).filter(|it| reached(*it)).collect();
+    let mut crossed: Vec<i64> = alerts.iter().map(|it| i64::from(*it)).filter(|it| *it > 0 && reached(*it)).collect();
     if reached(100) {
         crossed.push(EXHAUSTED);
     }
@@ -109,6 +109,7 @@ mod tests {
         assert_eq!(check(999, &[]), [50, 80]);
         assert_eq!(check(1000, &[50, 80]), [100, EXHAUSTED]);
         assert_eq!(check(i64::MAX, &[50, 80, 100, EXHAUSTED]), [0; 0]);
+        assert_eq!(crossed(&[0, 50].into(), 10, 4, &BTreeSet::new()), [0; 0]);
         assert_eq!(crossed(&BTreeSet::new(), 10, 10, &BTreeSet::new()), [EXHAUSTED]);
     }
 

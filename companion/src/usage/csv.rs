@@ -36,7 +36,9 @@ fn line(out: &mut String, fields: &[Field]) {
             Field::Plain(text) => push(out, text),
             // A spreadsheet takes such a beginning for a formula, in quotes or not. An apostrophe makes it a text; where
             // one stands, it is ours, so that who reads the file can take it away again.
-            Field::Text(text) if text.starts_with(is_risky) => push(out, &format!("'{text}")),
+            Field::Text(text) if text.trim_start().starts_with(is_risky) || text.starts_with(is_risky) => {
+                push(out, &format!("'{text}"))
+            }
             Field::Text(text) => push(out, text),
         }
     }
@@ -81,6 +83,8 @@ mod tests {
             ("@sum(a1)", "'@sum(a1),-1\r\n"),
             ("=cmd|' /c calc'!a0,", "\"'=cmd|' /c calc'!a0,\",-1\r\n"),
             ("＝1", "'＝1,-1\r\n"),
+            (" =1+1", "' =1+1,-1\r\n"),
+            ("\u{3000}@x", "'\u{3000}@x,-1\r\n"),
             ("'quoted'", "''quoted',-1\r\n"),
             ("\t=1", "\"'\t=1\",-1\r\n"),
             ("o'hara", "o'hara,-1\r\n"),

@@ -10,12 +10,20 @@ use sqlx::{Any, AnyConnection, AnyPool, ConnectOptions, Executor, SqlSafeStr, Tr
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
 /// How long a request waits for a connection, or for another's write; past it, it fails with 503.
 const BUSY: Duration = Duration::from_secs(5);
 /// Connections at a time. SQLite has one writer at a time in any case.
 const CONNECTIONS: u32 = 8;
+/// Reports at a time: each may read for long, and gateways must find a connection all the while.
+const REPORTS: usize = 3;
+/// How long a question or a batch waits for a server that has become silent, such as one whose machine is gone: longer
+/// than [`POSTGRES`] lets a statement wait for others.
+const SILENT: Duration = Duration::from_secs(40);
 /// Every SQLite connection: an answered batch survives a power failure, and a writer waits for another.
 const SQLITE: &str =
     "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON";
@@ -52,6 +60,7 @@ enum Kind {
 pub(crate) struct Db {
     pool: AnyPool,
     kind: Kind,
+    reports: Arc<Semaphore>,
 }
 
 impl Db {
@@ -94,12 +103,32 @@ impl Db {
             }
             tries = tries.saturating_add(1);
         }
-        Ok(Self { pool, kind })
+        Ok(Self { pool, kind, reports: Arc::new(Semaphore::new(REPORTS)) })
     }
 
     /// For reads.
     pub(crate) fn pool(&self) -> &AnyPool {
         &self.pool
+    }
+
+    /// Leave to read much. It is to be kept until the database has answered, whether anybody still waits for it or not.
+    ///
+    /// # Errors
+    /// When the reports of others take too long.
+    pub(crate) async fn reading(&self) -> Result<OwnedSemaphorePermit, sqlx::Error> {
+        match timeout(BUSY, self.reports.clone().acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) => Err(sqlx::Error::PoolClosed),
+            Err(_) => Err(sqlx::Error::PoolTimedOut),
+        }
+    }
+
+    /// What `work` comes to, unless the database is silent for too long.
+    ///
+    /// # Errors
+    /// Those of `work`, and when it does not end in time.
+    pub(crate) async fn bounded<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+        timeout(SILENT, work).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
     }
 
     /// A transaction that writes. In SQLite it takes the one write lock at once, because one that began
@@ -209,6 +238,23 @@ mod tests {
         ] {
             assert_eq!(beside(main).as_deref(), usage, "{main}");
         }
+    }
+
+    #[tokio::test]
+    async fn reports_leave_connections_to_gateways_and_nobody_waits_for_ever() {
+        let scratch = crate::usage::testing::sqlite().await;
+        let mut reports = Vec::new();
+        for _ in 0..REPORTS {
+            reports.push(scratch.db.reading().await.unwrap());
+        }
+        tokio::time::pause();
+        assert!(matches!(scratch.db.reading().await, Err(sqlx::Error::PoolTimedOut)));
+        let silent = Db::bounded(std::future::pending::<Result<(), _>>()).await;
+        assert!(matches!(silent, Err(sqlx::Error::PoolTimedOut)));
+        tokio::time::resume();
+        scratch.db.write().await.unwrap().rollback().await.unwrap();
+        reports.pop();
+        assert!(scratch.db.reading().await.is_ok());
     }
 
     #[test]

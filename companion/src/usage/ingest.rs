@@ -105,7 +105,7 @@ async fn commit(db: &Db, batches: Vec<Entry>, clock: &Clock, metrics: &Metrics) 
     let mut ids = BTreeSet::new();
     let all = batches.iter().flat_map(|(records, _)| records);
     let new: Vec<_> = all.filter(|it| ids.insert(it.id.as_str())).collect();
-    let added = store::add(db, &new, clock.now()).await.map_err(Failure::from);
+    let added = Db::bounded(store::add(db, &new, clock.now())).await.map_err(Failure::from);
     drop(new);
     let mut told = added;
     metrics.add(Count::EventQueued, told.as_ref().map_or(0, |it| it.events));

@@ -19,6 +19,8 @@ const TEXT_BYTES: usize = 255;
 const BUDGET_BYTES: usize = 128;
 /// The most of anything in one record: ten thousand of them still fit a sum.
 const MOST: i64 = 100_000_000_000_000;
+/// The most budgets of one record. Each is a row that others wait for while it is written.
+const CHARGES: usize = 256;
 /// Microseconds of an hour.
 const HOUR: i64 = 3_600_000_000;
 
@@ -254,6 +256,7 @@ impl Record {
             && self.subject.is_good()
             && self.at >= 0
             && counts.into_iter().chain(price.into_iter().flatten().flatten()).all(is_amount)
+            && self.charges.len() <= CHARGES
             && self.charges.iter().all(Charge::is_good);
         for text in [&mut self.endpoint, &mut self.model].into_iter().chain(&mut self.request_id) {
             cut(text);

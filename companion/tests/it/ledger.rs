@@ -108,6 +108,18 @@ async fn a_record_that_is_wrong_is_the_only_one_left_out() {
 }
 
 #[tokio::test]
+async fn a_record_that_would_hold_up_all_others_is_left_out() {
+    let app = TestApp::start().await;
+    let charges = |count: usize| (0..count).map(|nth| charge(json!({"budget": format!("b{nth}")}))).collect::<Vec<_>>();
+    let records = [
+        record("u_1", json!({"charges": charges(10_000)})),
+        record("u_2", json!({"charges": charges(257)})),
+        record("u_3", json!({"charges": charges(256)})),
+    ];
+    assert_eq!(taken(&app, &records).await, [1, 0, 2]);
+}
+
+#[tokio::test]
 async fn what_is_no_batch_or_no_question_is_told_why() {
     let app = TestApp::start().await;
     for (path, body, expected) in [

@@ -49,6 +49,31 @@ async fn the_eleventh_failure_in_a_minute_is_told_to_wait_and_a_good_key_mints_a
 }
 
 #[tokio::test]
+async fn keys_cannot_be_tried_out_where_usage_is_asked_for_either() {
+    let app = TestApp::behind(1).await;
+    let get = async |path: &str, key: &str, address: &str| {
+        let bearer = format!("Bearer {key}");
+        let headers = [("authorization", bearer.as_str()), ("x-forwarded-for", address)];
+        send(app.running.public, "GET", path, &headers, "").await
+    };
+    let paths = ["/v1/usage", "/v1/billing/usage", "/v1/budget"];
+    for (nth, path) in paths.into_iter().cycle().take(10).enumerate() {
+        assert_eq!(get(path, &wrong(nth), "10.0.0.1").await.error(), (401, "invalid_api_key".into(), None), "{path}");
+    }
+    for path in paths {
+        let limited = get(path, &wrong(11), "10.0.0.1").await;
+        assert_eq!(limited.error(), (429, "rate_limit_exceeded".into(), None), "{path}");
+        assert_eq!(limited.header("retry-after"), "6");
+        assert_eq!(get(path, "behest_sk_live_x", "10.0.0.1").await.status, 429);
+        assert_eq!(get(path, &wrong(11), "10.0.0.2").await.status, 401);
+        // A good key is one at any time, and a token was never counted.
+        assert_eq!(get(path, &app.key, "10.0.0.1").await.status, 200);
+        assert_eq!(get(path, "a.b.c", "10.0.0.1").await.error().1, "invalid_token");
+    }
+    assert_eq!(mint(&app, &wrong(12), "10.0.0.1").await.status, 429);
+}
+
+#[tokio::test]
 async fn a_refused_mint_leaves_the_connection_to_the_next_one() {
     let app = TestApp::start().await;
     let mut stream = TcpStream::connect(app.running.public).await.unwrap();

@@ -94,6 +94,40 @@ async fn nobody_sees_another_user_or_another_project() {
 }
 
 #[tokio::test]
+async fn no_spelling_of_a_parameter_shows_another_user() {
+    let app = TestApp::start().await;
+    used(&app).await;
+    let eve = app.token("eve").await;
+    for (query, status) in [
+        ("user_id=eve&user_id=ada", 400),
+        ("user_id=ada&user_id=eve", 400),
+        ("user%5Fid=ada", 403),
+        ("user_id=%61da", 403),
+        ("user_id=ada%00", 400),
+        ("user_id=eve%20", 400),
+        ("user_id=Eve", 403),
+        ("user_id=%25", 403),
+        ("user_id=_da", 403),
+        ("user_id=eve'%20OR%20'1'='1", 403),
+        ("user_id=%ff", 403),
+        ("user_id[]=ada", 400),
+        ("project=proj_other", 400),
+        ("project_id=proj_other", 400),
+        ("tenant=acme", 400),
+    ] {
+        for path in ["/v1/usage", "/v1/billing/usage", "/v1/budget"] {
+            let answer = app.get(&format!("{path}?{query}"), &eve).await;
+            assert_eq!(answer.status, status, "{path}?{query}: {answer:?}");
+        }
+    }
+    // What would mean more in SQL is a name like others.
+    for name in ["%25", "_va", "eve'%20OR%201=1--", "%24%31"] {
+        let usage = json_of(&app, &format!("/v1/usage?{DAY}&user_id={name}"), &app.key).await;
+        assert_eq!(usage["totals"]["requests"], 0, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn an_api_key_sees_its_project_and_each_of_its_users() {
     let app = TestApp::start().await;
     used(&app).await;

@@ -138,3 +138,29 @@ async fn an_answer_of_too_many_rows_is_none() {
         assert_eq!((rows.len(), rows[0].sum.requests), (1, 10_001));
     }
 }
+
+#[tokio::test]
+async fn a_sum_that_no_number_holds_is_the_largest_number() {
+    let hour = |hour: i64, tokens: i64| {
+        format!(
+            "INSERT INTO usage_hours (hour, tenant, project, user_id, api_key, model, provider, source, requests, input_tokens,
+             cached_tokens, cache_write_tokens, output_tokens, reasoning_tokens, cost_nanos, unpriced, estimated)
+             VALUES ({hour}, '', 'p1', 'ada', '', '', '', 'byok', 1, {tokens}, 999999999, 1000000001, 3, 0, {tokens}, 0, 0)"
+        )
+    };
+    let window = Window { from: Micros(NOW), to: Micros(NOW + 3 * AN_HOUR) };
+    let asked = Asked { scope: &Scope::default(), window, step: None, groups: &[Group::User] };
+    for Scratch { db, .. } in &both().await {
+        const FITS: i64 = 9_223_372_035_999_999_999;
+        for (nth, tokens) in [(0, FITS), (1, 1), (2, i64::MAX)] {
+            sqlx::query(AssertSqlSafe(hour(500_000 + nth, tokens))).execute(db.pool()).await.unwrap();
+            let rows = db.usage_rows(&asked).await.unwrap().unwrap();
+            let [Row { sum, .. }] = &rows[..] else { panic!("{rows:?}") };
+            let most = if nth == 0 { FITS } else { i64::MAX };
+            assert_eq!((sum.input_tokens, sum.cost_nanos), (most.unsigned_abs(), most));
+            let count = nth.unsigned_abs() + 1;
+            let others = [sum.requests, sum.cached_tokens, sum.cache_write_tokens, sum.output_tokens];
+            assert_eq!(others, [count, count * 999_999_999, count * 1_000_000_001, count * 3]);
+        }
+    }
+}

@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 
 const COLUMNS: &str =
     "id, budget, project, user_id, api_key, unit, start_at, window_seconds, end_at, limit_amount, kind, used";
+/// The most that one answer tells of.
+const MOST: usize = 256;
 /// A period that is over says nothing about what is left; nor does a window in which nothing happened.
 const CURRENT: &str =
     "start_at <= $1 AND end_at > $1 AND (window_seconds = 0 OR updated_at > $1 - window_seconds * 1000000)";
@@ -29,7 +31,8 @@ pub(crate) async fn balances(db: &Db, whose: &Whose, now: Micros) -> Result<Vec<
         }
     };
     let sql = format!(
-        "SELECT {COLUMNS} FROM budget_periods WHERE {condition} AND {CURRENT} ORDER BY budget, unit, window_seconds, start_at"
+        "SELECT {COLUMNS} FROM budget_periods WHERE {condition} AND {CURRENT}
+         ORDER BY budget, unit, window_seconds, start_at LIMIT {MOST}"
     );
     let mut asked = query(sql).bind(to_sql(now));
     for name in names {

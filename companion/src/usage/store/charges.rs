@@ -1,7 +1,7 @@
 //! Charges: what new records take from budgets, and who is told.
 
 use super::periods::{self, Found, Write, rolling};
-use super::{pieces, query, values};
+use super::{pieces, query, sum, values};
 use crate::events::{self, Event};
 use crate::random::NoRandomness;
 use crate::usage::charges::{Charged, EXHAUSTED, crossed, first_slice};
@@ -43,7 +43,9 @@ async fn add_to_leases(tx: &mut AnyConnection, charges: &[(i64, String, i64)]) -
     // Without a row the gateway holds no lease: its budget is its own.
     let mut sql = String::from("WITH charges (period, node, amount) AS (VALUES ");
     sql.push_str(&values(charges.len(), 3));
-    sql.push_str(") UPDATE budget_leases SET charged = charged + charges.amount FROM charges");
+    sql.push_str(") UPDATE budget_leases SET charged = ");
+    sql.push_str(&sum("budget_leases", "charged", "charges.amount"));
+    sql.push_str(" FROM charges");
     sql.push_str(" WHERE budget_leases.period = charges.period AND budget_leases.node = charges.node");
     let mut query = query(sql);
     for (period, node, amount) in charges {
@@ -64,8 +66,8 @@ async fn roll(
     let rows: Vec<_> = slices.range(first..).map(|(slice, used)| (*slice, *used)).collect();
     for piece in pieces(&rows) {
         let sql = format!("INSERT INTO budget_slices (period, slice, used) VALUES {}", values(piece.len(), 3));
-        let conflict = "ON CONFLICT (period, slice) DO UPDATE SET used = budget_slices.used + excluded.used";
-        let mut query = query(format!("{sql} {conflict}"));
+        let used = sum("budget_slices", "used", "excluded.used");
+        let mut query = query(format!("{sql} ON CONFLICT (period, slice) DO UPDATE SET used = {used}"));
         for (slice, used) in piece {
             query = query.bind(period).bind(*slice).bind(*used);
         }

@@ -56,7 +56,7 @@ pub(crate) async fn ask(
     let write = |it: &Question| Write { end: it.end, limit: it.limit, kind: None, add: 0 };
     let writes = questions.iter().map(|it| (&it.period, write(it))).collect();
     let found = periods::write(&mut tx, &writes, to_sql(now)).await?;
-    let mut leases = all(&mut tx, &found.values().map(|it| it.id).collect::<Vec<_>>()).await?;
+    let mut leases = all(&mut tx, node, &found.values().map(|it| it.id).collect::<Vec<_>>(), alive).await?;
     let mut answers = Vec::with_capacity(questions.len());
     for it in questions {
         let Found { id, used } = *found.get(&it.period).ok_or(sqlx::Error::RowNotFound)?;
@@ -85,15 +85,25 @@ fn answer(leases: &mut Leases, node: &str, it: &Question, used: i64, (now, alive
     Answer { granted: lease.granted, charged: lease.charged, used, left, enough }
 }
 
-async fn all(tx: &mut AnyConnection, periods: &[i64]) -> Result<BTreeMap<i64, Leases>, sqlx::Error> {
+/// The leases of `periods` that count: the node's own, and those of others that are good after `alive`. A period that
+/// never ends gathers leases of gateways that are long gone.
+async fn all(
+    tx: &mut AnyConnection,
+    node: &str,
+    periods: &[i64],
+    alive: Micros,
+) -> Result<BTreeMap<i64, Leases>, sqlx::Error> {
     let mut all = BTreeMap::<i64, Leases>::new();
     for piece in pieces(periods) {
         let sql = "SELECT period, node, turn, granted, charged, expires_at FROM budget_leases WHERE period IN";
-        let mut query = query(format!("{sql} ({})", list(piece.len())));
+        // The places of a list begin with the first.
+        let (node_at, alive_at) = (piece.len().saturating_add(1), piece.len().saturating_add(2));
+        let counts = format!("(node = ${node_at} OR expires_at > ${alive_at})");
+        let mut query = query(format!("{sql} ({}) AND {counts}", list(piece.len())));
         for period in piece {
             query = query.bind(*period);
         }
-        for row in query.fetch_all(&mut *tx).await? {
+        for row in query.bind(node).bind(to_sql(alive)).fetch_all(&mut *tx).await? {
             all.entry(row.try_get("period")?).or_default().insert(row.try_get("node")?, lease(&row)?);
         }
     }

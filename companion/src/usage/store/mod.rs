@@ -46,6 +46,13 @@ fn list(rows: usize) -> String {
     (1..=rows).map(|it| format!("${it}")).collect::<Vec<_>>().join(", ")
 }
 
+/// `column` of a row of `table` and `more`, neither below zero, added up: at most what a number holds. No count is ever
+/// so large that what comes next could not be counted.
+fn sum(table: &str, column: &str, more: &str) -> String {
+    let most = i64::MAX;
+    format!("CASE WHEN {table}.{column} > {most} - {more} THEN {most} ELSE {table}.{column} + {more} END")
+}
+
 /// A statement made of our own words and placeholders.
 fn query<'q>(sql: String) -> Query<'q, Any, AnyArguments> {
     sqlx::query(AssertSqlSafe(sql))

@@ -1,7 +1,7 @@
 //! Periods of budgets. Whoever changes anything that hangs on a period writes the period's row first:
 //! so each has one writer at a time, and all companions take the rows in one order.
 
-use super::{pieces, query, values};
+use super::{pieces, query, sum, values};
 use crate::usage::charges::first_slice;
 use crate::usage::record::{Kind, Period};
 use domain::time::Micros;
@@ -16,9 +16,11 @@ const COLUMNS: usize = 13;
 /// A gateway that asks does not say what kind the budget is; its records do.
 const CONFLICT: &str =
     " ON CONFLICT (project, user_id, tenant, api_key, budget, unit, start_at, window_seconds) DO UPDATE SET
-    end_at = excluded.end_at, limit_amount = excluded.limit_amount, used = budget_periods.used + excluded.used,
-    kind = CASE excluded.kind WHEN '' THEN budget_periods.kind ELSE excluded.kind END, updated_at = excluded.updated_at
-    RETURNING id, used, project, user_id, tenant, api_key, budget, unit, start_at, window_seconds";
+    end_at = excluded.end_at, limit_amount = excluded.limit_amount,
+    kind = CASE excluded.kind WHEN '' THEN budget_periods.kind ELSE excluded.kind END, updated_at = excluded.updated_at,
+    used = ";
+const RETURNING: &str =
+    " RETURNING id, used, project, user_id, tenant, api_key, budget, unit, start_at, window_seconds";
 
 /// What is written of a period.
 #[derive(Debug, Clone, Copy)]
@@ -62,7 +64,8 @@ pub(super) async fn write<'a>(
 }
 
 async fn write_piece(tx: &mut AnyConnection, piece: &[(&Period, Write)], now: i64) -> Result<Vec<AnyRow>, sqlx::Error> {
-    let mut query = query(format!("{INSERT}{}{CONFLICT}", values(piece.len(), COLUMNS)));
+    let used = sum("budget_periods", "used", "excluded.used");
+    let mut query = query(format!("{INSERT}{}{CONFLICT}{used}{RETURNING}", values(piece.len(), COLUMNS)));
     for (period, it) in piece {
         let subject = &period.subject;
         query = query.bind(&subject.project).bind(&subject.user).bind(&subject.tenant).bind(&subject.key);
@@ -83,9 +86,10 @@ pub(crate) async fn rolling(
     window_seconds: i64,
     now: Micros,
 ) -> Result<i64, sqlx::Error> {
-    let sql = "SELECT CAST(COALESCE(SUM(used), 0) AS BIGINT) FROM budget_slices WHERE period = $1 AND slice >= $2";
-    let query = sqlx::query(sql).bind(period).bind(first_slice(now, window_seconds));
-    query.fetch_one(connection).await?.try_get(0)
+    let sql = "SELECT used FROM budget_slices WHERE period = $1 AND slice >= $2";
+    let query = sqlx::query_scalar(sql).bind(period).bind(first_slice(now, window_seconds));
+    let slices: Vec<i64> = query.fetch_all(connection).await?;
+    Ok(slices.into_iter().fold(0, i64::saturating_add))
 }
 
 /// What distinguishes a period's row.

@@ -1,6 +1,6 @@
 //! Usage records and what hangs on them, in one transaction: hours, budgets, events.
 
-use super::{charges, pieces, query, values};
+use super::{charges, pieces, query, sum, values};
 use crate::usage::Db;
 use crate::usage::charges::gather;
 use crate::usage::record::Record;
@@ -158,7 +158,7 @@ fn sums<'a>(records: &[&'a Record]) -> BTreeMap<HourKey<'a>, [i64; 9]> {
 
 async fn add_hours(tx: &mut AnyConnection, hours: &[(HourKey<'_>, [i64; 9])]) -> Result<(), sqlx::Error> {
     let rows = values(hours.len(), HOUR_COLUMNS);
-    let sums = SUMS.map(|it| format!("{it} = usage_hours.{it} + excluded.{it}")).join(", ");
+    let sums = SUMS.map(|it| format!("{it} = {}", sum("usage_hours", it, &format!("excluded.{it}")))).join(", ");
     let conflict = "ON CONFLICT (project, user_id, hour, tenant, api_key, model, provider, source) DO UPDATE SET";
     let mut query = query(format!("{HOUR}{rows} {conflict} {sums}"));
     for ((project, user, hour, tenant, key, model, provider, source), sums) in hours {

@@ -139,11 +139,9 @@ async fn the_database_itself_refuses_to_change_or_delete_a_record() {
 #[tokio::test]
 async fn a_record_that_the_database_never_takes_is_the_only_one_left_out() {
     for scratch in both().await {
-        let kept = "INSERT INTO usage_hours (hour, tenant, project, user_id, api_key, model, provider, source, requests, input_tokens,
-                    cached_tokens, cache_write_tokens, output_tokens, reasoning_tokens, cost_nanos, unpriced, estimated)
-                    VALUES (500000, 'acme', 'p1', 'full', 'key_1', 'openai/gpt-4o', 'openai', 'platform', 1, 9223372036854775807,
-                    0, 0, 0, 0, 0, 0, 0)";
-        sqlx::query(kept).execute(scratch.db.pool()).await.unwrap();
+        let one = "CREATE UNIQUE INDEX one_of_full ON usage_hours (user_id) WHERE user_id = 'full'";
+        sqlx::query(one).execute(scratch.db.pool()).await.unwrap();
+        assert_eq!(added(&scratch, &[record("u_full", json!({"user": "full", "model": "other"}))], NOW).await, 1);
         let values: Vec<_> = (0..70)
             .map(|it| record(&format!("u_{it}"), json!({"user": if it == 33 { "full" } else { "ada" }})))
             .collect();
@@ -152,6 +150,53 @@ async fn a_record_that_the_database_never_takes_is_the_only_one_left_out() {
         assert_eq!((added.stored.len(), added.refused), (69, ["u_33".to_owned()].into()));
         let sql = "SELECT requests FROM usage_hours WHERE user_id = 'ada'";
         assert_eq!(rows(scratch.db.pool(), sql).await, [[69]]);
+    }
+}
+
+#[tokio::test]
+async fn a_count_that_is_full_keeps_no_record_out() {
+    const MOST: i64 = 100_000_000_000_000;
+    for scratch in both().await {
+        let rolling = json!({"start": 0, "window_seconds": 4800});
+        let charges = json!([charge(MOST, json!({})), charge(MOST, rolling.clone())]);
+        let changes = json!({"input_tokens": MOST, "cost_nanos": MOST, "charges": charges});
+        let huge = |id: &str| record(id, changes.clone());
+        asked(&scratch, "n1", &question(1, 0, 1, 1), NOW).await;
+        assert_eq!(added(&scratch, &[huge("u_1")], NOW).await, 1);
+        for full in [
+            "UPDATE usage_hours SET input_tokens = 9223372036854775800, cost_nanos = 9223372036854775807",
+            "UPDATE budget_periods SET used = 9223372036854775800",
+            "UPDATE budget_slices SET used = 9223372036854775800",
+            "UPDATE budget_leases SET charged = 9223372036854775800",
+        ] {
+            sqlx::query(full).execute(scratch.db.pool()).await.unwrap();
+        }
+        // Two slices that are full are more than a number holds, too.
+        let later = NOW.after(Duration::from_secs(200));
+        assert_eq!(
+            added(&scratch, &[huge("u_2"), record("u_3", json!({"at": later.0, "charges": charges}))], later).await,
+            2
+        );
+        let sql = "SELECT input_tokens, cost_nanos, requests, output_tokens FROM usage_hours";
+        assert_eq!(rows(scratch.db.pool(), sql).await, [[i64::MAX, i64::MAX, 3, 21]]);
+        for sql in ["SELECT used FROM budget_periods LIMIT 1", "SELECT charged FROM budget_leases"] {
+            assert_eq!(rows(scratch.db.pool(), sql).await, [[i64::MAX]], "{sql}");
+        }
+        let mut it = question(1, 0, 1, 1);
+        (it.period.start, it.period.window_seconds) = (0, Some(4800));
+        assert_eq!(asked(&scratch, "n2", &it, later).await, (0, i64::MAX, 0));
+    }
+}
+
+#[tokio::test]
+async fn leases_of_gateways_that_are_long_gone_count_for_nothing_and_are_not_read() {
+    for scratch in both().await {
+        for nth in 0..8 {
+            asked(&scratch, &format!("gone{nth}"), &question(1, 0, 10, 10), NOW).await;
+        }
+        let later = NOW.after(LEASE);
+        assert_eq!(asked(&scratch, "n1", &question(1, 0, 1000, 1000), later).await, (1000, 0, 0));
+        assert_eq!(asked(&scratch, "gone1", &question(2, 10, 0, 0), later).await, (0, 0, 0));
     }
 }
 
