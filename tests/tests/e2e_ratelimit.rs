@@ -129,3 +129,22 @@ fn a_mistake_in_the_configuration_keeps_envoy_from_starting() {
     let error = Gateway::with(example).filter("ratelimit", &wrong).try_start().unwrap_err();
     assert!(error.contains("limits.x: `requests` is 0; expected a whole number from 1"), "{error}");
 }
+
+#[test]
+fn an_upstream_that_says_the_request_was_switched_off_gives_nothing_back() {
+    let fake = FakeProvider::start();
+    let example = EnvoyConfig::load("envoy/examples/ratelimit.yaml").unwrap();
+    let builder = Gateway::with(example).fake(&fake).filter("ratelimit", &ten_an_hour(&json!({})));
+    let gateway = builder
+        .edit(|root| {
+            let listener =
+                &mut root["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"];
+            let routes = listener["route_config"]["virtual_hosts"][0]["routes"].as_array_mut().unwrap();
+            let header = json!([{"header": {"key": "x-tollgate-killed", "value": "model"}}]);
+            routes.iter_mut().for_each(|it| it["response_headers_to_add"] = header.clone());
+        })
+        .start();
+    assert_eq!(ask(&gateway, "ada").send().header("x-tollgate-killed").as_deref(), Some("model"));
+    assert_eq!(hammer(&gateway, "ada", 20), (9, 11));
+    assert_eq!(gateway.stat("wasmcustom.tollgate_ratelimit_given_back"), 0);
+}

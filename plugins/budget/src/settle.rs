@@ -6,7 +6,7 @@ use crate::{
     record::{Charge, Outcome, Record},
     stream::{Budget, Told},
     tail::Tail,
-    tally,
+    tally::{self, Said},
     tariff::{cost, nanos},
     ticket::{Bill, Ticket},
 };
@@ -104,8 +104,12 @@ pub(crate) fn plain(ticket: &Ticket, body: &[u8]) -> Option<Bill> {
     if !(200..300).contains(&ticket.from.status) {
         return None;
     }
-    let tally = tally::said(body)?;
-    let usage = Usage { input: ticket.need.input, output: tally.tokens(), ..Usage::default() };
+    let output = match tally::said(body) {
+        Said::Nothing => return None,
+        Said::Text(tally) => tally.tokens(),
+        Said::Later => ticket.need.output,
+    };
+    let usage = Usage { input: ticket.need.input, output, ..Usage::default() };
     Some(Bill { told: Told { usage, estimated: true }, outcome })
 }
 

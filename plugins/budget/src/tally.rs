@@ -4,7 +4,7 @@ use serde::{
     Deserialize, Deserializer,
     de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 /// Text, counted as `domain::estimate::text_tokens` counts it, however it is cut into pieces.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -136,24 +136,45 @@ impl<'de> Deserialize<'de> for Name {
 
 /// A plain answer, as far as its text goes.
 #[derive(Deserialize)]
-struct Plain {
+struct Plain<'a> {
     #[serde(default)]
     choices: Option<Tally>,
     #[serde(default)]
     output: Option<Tally>,
     #[serde(default)]
     error: Option<IgnoredAny>,
+    /// Of the Responses API.
+    #[serde(default, borrow)]
+    status: Option<Cow<'a, str>>,
 }
 
-/// What a plain answer says; `None` when it is an error object, or none of the answers that have text.
-pub(crate) fn said(json: &[u8]) -> Option<Tally> {
-    let plain: Plain = serde_json::from_slice(json).ok()?;
+/// What a plain answer says.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Said {
+    /// An error, or nothing.
+    Nothing,
+    /// This much text.
+    Text(Tally),
+    /// The answer is made later, and nobody will say here how long it became.
+    Later,
+}
+
+/// Reads a plain answer. What cannot be read counts as text, whole: it was an answer all the same.
+pub(crate) fn said(json: &[u8]) -> Said {
+    let Ok(plain) = serde_json::from_slice::<Plain<'_>>(json) else {
+        let mut all = Tally::default();
+        all.add(json);
+        return if all == Tally::default() { Said::Nothing } else { Said::Text(all) };
+    };
     if plain.error.is_some() && plain.choices.is_none() && plain.output.is_none() {
-        return None;
+        return Said::Nothing;
+    }
+    if matches!(plain.status.as_deref(), Some("queued" | "in_progress")) {
+        return Said::Later;
     }
     let mut tally = plain.choices.unwrap_or_default();
     tally.join(plain.output.unwrap_or_default());
-    Some(tally)
+    Said::Text(tally)
 }
 
 #[cfg(test)]
@@ -173,7 +194,10 @@ mod tests {
 
     #[test]
     fn an_answers_text_counts_and_its_names_do_not() {
-        let check = |json: &str| said(json.as_bytes()).map(Tally::tokens);
+        let check = |json: &str| match said(json.as_bytes()) {
+            Said::Text(tally) => Some(tally.tokens()),
+            Said::Nothing | Said::Later => None,
+        };
         let message = r#"{"id":"chatcmpl-123456789","model":"gpt-4o","choices":[{"index":0,"finish_reason":"stop","message":
             {"role":"assistant","content":"12345678","refusal":null,"reasoning_content":"1234","tool_calls":[{"id":"call_1","type":"function",
             "function":{"name":"look","arguments":"{\"a\":1}\n"}}]}}]}"#;
@@ -182,6 +206,9 @@ mod tests {
         assert_eq!(check(response), Some(2));
         assert_eq!(check(r#"{"error":{"message":"a long text"}}"#), None);
         assert_eq!(check(r#"{"error":null,"choices":[{"text":"1234"}]}"#), Some(1));
-        assert_eq!(check("{"), None);
+        assert_eq!(check(r#"{"choices":[{"message":{"content":"1234"#), Some(10), "unreadable, and text all the same");
+        assert_eq!(check(&format!(r#"{{"choices":{}{}}}"#, "[".repeat(300), "]".repeat(300))), Some(153));
+        assert_eq!(check(""), None);
+        assert_eq!(said(br#"{"status":"queued","error":null,"output":[],"usage":null}"#), Said::Later);
     }
 }

@@ -86,8 +86,11 @@ impl Tariff {
         let mut need = Need { input, output: 0, cost: Some((Usd::ZERO, Usd::ZERO)) };
         for name in estimate.models.iter().map(String::as_str).chain(estimate.models.is_empty().then_some("")) {
             let model = self.model(name);
-            let bound = model.and_then(|it| it.max_output);
-            let output = estimate.output.or(bound).unwrap_or(UNKNOWN_OUTPUT).min(bound.unwrap_or(u64::MAX));
+            // Each of several answers may be as long as the model's longest.
+            let each = |it: u64| it.saturating_mul(estimate.choices.max(1));
+            let bound = model.and_then(|it| it.max_output).map(each);
+            let output =
+                estimate.output.or(bound).unwrap_or_else(|| each(UNKNOWN_OUTPUT)).min(bound.unwrap_or(u64::MAX));
             need.output = need.output.max(output);
             let price = model.and_then(|it| it.price).or_else(|| self.stand_in());
             let cost = price.map(|it| (cost(&it, input, output.min(1)), cost(&it, input, output)));
@@ -137,6 +140,16 @@ mod tests {
         assert_eq!(check("", Some(20), &["a", "x/b"]), (20, Some("0.002004 0.00208".into())));
         assert_eq!(check("", None, &["x/b"]).0, UNKNOWN_OUTPUT);
         assert_eq!(check("", Some(0), &["x/b"]), (0, Some("0.002 0.002".into())), "an embedding has no output");
+    }
+
+    #[test]
+    fn each_of_several_answers_may_be_the_longest() {
+        let check = |output, choices, model: &str| {
+            let models = vec![model.to_owned()];
+            tariff("").need(&Estimate { output, choices, models, ..Estimate::default() }).output
+        };
+        assert_eq!([check(None, 3, "openai/a"), check(Some(60), 3, "openai/a")], [150, 60]);
+        assert_eq!([check(Some(999), 3, "openai/a"), check(None, 3, "x/b")], [150, 3 * UNKNOWN_OUTPUT]);
     }
 
     #[test]

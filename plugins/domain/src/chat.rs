@@ -21,7 +21,7 @@ use read::{Found, Span};
 use std::borrow::Cow;
 
 /// The members of a body that Tollgate reads; no other spelling of these names is accepted.
-const MEMBERS: [&str; 17] = [
+const MEMBERS: [&str; 18] = [
     "model",
     "messages",
     "input",
@@ -39,6 +39,7 @@ const MEMBERS: [&str; 17] = [
     "functions",
     "response_format",
     "text",
+    "background",
 ];
 
 /// A request body that cannot be read in only one way.

@@ -5,6 +5,7 @@
 //! models make of English, code or Chinese. A picture or a sound counts as [`MEDIA_TOKENS`], however many bytes it has.
 
 use crate::chat::{Body, Endpoint};
+use serde_json::value::RawValue;
 use std::fmt::Write;
 
 /// What a picture, a sound or a file that stands in the body counts: what a common model makes of a picture of 1024 by
@@ -13,6 +14,9 @@ pub const MEDIA_TOKENS: u64 = 1_000;
 
 /// A string that is longer and holds nothing but Base64 is no text.
 const LONGEST_WORD: usize = 2_048;
+
+/// The members in which pictures, sounds and files stand. Anywhere else what looks like one is text, and read as text.
+const MEDIA: [&str; 6] = ["url", "image_url", "file_url", "data", "file_data", "b64_json"];
 
 /// The members of a body that become tokens, besides its messages. (A `model`'s name or `metadata` do not.)
 const READ: [&str; 8] = ["input", "prompt", "instructions", "suffix", "tools", "functions", "response_format", "text"];
@@ -24,6 +28,8 @@ pub struct Estimate {
     pub input: u64,
     /// The most tokens of the answer that the client allows, all choices together; `None` when it does not say.
     pub output: Option<u64>,
+    /// How many answers it asks for, each of which may be as long as the model's longest; 0 is one.
+    pub choices: u64,
     /// Whether the client asked for a stream.
     pub stream: bool,
     /// Whether the client asked for usage in the stream.
@@ -42,6 +48,7 @@ impl Estimate {
         Self {
             input,
             output: output(body, endpoint),
+            choices: choices(body, endpoint),
             stream: body.stream(),
             usage: options.is_some_and(|it| it.include_usage == Some(true)),
             models: Vec::new(),
@@ -55,6 +62,9 @@ impl Estimate {
         if let Some(output) = self.output {
             // Writing to a string does not fail.
             let _ = write!(text, " output={output}");
+        }
+        if self.choices > 1 {
+            let _ = write!(text, " choices={}", self.choices);
         }
         for (set, word) in [(self.stream, " stream"), (self.usage, " usage")] {
             if set {
@@ -79,6 +89,7 @@ impl Estimate {
                 None if word == "stream" => estimate.stream = true,
                 None if word == "usage" => estimate.usage = true,
                 Some(("output", count)) => estimate.output = Some(count.parse().ok()?),
+                Some(("choices", count)) => estimate.choices = count.parse().ok()?,
                 Some(("model", name)) if !name.is_empty() => estimate.models.push(name.to_owned()),
                 _ => return None,
             }
@@ -93,19 +104,56 @@ struct Options {
     include_usage: Option<bool>,
 }
 
-/// The most tokens that the client allows for the answer.
+/// The most tokens that the client allows for the answer. Of two members that say it the larger one holds, for some providers
+/// read this one and some that one; 0 and less, which some take for "as many as you like", say nothing.
 fn output(body: &Body<'_>, endpoint: Endpoint) -> Option<u64> {
-    let number = |name: &str| body.member(name).and_then(|it| it.parse::<u64>().ok());
-    let choices = |names: &[&str]| names.iter().filter_map(|name| number(name)).max().unwrap_or(1).max(1);
+    let most = |names: &[&str]| names.iter().filter_map(|name| number(body.member(name)?)).max().filter(|it| *it > 0);
+    let each = match endpoint {
+        Endpoint::Embeddings => return Some(0),
+        Endpoint::Responses => most(&["max_output_tokens"])?,
+        Endpoint::ChatCompletions => most(&["max_completion_tokens", "max_tokens"])?,
+        Endpoint::Completions => most(&["max_tokens"])?,
+    };
+    Some(each.saturating_mul(choices(body, endpoint).max(1)))
+}
+
+/// How many answers are asked for; 0, which stands for one, where nothing says so.
+fn choices(body: &Body<'_>, endpoint: Endpoint) -> u64 {
+    let most = |names: &[&str]| names.iter().filter_map(|name| number(body.member(name)?)).max().unwrap_or_default();
     match endpoint {
-        Endpoint::Embeddings => Some(0),
-        Endpoint::Responses => number("max_output_tokens"),
-        Endpoint::ChatCompletions => {
-            let each = number("max_completion_tokens").or_else(|| number("max_tokens"))?;
-            Some(each.saturating_mul(choices(&["n"])))
+        Endpoint::ChatCompletions => most(&["n"]),
+        Endpoint::Completions => {
+            let prompts = body.member("prompt").map_or(1, prompts);
+            let each = most(&["n", "best_of"]).max(1);
+            Some(each.saturating_mul(prompts)).filter(|it| *it > 1).unwrap_or_default()
         }
-        Endpoint::Completions => Some(number("max_tokens")?.saturating_mul(choices(&["n", "best_of"]))),
+        Endpoint::Embeddings | Endpoint::Responses => 0,
     }
+}
+
+/// How many prompts stand in a legacy one, each of which gets answers of its own: a list of texts or of lists of tokens. One
+/// list of tokens is one prompt.
+fn prompts(raw: &str) -> u64 {
+    let all: Vec<&RawValue> = serde_json::from_str(raw).unwrap_or_default();
+    let many = all.iter().filter(|it| it.get().starts_with(['"', '['])).count();
+    u64::try_from(many).unwrap_or(u64::MAX).max(1)
+}
+
+/// A whole number as lenient servers read it: `9.0`, `9e0` and `"9"` are 9 to them.
+fn number(raw: &str) -> Option<u64> {
+    let text = raw.trim_matches('"').trim();
+    text.parse().ok().or_else(|| whole(text.parse().ok()?))
+}
+
+/// The whole number that is not below this one.
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::as_conversions,
+    reason = "it saturates, and is not negative"
+)]
+fn whole(number: f64) -> Option<u64> {
+    (number.is_finite() && number > 0.0).then(|| number.ceil() as u64)
 }
 
 /// How many tokens a text counts.
@@ -128,15 +176,17 @@ fn bytes_tokens(text: &[u8]) -> u64 {
 /// around a message.
 #[must_use]
 pub fn json_tokens(json: &str) -> u64 {
-    let (mut rest, mut tokens) = (json.as_bytes(), 0_u64);
+    let (mut rest, mut tokens, mut of_media) = (json.as_bytes(), 0_u64, false);
     while let Some(quote) = rest.iter().position(|it| *it == b'"') {
         let (between, string) = rest.split_at_checked(quote).unwrap_or_default();
         let string = string.get(1..).unwrap_or_default();
         let end = closing(string);
         let (inside, behind) = string.split_at_checked(end).unwrap_or_default();
-        let counted = if is_media(inside) { MEDIA_TOKENS } else { bytes_tokens(inside) };
-        tokens = tokens.saturating_add(numbers(between)).saturating_add(counted);
         rest = behind.get(1..).unwrap_or_default();
+        let is_key = rest.trim_ascii_start().first() == Some(&b':');
+        let counted = if of_media && !is_key && is_media(inside) { MEDIA_TOKENS } else { bytes_tokens(inside) };
+        tokens = tokens.saturating_add(numbers(between)).saturating_add(counted);
+        of_media = if is_key { MEDIA.iter().any(|it| it.as_bytes() == inside) } else { of_media };
     }
     tokens.saturating_add(numbers(rest))
 }
@@ -184,11 +234,22 @@ mod tests {
         use Endpoint::{ChatCompletions, Completions, Embeddings, Responses};
         for (endpoint, body, expected) in [
             (ChatCompletions, r#"{"max_tokens":9}"#, "input=0 output=9"),
-            (ChatCompletions, r#"{"max_tokens":9,"max_completion_tokens":5,"n":3}"#, "input=0 output=15"),
+            (ChatCompletions, r#"{"max_tokens":9,"max_completion_tokens":5,"n":3}"#, "input=0 output=27 choices=3"),
             (ChatCompletions, r#"{"max_tokens":-1,"n":0}"#, "input=0"),
-            (ChatCompletions, r#"{"max_tokens":9,"n":1e9}"#, "input=0 output=9"),
-            (ChatCompletions, r#"{"max_tokens":18446744073709551615,"n":2}"#, "input=0 output=18446744073709551615"),
-            (Completions, r#"{"max_tokens":9,"n":2,"best_of":4,"prompt":"four"}"#, "input=1 output=36"),
+            (ChatCompletions, r#"{"max_tokens":0,"max_completion_tokens":null}"#, "input=0"),
+            (ChatCompletions, r#"{"n":128}"#, "input=0 choices=128"),
+            (ChatCompletions, r#"{"max_tokens":9,"n":1e3}"#, "input=0 output=9000 choices=1000"),
+            (ChatCompletions, r#"{"max_tokens":"9","n":"2"}"#, "input=0 output=18 choices=2"),
+            (ChatCompletions, r#"{"max_tokens":8.5,"n":2.0}"#, "input=0 output=18 choices=2"),
+            (ChatCompletions, r#"{"max_tokens":1e99,"n":"two"}"#, "input=0 output=18446744073709551615"),
+            (
+                ChatCompletions,
+                r#"{"max_tokens":18446744073709551615,"n":2}"#,
+                "input=0 output=18446744073709551615 choices=2",
+            ),
+            (Completions, r#"{"max_tokens":9,"n":2,"best_of":4,"prompt":"four"}"#, "input=1 output=36 choices=4"),
+            (Completions, r#"{"max_tokens":9,"prompt":["four",[1,2],"four"]}"#, "input=4 output=27 choices=3"),
+            (Completions, r#"{"max_tokens":9,"prompt":[1,2,3]}"#, "input=3 output=9"),
             (Responses, r#"{"max_output_tokens":9,"max_tokens":1,"instructions":"12345"}"#, "input=2 output=9"),
             (Embeddings, r#"{"input":[[1, 22,333],"four"]}"#, "input=4 output=0"),
             (ChatCompletions, r#"{"stream":true}"#, "input=0 stream"),
@@ -217,6 +278,9 @@ mod tests {
         assert_eq!(of(&sound), 1 + MEDIA_TOKENS);
         let long = format!("\"{}\"", "four ".repeat(1_000));
         assert_eq!(of(&long), 1_250);
+        let disguised = format!("\"data:text/plain;base64,{}\"", "word".repeat(5_000));
+        assert!(of(&disguised) > 5_000, "what stands where text does is read as text");
+        assert_eq!(of(&format!(r#"[{{"type":"text","text":"{}"}}]"#, "word".repeat(5_000))), 3 + 5_000);
     }
 
     #[test]
@@ -224,13 +288,14 @@ mod tests {
         let whole = Estimate {
             input: 12,
             output: Some(7),
+            choices: 2,
             stream: true,
             usage: true,
             models: vec!["openai/gpt-4o".into(), "anthropic/claude-sonnet-4-5".into()],
         };
         assert_eq!(
             whole.encode(),
-            "input=12 output=7 stream usage model=openai/gpt-4o model=anthropic/claude-sonnet-4-5"
+            "input=12 output=7 choices=2 stream usage model=openai/gpt-4o model=anthropic/claude-sonnet-4-5"
         );
         assert_eq!(Estimate::decode(&whole.encode()), Some(whole));
         for wrong in

@@ -1,4 +1,4 @@
-//! Who ended an exchange that broke off.
+//! Who answered, and who ended an exchange that broke off.
 
 use crate::{
     abi,
@@ -16,4 +16,12 @@ pub fn by_client() -> bool {
         // nginx's own status for it.
         Kind::Kong => text(&["ngx", "status"]).is_some_and(|it| it == "499"),
     }
+}
+
+/// Whether an answer comes from the upstream, and not from a filter: what it says of the gateway is then only a claim. To be
+/// asked in [`crate::Stream::response_head`]. Kong does not tell; there it is `false`.
+#[must_use]
+pub fn is_upstreams() -> bool {
+    let details = || abi::property(&["response", "code_details"]).ok().flatten();
+    kind() == Kind::Envoy && details().is_some_and(|it| it == b"via_upstream")
 }

@@ -395,7 +395,7 @@ impl host::Stream for Stream {
     }
 
     fn response_head(&mut self, head: &mut ResponseHead) -> Watch {
-        if !(self.spent.is_empty() && self.tickets.is_empty()) && head.has(KILLED) {
+        if !(self.spent.is_empty() && self.tickets.is_empty()) && head.has(KILLED) && !host::ending::is_upstreams() {
             self.plugin.counters.given_back.add(1);
             self.give_back(host::now());
             return Watch::Nothing;

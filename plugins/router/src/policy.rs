@@ -49,6 +49,9 @@ pub struct Route {
 /// switched off.
 pub fn route(catalog: &Catalog, kill: &ModelSwitches, endpoint: Endpoint, bytes: &[u8]) -> Result<Route, Reply> {
     let body = Body::parse(bytes)?;
+    if body.member("background").is_some_and(|it| !matches!(it, "false" | "null")) {
+        return Err(no_background());
+    }
     let found = catalog.resolve(body.model()).map_err(|refused| not_found(&refused))?;
     if let Some(reply) = kill.model(&found.canonical) {
         return Err(reply.about("model"));
@@ -94,6 +97,11 @@ fn served_as(candidate: &Candidate, model: &Canonical) -> String {
     let id = candidate.model_id(model);
     let name = ModelName::parse(&format!("{}/{id}", candidate.provider.as_str()));
     name.map_or_else(|_| model.to_string(), |it| it.canonical().to_string())
+}
+
+/// An answer that is made later could not be fetched through the gateway, and would be counted nowhere.
+fn no_background() -> Reply {
+    Reply::invalid("`background` is not served here: ask for a stream, or wait for the answer").about("background")
 }
 
 fn not_found(refused: &NotFound) -> Reply {
@@ -164,6 +172,7 @@ mod tests {
             (r#"{"model":"\u0000"}"#, "404 model_not_found model"),
             (r#"{"model":"fast","model":"gpt-4o"}"#, "400 invalid_request model"),
             (r#"{"model":1}"#, "400 invalid_request model"),
+            (r#"{"model":"fast","background":true}"#, "400 invalid_request background"),
             ("", "400 invalid_request "),
             ("[]", "400 invalid_request "),
             (r#"{"model":"fast"} {}"#, "400 invalid_request "),
