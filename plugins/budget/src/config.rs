@@ -2,7 +2,7 @@
 
 mod budget;
 
-pub use budget::{Amount, Budget, Key, Kind, Scope};
+pub use budget::{Amount, Budget, Key, Kind};
 
 use domain::{
     caller::Trust, companion::Companion, mode::OnFailure, money::Usd, price::Override, secret::SecretRef, time::Period,

@@ -1,10 +1,10 @@
 //! The budgets that hold, and for whom.
 
-use crate::config::{Budget, Config, Key, Kind, Scope};
+use crate::config::{Budget, Config, Key, Kind};
 use domain::{
     budget::{Ask, Terms},
     caller::Caller,
-    mode::{Mode, OnFailure},
+    mode::{Mode, OnFailure, Scope},
     money::Usd,
     period::{Per, Span, Zone},
     slots::{Place, Seed},

@@ -1,4 +1,4 @@
-//! Two choices that several filters leave to the operator.
+//! Choices that several filters leave to the operator.
 
 use serde::Deserialize;
 
@@ -7,9 +7,9 @@ use serde::Deserialize;
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Mode {
-    /// Nothing is counted.
+    /// It is not looked at.
     Off,
-    /// What the rule would refuse is counted, and passes.
+    /// What it would refuse or change is counted, and passes as it is.
     Shadow,
     /// The rule holds.
     #[default]
@@ -26,4 +26,16 @@ pub enum OnFailure {
     Deny,
     /// It goes on without.
     Allow,
+}
+
+/// Over which gateways something is counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum Scope {
+    /// One, with all its workers.
+    #[default]
+    Local,
+    /// All that share a companion.
+    Fleet,
 }

@@ -1,6 +1,7 @@
 //! What the operator writes.
 
 use crate::recognise::Entity;
+use domain::mode::Mode;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -26,20 +27,6 @@ pub struct Config {
     /// `allow` lets it pass without a look.
     #[serde(default)]
     pub(crate) on_oversize: OnOversize,
-}
-
-/// Whether the guard acts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub enum Mode {
-    /// It does not look.
-    Off,
-    /// It looks and does not touch.
-    Shadow,
-    /// It masks and blocks.
-    #[default]
-    Enforce,
 }
 
 /// What becomes of something that was found.

@@ -1,8 +1,8 @@
 //! The callbacks: read, decide, carry out.
 
-use crate::config::{Config, Mode};
+use crate::config::Config;
 use crate::policy::{self, Deed, Outcome};
-use domain::chat::Endpoint;
+use domain::{chat::Endpoint, mode::Mode};
 use host::{Edit, Next, Plugin, RequestHead, ResponseHead, Root, Watch, metrics::Counter};
 use std::rc::Rc;
 

@@ -1,8 +1,9 @@
 //! The decision: what becomes of a request's body. No proxy, no clock: a function of configuration and bytes.
 
-use crate::config::{Action, Config, Mode, OnOversize};
+use crate::config::{Action, Config, OnOversize};
 use crate::recognise::{self, Entity, Finding};
 use domain::chat::{Body, Edit, Malformed, Text};
+use domain::mode::Mode;
 use domain::reply::Reply;
 use std::collections::{BTreeSet, HashMap};
 

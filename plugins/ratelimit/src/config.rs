@@ -1,7 +1,13 @@
 //! What the operator writes.
 
-use crate::limit::{Key, Limit, Scope};
-use domain::{caller::Trust, companion::Companion, kill::Switches, mode::Mode, quota::Quota};
+use crate::limit::{Key, Limit};
+use domain::{
+    caller::Trust,
+    companion::Companion,
+    kill::Switches,
+    mode::{Mode, Scope},
+    quota::Quota,
+};
 use serde::{Deserialize, Deserializer, de::Error};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,7 +1,7 @@
 //! One limit, as the operator writes it.
 
 use domain::{
-    mode::{Mode, OnFailure},
+    mode::{Mode, OnFailure, Scope},
     quota::{self, Per, Quota},
 };
 use serde::{Deserialize, Deserializer, de::Error};
@@ -74,18 +74,6 @@ pub enum Key {
 /// One key or several.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Keys(Vec<Key>);
-
-/// How far a limit reaches.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub enum Scope {
-    /// One proxy with all its workers.
-    #[default]
-    Local,
-    /// All gateways that share a companion.
-    Fleet,
-}
 
 /// The most that the companion counts.
 const MOST_IN_FLEET: u32 = 1_000_000_000;

@@ -2,10 +2,11 @@
 
 use crate::{
     config::Config,
-    limit::{Key, Limit, Scope},
+    limit::{Key, Limit},
 };
 use domain::{
     caller::Caller,
+    mode::Scope,
     quota::Quota,
     slots::{Place, Seed},
 };

@@ -1,7 +1,7 @@
 //! One budget, as the operator writes it.
 
 use domain::{
-    mode::{Mode, OnFailure},
+    mode::{Mode, OnFailure, Scope},
     money::Usd,
     period::{Per, Zone},
 };
@@ -83,18 +83,6 @@ pub enum Kind {
     Hard,
     /// It warns.
     Soft,
-}
-
-/// Over which gateways a budget counts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub enum Scope {
-    /// This one.
-    #[default]
-    Local,
-    /// All that share a companion.
-    Fleet,
 }
 
 /// Tokens or US dollars, as the budget has it.
