@@ -17,6 +17,7 @@ pub(crate) use tenant_keys::{Added, TenantKeyRow};
 pub(crate) use threads::{MessageRow, ThreadRow};
 pub(crate) use turns::TurnRow;
 
+use crate::usage::db::has_ended;
 use domain::time::Micros;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -88,6 +89,7 @@ impl Store {
             .acquire_timeout(BUSY)
             // There is no network on which a connection could have died.
             .test_before_acquire(false)
+            .after_release(|connection, _| Box::pin(has_ended(connection)))
             .connect_with(options)
             .await?;
         let migrations = MIGRATIONS.map(|(version, name, sql)| {
@@ -154,6 +156,20 @@ mod tests {
         assert_eq!((keys.len(), keys[0].last_used_at), (1, None));
         let versions = sqlx::query_scalar("SELECT version FROM _sqlx_migrations ORDER BY version");
         versions.fetch_all(&store.pool).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn after_sqlite_rolled_back_by_itself_the_next_transaction_is_a_new_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&format!("sqlite://{}", dir.path().join("test.db").display())).await.unwrap();
+        // As when the disk is full.
+        let full = "CREATE TRIGGER full BEFORE INSERT ON projects BEGIN SELECT RAISE(ROLLBACK, 'full'); END";
+        sqlx::query(full).execute(&store.pool).await.unwrap();
+        for _ in 0..50 {
+            let mut tx = store.write().await.unwrap();
+            let insert = sqlx::query("INSERT INTO projects VALUES ('p1', 'acme', 'shop', 1)");
+            assert!(insert.execute(&mut *tx).await.is_err());
+        }
     }
 
     #[tokio::test]

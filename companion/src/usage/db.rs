@@ -6,7 +6,7 @@ use domain::time::Micros;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{Any, AnyConnection, AnyPool, ConnectOptions, Executor, SqlSafeStr, Transaction};
+use sqlx::{Any, AnyConnection, AnyPool, ConnectOptions, Connection, Executor, SqlSafeStr, Transaction};
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::str::FromStr;
@@ -86,6 +86,9 @@ impl Db {
             .after_connect(move |connection, _| {
                 let sql = if kind == Kind::Sqlite { SQLITE } else { POSTGRES };
                 Box::pin(async move { connection.execute(sqlx::raw_sql(sql)).await.map(|_| ()) })
+            })
+            .after_release(move |connection, _| {
+                Box::pin(async move { Ok(kind == Kind::Postgres || has_ended(connection).await?) })
             })
             .connect_with(options)
             .await?;
@@ -190,6 +193,17 @@ impl Kind {
     }
 }
 
+/// Whether the last transaction of an SQLite connection is over. When a disk is full or fails, SQLite rolls back by
+/// itself, which sqlx does not notice: it would take the connection to be in a transaction for ever, and begin no other.
+///
+/// # Errors
+/// When the connection is broken.
+pub(crate) async fn has_ended<C: Connection>(connection: &mut C) -> Result<bool, sqlx::Error> {
+    // What was sent to it before, such as a rollback, has been done then.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
+}
+
 /// SQLite would make it readable by everybody; its other files (-wal, -shm) get the mode of this one.
 fn make_file(url: &str) -> Result<(), sqlx::Error> {
     let options = SqliteConnectOptions::from_str(url)?;
@@ -255,6 +269,23 @@ mod tests {
         scratch.db.write().await.unwrap().rollback().await.unwrap();
         reports.pop();
         assert!(scratch.db.reading().await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn after_sqlite_rolled_back_by_itself_the_next_transaction_is_a_new_one() {
+        let scratch = crate::usage::testing::sqlite().await;
+        // As when the disk is full.
+        let full = "CREATE TRIGGER full BEFORE INSERT ON installation_keys BEGIN SELECT RAISE(ROLLBACK, 'full'); END";
+        sqlx::query(full).execute(scratch.db.pool()).await.unwrap();
+        let insert = "INSERT INTO installation_keys (name, value) VALUES ('a', 'b')";
+        for _ in 0..50 {
+            let mut tx = scratch.db.write().await.unwrap();
+            assert!(sqlx::query(insert).execute(&mut *tx).await.is_err());
+        }
+        sqlx::query("DROP TRIGGER full").execute(scratch.db.pool()).await.unwrap();
+        let mut tx = scratch.db.write().await.unwrap();
+        sqlx::query(insert).execute(&mut *tx).await.unwrap();
+        tx.commit().await.unwrap();
     }
 
     #[test]
