@@ -250,10 +250,31 @@ async fn publish(link: &Link, taken: &[Delivery]) -> Result<(), NoRedis> {
         }
     }
     let answers: Vec<RedisResult<String>> = link.ask(&mut commands).await?;
-    answers.into_iter().try_for_each(|it| it.map(|_| ()).map_err(NoRedis::from))
+    answers.into_iter().try_for_each(is_taken)
+}
+
+/// Whether it is an entry's id, `<milliseconds>-<number>`: what says OK to everything has taken nothing.
+fn is_taken(answer: RedisResult<String>) -> Result<(), NoRedis> {
+    match answer?.split_once('-') {
+        Some((time, _)) if time.parse::<u64>().is_ok() => Ok(()),
+        _ => Err(NoRedis::because("something else than an entry's id")),
+    }
 }
 
 /// Without random bytes, the middle.
 fn random_share() -> u8 {
     random::bytes::<1>().map_or(128, |[share]| share)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_taken_by_what_gives_it_an_id() {
+        assert_eq!(is_taken(Ok("1763719260123-0".to_owned())), Ok(()));
+        for other in ["OK", "PONG", "", "-", "a-b"] {
+            assert!(is_taken(Ok(other.to_owned())).is_err(), "{other}");
+        }
+    }
 }
