@@ -428,7 +428,7 @@ impl host::Stream for Stream {
                 // The client's going is the only ending without a response.
                 ticket.from.status = 499;
                 let bill = ticket.abandoned(rate, Outcome::ClientGone, host::now());
-                plugin.settle(*ticket, Some(bill));
+                plugin.settle(*ticket, host::ending::reached_upstream().then_some(bill));
             }
             State::Plain(ticket, tail) => {
                 let failed = !(200..300).contains(&ticket.from.status);

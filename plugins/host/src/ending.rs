@@ -25,3 +25,11 @@ pub fn is_upstreams() -> bool {
     let details = || abi::property(&["response", "code_details"]).ok().flatten();
     kind() == Kind::Envoy && details().is_some_and(|it| it == b"via_upstream")
 }
+
+/// Whether the request may have got as far as an upstream, as far as the proxy knows. To be asked in [`crate::Stream::log`].
+/// Kong does not tell; there it is `true`.
+#[must_use]
+pub fn reached_upstream() -> bool {
+    kind() != Kind::Envoy
+        || abi::property(&["upstream", "local_address"]).ok().flatten().is_some_and(|it| !it.is_empty())
+}

@@ -127,3 +127,30 @@ fn a_crowd_of_which_a_third_leaves_is_charged_once_each_and_nothing_stays_reserv
     let answer = world.plain(2_000_000, "500");
     assert_eq!(answer.status, 500, "{used} used");
 }
+
+#[test]
+fn a_request_that_never_got_to_its_provider_costs_nothing() {
+    let (fake, stub) = (FakeProvider::start(), Stub::start(Mood::Good));
+    let budgets = json!([{"name": "daily", "key": "user", "tokens": 1000, "per": "day"}]);
+    // One connection, which the first request holds: the second waits for it until its client leaves.
+    let one = json!({"thresholds": [{"max_connections": 1}]});
+    let builder = builder(&fake, &stub, &budgets, &json!({})).workers(1).edit(|root| {
+        let clusters = root["static_resources"]["clusters"].as_array_mut().unwrap();
+        clusters
+            .iter_mut()
+            .filter(|it| it["name"] != "companion-internal")
+            .for_each(|it| it["circuit_breakers"] = one.clone());
+    });
+    let world = World { gateway: builder.start(), fake, stub };
+    thread::scope(|scope| {
+        scope.spawn(|| world.ask(&limited(100), "hang").abandon(Duration::from_millis(1500)).unwrap());
+        tests::wait_until(Duration::from_secs(10), "the first to be there", || {
+            (world.fake.requests().len() == 1).then_some(())
+        });
+        world.ask(&limited(100), "").abandon(Duration::from_millis(300)).unwrap();
+    });
+    assert_eq!(outcome(&world.stub.record()).0, "client_gone");
+    assert_eq!(world.plain(100, "words-20").status, 200);
+    assert_eq!(outcome(&world.stub.records(2)[1]), ("complete", false, 20));
+    assert_eq!(world.fake.requests().len(), 2);
+}

@@ -81,7 +81,12 @@ impl State {
     /// What may still be reserved.
     #[must_use]
     pub fn free(&self, terms: &Terms) -> u64 {
-        let whole = if terms.leased { self.lease.granted } else { terms.limit };
+        let whole = match (terms.leased, terms.window) {
+            (true, Some(_)) => self.lease.granted,
+            // Nobody can lend more than all there is. (In a rolling window it adds up to more, as what was used does.)
+            (true, None) => self.lease.granted.min(terms.limit),
+            (false, _) => terms.limit,
+        };
         whole.saturating_sub(self.bound())
     }
 

@@ -212,3 +212,18 @@ fn a_refusal_of_a_stranger_leaves_the_slot_byte_for_byte() {
         assert_eq!(table::update(slot, 9, &terms, now, |it| it.reserve(&terms, ask(2, 2), TTL, now)).0, slot);
     }
 }
+
+#[test]
+fn a_lease_of_more_than_all_there_is_lends_no_more_than_that() {
+    let now = Micros::from_seconds(1);
+    let check = |window| {
+        let terms = Terms { leased: true, window, ..terms(100) };
+        let (mut state, _) = account(&terms, &[]);
+        let question = state.ask(TTL, now);
+        state.answered(&question, &Answer { granted: u64::MAX, used: 0, left: u64::MAX, charged: 0 }, now);
+        state.free(&terms)
+    };
+    assert_eq!(check(None), 100);
+    // In a rolling window what was lent adds up, as what was used does.
+    assert_eq!(check(Some(Duration::from_secs(60))), u64::MAX);
+}
