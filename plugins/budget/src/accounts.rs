@@ -35,6 +35,8 @@ pub(crate) struct Accounts {
     pub(crate) patience: Duration,
     pub(crate) on_failure: OnFailure,
     pub(crate) hot: RefCell<Hot>,
+    /// The companion lent nothing when it was last asked.
+    pub(crate) away: Cell<bool>,
 }
 
 /// What one budget holds for a request.

@@ -99,9 +99,10 @@ impl Background {
 /// Takes in an answer about leases, or that there was none.
 pub(crate) fn take(accounts: &Accounts, asked: &[Asked], answer: &Result<Answer, NoAnswer>, now: Micros) {
     let answers = answer.as_ref().ok().and_then(|it| lease::answers(it.status, &it.body, asked.len()));
-    if answers.is_none() {
+    // Said once, not for each question of an outage; the metrics count those.
+    if accounts.away.replace(answers.is_none()) != answers.is_none() {
         let said = answer.as_ref().map_or_else(|why| format!("{why:?}"), |it| format!("status {}", it.status));
-        log::warn!("the companion lent nothing: {said}");
+        log::warn!("the companion lends {}: {said}", if answers.is_none() { "nothing" } else { "again" });
     }
     accounts.answered(asked, answers.as_deref(), now);
 }

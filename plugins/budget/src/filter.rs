@@ -108,6 +108,7 @@ impl Plugin for BudgetFilter {
             patience: config.companion.as_ref().map_or(LOOK_AGAIN, |it| it.timeout.get().saturating_mul(2)),
             on_failure: config.on_failure,
             hot: Hot::default().into(),
+            away: Cell::new(false),
         };
         Ok(Self {
             tariff: Tariff::of(&config).map_err(named)?,
