@@ -43,7 +43,8 @@ fn spent(companion: Companion, kind: fn(Client) -> Call) -> u64 {
 fn a_hard_budget_is_never_exceeded_by_three_gateways_one_of_which_dies() {
     let spent = spent(Companion::start(), |client| call(client, WORDS, false));
     assert!(spent <= CAP, "{spent} tokens were spent, the budget is {CAP}");
-    assert!(spent * 100 >= CAP * 80, "only {spent} of {CAP} tokens were spent");
+    // The gateway that died took its lease along, for a minute, and each of the others keeps what is too little for a request.
+    assert!(spent * 2 >= CAP, "only {spent} of {CAP} tokens were spent");
 }
 
 #[test]
