@@ -130,7 +130,7 @@ async fn an_event_reaches_redis_and_a_webhook_while_others_are_dead_or_silent() 
     let fields: serde_json::Map<String, Value> =
         entry.chunks(2).map(|it| (it[0].as_str().unwrap().to_owned(), it[1].clone())).collect();
     assert_eq!(fields["type"], "ratelimit.rejected");
-    assert!(!Value::Object(fields.clone()).to_string().contains("ada"));
+    assert!(!Value::Object(fields.clone()).to_string().contains("\"ada\""));
     // Each webhook gets the same as Redis, and can tell who sends it and when.
     let (headers, body) =
         taken.iter().find(|(it, _)| it["x-tollgate-event-id"] == fields["id"].as_str().unwrap()).unwrap();
