@@ -33,7 +33,8 @@ fn two_gateways_share_one_budget_and_spend_nearly_all_of_it() {
         lanes.into_iter().map(|it| it.join().unwrap()).sum()
     });
     stub.records(passed);
-    assert!(passed * 21 <= 2000 + 2 * 20, "{passed} passed: one plain answer of each may be longer than what was left");
+    // Those that were under way at the very end may each be longer than what was left for it.
+    assert!(passed * 21 <= 2000 + 6 * 20, "{passed} passed");
     // What one of them leased and did not use comes back when it is idle; then the other can have it.
     let deadline = Instant::now() + Duration::from_secs(40);
     let mut all = passed;

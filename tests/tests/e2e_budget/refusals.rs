@@ -134,6 +134,7 @@ fn two_workers_that_race_never_pass_the_limit() {
         passes
     });
     let used = (passed + later.count()) * 21;
-    let limit = 1000 + 20;
-    assert!((1000 - 6..=limit).contains(&used), "{used}: a plain answer may be longer than what was left for it");
+    // Those that were under way at the very end may each be longer than what was left for it.
+    let limit = 1000 + 8 * 20;
+    assert!((1000 - 6..=limit).contains(&used), "{used}");
 }
