@@ -6,6 +6,7 @@
 use super::db::Db;
 use super::question::{Group, Scope};
 use super::report::{Row, Sum};
+use super::store::records::SUMS;
 use super::window::{HOUR, Step, Window, ceil, floor};
 use domain::time::Micros;
 use sqlx::any::AnyRow;
@@ -14,19 +15,7 @@ use sqlx::{AssertSqlSafe, Row as _};
 /// How many rows an answer may have.
 pub(crate) const MAX_ROWS: usize = 10_000;
 
-/// The columns of a roll-up that are added up.
-const SUMS: [&str; 9] = [
-    "requests",
-    "input_tokens",
-    "cached_tokens",
-    "cache_write_tokens",
-    "output_tokens",
-    "reasoning_tokens",
-    "cost_nanos",
-    "unpriced",
-    "estimated",
-];
-/// The same of a record.
+/// The columns that are added up, as a record has them.
 const SUMS_OF_RECORD: &str = "1 AS requests, input_tokens, cached_tokens, cache_write_tokens, output_tokens,
     reasoning_tokens, COALESCE(cost_nanos, 0) AS cost_nanos, CASE WHEN cost_nanos IS NULL THEN 1 ELSE 0 END AS unpriced,
     estimated";

@@ -6,7 +6,7 @@ mod balances;
 mod charges;
 mod leases;
 mod periods;
-mod records;
+pub(crate) mod records;
 #[cfg(test)]
 mod tests;
 

@@ -19,7 +19,8 @@ const HOUR: &str =
     "INSERT INTO usage_hours (project, user_id, hour, tenant, api_key, model, provider, source, requests, input_tokens,
     cached_tokens, cache_write_tokens, output_tokens, reasoning_tokens, cost_nanos, unpriced, estimated) VALUES ";
 const HOUR_COLUMNS: usize = 17;
-const SUMS: [&str; 9] = [
+/// The columns of a roll-up that are added up.
+pub(crate) const SUMS: [&str; 9] = [
     "requests",
     "input_tokens",
     "cached_tokens",
