@@ -21,7 +21,7 @@ use read::{Found, Span};
 use std::borrow::Cow;
 
 /// The members of a body that Tollgate reads; no other spelling of these names is accepted.
-const MEMBERS: [&str; 18] = [
+const MEMBERS: [&str; 40] = [
     "model",
     "messages",
     "input",
@@ -40,6 +40,29 @@ const MEMBERS: [&str; 18] = [
     "response_format",
     "text",
     "background",
+    // What a chain's candidate may set, or a provider's rule change.
+    "temperature",
+    "top_p",
+    "top_k",
+    "reasoning_effort",
+    "verbosity",
+    "seed",
+    "random_seed",
+    "logprobs",
+    "top_logprobs",
+    "logit_bias",
+    "user",
+    "safety_identifier",
+    "store",
+    "metadata",
+    "service_tier",
+    "modalities",
+    "audio",
+    "prompt_cache_key",
+    "web_search_options",
+    "tool_choice",
+    "frequency_penalty",
+    "presence_penalty",
 ];
 
 /// A request body that cannot be read in only one way.
@@ -207,12 +230,35 @@ impl<'a> Body<'a> {
     /// The edit that makes `name` the body's model; a body without one gets it as its first member.
     #[must_use]
     pub fn set_model(&self, name: &str) -> Edit {
-        let name = edit::quoted(name);
-        match self.found.span("model") {
-            Some(span) => Edit::new(span, name),
-            None if self.found.empty => Edit::insert(self.found.open, format!("\"model\":{name}")),
-            None => Edit::insert(self.found.open, format!("\"model\":{name},")),
+        self.set_member("model", &edit::quoted(name))
+    }
+
+    /// The edit that gives a member the value `json`; a body without that member gets it as its first one.
+    ///
+    /// `name` is one of those that [`Body::member`] knows, so that no member stands there twice afterwards, and `json` is
+    /// valid JSON.
+    #[must_use]
+    pub fn set_member(&self, name: &'static str, json: &str) -> Edit {
+        debug_assert!(MEMBERS.contains(&name), "{name} is no member that is looked for");
+        match self.found.span(name) {
+            Some(span) => Edit::new(span, json.to_owned()),
+            None => Edit::member(name, json.to_owned()),
         }
+    }
+
+    /// The edit that takes a member away, with one comma; `None` when it is not there, or none that [`Body::member`]
+    /// knows. It wins over a change of the member's value.
+    #[must_use]
+    pub fn remove_member(&self, name: &str) -> Option<Edit> {
+        self.found.whole(name).map(Edit::remove)
+    }
+
+    /// The edit that gives a member another name; `None` when it is not there. Whoever asks has seen that nothing else
+    /// bears the new name, which needs no escapes.
+    #[must_use]
+    pub fn rename_member(&self, name: &str, to: &'static str) -> Option<Edit> {
+        debug_assert!(MEMBERS.contains(&to), "{to} is no member that is looked for");
+        self.found.key(name).map(|key| Edit::new(key, to.to_owned()))
     }
 
     /// The edit that has the provider tell its usage at the end of a stream; `None` when the body asks for it already.
@@ -220,15 +266,14 @@ impl<'a> Body<'a> {
     /// # Errors
     /// When `stream_options` is no object, or names `include_usage` twice.
     pub fn ask_usage(&self) -> Result<Option<Edit>, Malformed> {
-        const WHOLE: &str = r#""stream_options":{"include_usage":true}"#;
+        const WHOLE: &str = r#"{"include_usage":true}"#;
         const MEMBER: &str = r#""include_usage":true"#;
         let Some(span) = self.found.span("stream_options") else {
-            let comma = if self.found.empty { "" } else { "," };
-            return Ok(Some(Edit::insert(self.found.open, format!("{WHOLE}{comma}"))));
+            return Ok(Some(Edit::member("stream_options", WHOLE.to_owned())));
         };
         let raw = self.found.slice(&span);
         if raw == "null" {
-            return Ok(Some(Edit::new(span, format!("{{{MEMBER}}}"))));
+            return Ok(Some(Edit::new(span, WHOLE.to_owned())));
         }
         if !raw.starts_with('{') {
             return Err(Malformed::at("stream_options", "is no object"));
@@ -276,11 +321,11 @@ impl<'a> Body<'a> {
         }))
     }
 
-    /// The body's bytes with the edits made. Of two edits of one span the later one stands; of two
-    /// that overlap otherwise, which no two of this module's do, the one that begins first.
+    /// The body's bytes with the edits made. Of two edits of one span, and of two new members of one name, the later one
+    /// stands; of two that overlap otherwise the one that begins first.
     #[must_use]
     pub fn apply(&self, edits: impl IntoIterator<Item = Edit>) -> Vec<u8> {
-        edit::apply(self.found.text, edits)
+        edit::apply(&self.found, edits)
     }
 }
 

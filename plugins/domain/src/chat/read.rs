@@ -19,7 +19,16 @@ pub(super) struct Found<'a> {
     /// Whether the object has no member at all.
     pub(super) empty: bool,
     pub(super) messages: Option<List>,
-    members: Vec<(&'static str, Span)>,
+    members: Vec<Member>,
+}
+
+/// One of [`MEMBERS`] in a body.
+#[derive(Debug, Clone)]
+struct Member {
+    name: &'static str,
+    /// The name, without its quotes.
+    key: Span,
+    value: Span,
 }
 
 /// An array of objects.
@@ -32,7 +41,17 @@ pub(super) struct List {
 
 impl<'a> Found<'a> {
     pub(super) fn span(&self, name: &str) -> Option<Span> {
-        self.members.iter().find(|(it, _)| *it == name).map(|(_, span)| span.clone())
+        self.named(name).map(|it| it.value.clone())
+    }
+
+    /// Where a member's name lies, without its quotes.
+    pub(super) fn key(&self, name: &str) -> Option<Span> {
+        self.named(name).map(|it| it.key.clone())
+    }
+
+    /// Where a member lies, from its name's first quote to its value's end.
+    pub(super) fn whole(&self, name: &str) -> Option<Span> {
+        self.named(name).map(|it| it.key.start.saturating_sub(1)..it.value.end)
     }
 
     pub(super) fn member(&self, name: &str) -> Option<&'a str> {
@@ -42,6 +61,15 @@ impl<'a> Found<'a> {
     pub(super) fn slice(&self, span: &Span) -> &'a str {
         self.text.get(span.clone()).unwrap_or_default()
     }
+
+    fn named(&self, name: &str) -> Option<&Member> {
+        self.members.iter().find(|it| it.name == name)
+    }
+}
+
+/// Whether JSON takes it for white space.
+pub(super) fn blank(it: char) -> bool {
+    matches!(it, ' ' | '\t' | '\r' | '\n')
 }
 
 impl Malformed {
@@ -67,7 +95,7 @@ pub(super) fn span_of(text: &str, part: &str) -> Span {
 /// Reads the members of a body.
 pub(super) fn top_level(bytes: &[u8]) -> Result<Found<'_>, Malformed> {
     let text = std::str::from_utf8(bytes).map_err(|_| Malformed::whole("the body is not UTF-8"))?;
-    let start = text.trim_start_matches([' ', '\t', '\r', '\n']);
+    let start = text.trim_start_matches(blank);
     if !start.starts_with('{') {
         return Err(Malformed::whole("the body is no JSON object"));
     }
@@ -198,7 +226,8 @@ impl<'de> Visitor<'de> for TopLevel<'_, 'de> {
                 found.messages = Some(list);
             } else {
                 let value = map.next_value::<&RawValue>()?.get();
-                found.members.push((name, span_of(found.text, value)));
+                let (key, value) = (span_of(found.text, &key.0), span_of(found.text, value));
+                found.members.push(Member { name, key, value });
             }
         }
         Ok(())
@@ -215,7 +244,7 @@ fn list<'de, A: MapAccess<'de>>(
     let wrong = || Malformed::at("messages", "is no array of objects");
     // Behind the name come its quote, a colon and the value, with white space anywhere between.
     let rest = text.get(span_of(text, &key.0).end.saturating_add(1)..).unwrap_or_default();
-    let value = rest.trim_start_matches([' ', '\t', '\r', '\n', ':']);
+    let value = rest.trim_start_matches(|it| blank(it) || it == ':');
     if !value.starts_with('[') {
         return Err(fail(wrong()));
     }

@@ -2,6 +2,8 @@ use super::*;
 use proptest::prelude::*;
 use serde_json::value::RawValue;
 
+mod members;
+
 const CHAT: &str = r#" { "temperature" : 1.0e0, "model":"gpt" ,
  "messages":[ {"role":"system","content":"be nice"},{"content":[{"type":"text","text":"h\u0069"},{"type":"image_url","image_url":{"url":"x"}}],"role":"user"} ],"stream":true, "x":[{}] } "#;
 
