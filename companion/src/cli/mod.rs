@@ -2,6 +2,7 @@
 
 mod audit;
 mod events;
+mod explain;
 mod key;
 mod project;
 mod serve;
@@ -68,6 +69,8 @@ enum Command {
     /// Read the outbox of events: budgets that run out, requests that limits refused.
     #[command(subcommand)]
     Events(events::Command),
+    /// Say where a model's name leads in a gateway's configuration, step by step. Nothing is called.
+    Explain(explain::Arguments),
     /// Read the audit table.
     #[command(subcommand)]
     Audit(audit::Command),
@@ -90,6 +93,7 @@ pub async fn run(cli: Cli, clock: Clock, secret: Option<String>, out: &mut impl 
         Command::Project(command) => project::run(&open_store(&url).await?, command, now).await?,
         Command::Usage(arguments) => return say(out, &usage::run(&url, arguments, cli.json, now).await?),
         Command::Events(command) => return say(out, &events::run(&url, command, cli.json).await?),
+        Command::Explain(arguments) => explain::run(&arguments)?,
         Command::Audit(command) => audit::run(&open_store(&url).await?, command).await?,
         Command::TenantKey(command) => tenant_key::run(&open_store(&url).await?, command, now).await?,
         Command::Key(command) => key::run(&open_store(&url).await?, command, now).await?,

@@ -5,10 +5,17 @@
 //! a chain of candidates; it is checked once, when it is built, so that resolving a name can only
 //! end in an answer or in [`NotFound`]. Nothing here guesses: a name that no rule covers is not found.
 
+mod access;
+mod alias;
 mod catalog;
 mod chain;
 mod name;
+mod parameters;
+mod pattern;
 
-pub use catalog::{Alias, Catalog, NotFound, Resolved, Rule};
+pub use access::{ModelPolicy, Project};
+pub use alias::Alias;
+pub use catalog::{Catalog, Naming, NotFound, Resolved, Rule, Told};
 pub use chain::{Candidate, Chains, ProviderName};
 pub use name::{Canonical, LONGEST_NAME, ModelName, printable};
+pub use parameters::{ModelParameters, Parameter};

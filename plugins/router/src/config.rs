@@ -1,11 +1,13 @@
 //! What the operator writes.
 
 use domain::{
+    caller::Trust,
     kill::ModelSwitches,
-    model::{Alias, Catalog, Chains, ModelName, ProviderName, Rule},
+    model::{Alias, Catalog, Chains, ModelName, ModelParameters, Naming, Project, ProviderName, Rule},
     secret::{self, Secret, SecretRef},
 };
 use serde::Deserialize;
+use std::collections::BTreeMap;
 
 /// Names, and the chains that they lead to.
 #[derive(Debug, Clone, Deserialize)]
@@ -16,15 +18,37 @@ pub struct Config {
     /// request is answered 400.
     #[serde(default)]
     pub(crate) default_model: Option<ModelName>,
-    /// Further names of models. An alias leads to a model, never to another alias, and the response says so in
+    /// The model of every request, whatever it names; then there is no `default_model`.
+    #[serde(default)]
+    pub(crate) force_model: Option<ModelName>,
+    /// Whose a bare name is that no table knows and no rule of `models` covers: `x` is asked for as `openrouter/x`.
+    #[serde(default)]
+    pub(crate) default_provider: Option<ProviderName>,
+    /// Further names of models, 200 at most; the first that matches counts. The response says what became of the name in
     /// `x-tollgate-model-override`.
     #[serde(default)]
     pub(crate) aliases: Vec<Alias>,
+    /// What becomes of parameters behind a name, as in `gpt-4o?temperature=0.2`. Default `strict`.
+    #[serde(default)]
+    pub(crate) model_parameters: ModelParameters,
     /// Which chain serves which model; the first rule that covers the name counts. A model that no rule covers is
     /// answered 404.
     pub(crate) models: Vec<Rule>,
     /// The chains: candidates in the order in which they are tried. In Envoy a chain's name is the name of its cluster.
     pub(crate) chains: Chains,
+    /// What holds for the requests of a project, by its id. All others get what they ask for.
+    #[serde(default)]
+    pub(crate) projects: BTreeMap<String, Project>,
+    /// The models of a tier, by its name: names or prefixes, as in `models`. A tier without a list may use all.
+    #[serde(default)]
+    pub(crate) tiers: BTreeMap<String, Vec<String>>,
+    /// The models of a role, by its name, in the same way. Where a project, a tier and a role have lists, all must have the model.
+    #[serde(default)]
+    pub(crate) roles: BTreeMap<String, Vec<String>>,
+    /// Who says who calls. Only read where `projects`, `tiers` or `roles` say something; a caller whom nobody vouches for is
+    /// then answered 401.
+    #[serde(default)]
+    pub(crate) trust: Trust,
     /// Models and providers that are switched off. Default none.
     #[serde(default)]
     pub(crate) kill: ModelSwitches,
@@ -59,8 +83,20 @@ impl Config {
     }
 
     pub(crate) fn catalog(&self) -> Result<Catalog, String> {
-        Catalog::build(self.default_model.clone(), &self.aliases, &self.models, self.chains.clone())
-            .map_err(|wrong| format!("router: {wrong}"))
+        let it = self.clone();
+        let naming = Naming {
+            default_model: it.default_model,
+            force_model: it.force_model,
+            default_provider: it.default_provider,
+            aliases: it.aliases,
+            models: it.models,
+            chains: it.chains,
+            model_parameters: it.model_parameters,
+            projects: it.projects,
+            tiers: it.tiers,
+            roles: it.roles,
+        };
+        Catalog::build(naming).map_err(|wrong| format!("router: {wrong}"))
     }
 
     /// The hop's secret, if there is to be one.

@@ -4,16 +4,26 @@ use crate::{
     config::Config,
     policy::{self, Route},
 };
-use domain::{chat::Endpoint, headers, kill::ModelSwitches, model::Catalog, secret::Secret};
+use domain::{
+    caller::{Caller, Identity, Trust},
+    chat::Endpoint,
+    headers,
+    kill::ModelSwitches,
+    model::Catalog,
+    secret::Secret,
+};
 use host::{Edit, Next, Plugin, RequestHead, ResponseHead, Root, Stream, Watch, metrics::Counter};
 use std::rc::Rc;
 
 /// Tells the client which model it got.
 const MODEL_OVERRIDE: &str = "x-tollgate-model-override";
+/// Tells the client which parameters behind the model's name did nothing.
+const PARAMETERS_IGNORED: &str = "x-tollgate-model-params-ignored";
 
 /// The router, configured.
 pub struct Router {
     catalog: Catalog,
+    trust: Trust,
     kill: ModelSwitches,
     hop: Option<Secret>,
     not_found: Counter,
@@ -28,6 +38,7 @@ impl Plugin for Router {
         Ok(Self {
             catalog: config.catalog()?,
             hop: config.hop(host::env)?,
+            trust: config.trust,
             kill: config.kill,
             not_found: Counter::define("tollgate_router_model_not_found"),
             killed: Counter::define("tollgate_router_killed"),
@@ -35,7 +46,7 @@ impl Plugin for Router {
     }
 
     fn stream(self: &Rc<Self>) -> Exchange {
-        Exchange { router: Rc::clone(self), answer: Answer::NotOurs }
+        Exchange { router: Rc::clone(self), caller: None, answer: Answer::NotOurs }
     }
 }
 
@@ -46,12 +57,14 @@ enum Answer {
     /// Nothing yet: its body is to be read.
     Asked(Endpoint),
     /// The model that was chosen, and what it replaced.
-    By { model: String, replaced: Option<String> },
+    By { model: String, replaced: Option<String>, ignored: Option<String> },
 }
 
 /// One exchange.
 pub struct Exchange {
     router: Rc<Router>,
+    /// Who asks, where it matters.
+    caller: Option<Caller>,
     answer: Answer,
 }
 
@@ -65,6 +78,13 @@ impl Stream for Exchange {
         let Some(endpoint) = Endpoint::of(head.method(), head.path()) else {
             return Next::Pass;
         };
+        if self.router.catalog.asks_who() {
+            match head.identity(self.router.trust) {
+                Identity::Known(caller) => self.caller = Some(caller),
+                Identity::Bypassed => {}
+                Identity::Missing => return Next::Reply(policy::nobody()),
+            }
+        }
         self.answer = Answer::Asked(endpoint);
         Next::Body
     }
@@ -74,18 +94,18 @@ impl Stream for Exchange {
             return Edit::Keep;
         };
         let router = &self.router;
-        let Route { chain, model, estimate, replaced, body } =
-            match policy::route(&router.catalog, &router.kill, endpoint, &body) {
-                Ok(route) => route,
-                Err(reply) => {
-                    match reply.code {
-                        "model_not_found" => router.not_found.add(1),
-                        "killed" => router.killed.add(1),
-                        _ => {}
-                    }
-                    return Edit::Reply(reply);
+        let routed = policy::route(&router.catalog, &router.kill, self.caller.as_ref(), endpoint, &body);
+        let Route { chain, model, estimate, replaced, ignored, body } = match routed {
+            Ok(route) => route,
+            Err(reply) => {
+                match reply.code {
+                    "model_not_found" => router.not_found.add(1),
+                    "killed" => router.killed.add(1),
+                    _ => {}
                 }
-            };
+                return Edit::Reply(reply);
+            }
+        };
         head.set(headers::CHAIN, &chain);
         head.set(headers::MODEL, &model);
         head.set(headers::ESTIMATE, &estimate.encode());
@@ -94,15 +114,17 @@ impl Stream for Exchange {
         }
         // `provider` takes these headers off at its first attempt, and they stay off at the next.
         host::note::write("route", &format!("{chain} {model}"));
-        self.answer = Answer::By { model, replaced };
+        self.answer = Answer::By { model, replaced, ignored };
         body.map_or(Edit::Keep, Edit::Replace)
     }
 
     fn response_head(&mut self, head: &mut ResponseHead) -> Watch {
-        if let Answer::By { model, replaced } = &self.answer {
+        if let Answer::By { model, replaced, ignored } = &self.answer {
             head.set(headers::MODEL, model);
-            if let Some(replaced) = replaced {
-                head.set(MODEL_OVERRIDE, replaced);
+            for (name, told) in [(MODEL_OVERRIDE, replaced), (PARAMETERS_IGNORED, ignored)] {
+                if let Some(told) = told {
+                    head.set(name, told);
+                }
             }
         }
         Watch::Nothing

@@ -6,6 +6,7 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails"))]
 
 pub mod config;
+pub mod explain;
 pub mod filter;
 pub mod policy;
 

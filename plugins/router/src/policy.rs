@@ -1,11 +1,12 @@
 //! The decisions: which headers of the client's go, and where a request leads.
 
 use domain::{
-    chat::{Body, Endpoint},
+    caller::Caller,
+    chat::{Body, Edit, Endpoint},
     estimate::Estimate,
     headers::{self, Headers},
     kill::ModelSwitches,
-    model::{Candidate, Canonical, Catalog, Chains, ModelName, NotFound},
+    model::{Candidate, Canonical, Catalog, Chains, ModelName, NotFound, Parameter},
     reply::Reply,
 };
 
@@ -35,45 +36,82 @@ pub struct Route {
     pub model: String,
     /// How large the request is, and who may serve it.
     pub estimate: Estimate,
-    /// What the response tells in `x-tollgate-model-override`: the name that was asked for, when it was an alias or
-    /// none, and the model that came of it.
+    /// What the response tells in `x-tollgate-model-override`: the name that was asked for, when it was an alias,
+    /// none, or one that the caller does not get, and the model that came of it.
     pub replaced: Option<String>,
+    /// What the response tells in `x-tollgate-model-params-ignored`: parameters behind the name that were left out.
+    pub ignored: Option<String>,
     /// The body with the first candidate's model id; `None` when the client's own has it.
     pub body: Option<Vec<u8>>,
 }
 
-/// Reads the body and finds where it leads.
+/// Reads the body and finds where it leads for `caller`.
 ///
 /// # Errors
-/// 400 when the body cannot be read in only one way, 404 when no rule covers its model, 503 when what it asks for is
-/// switched off.
-pub fn route(catalog: &Catalog, kill: &ModelSwitches, endpoint: Endpoint, bytes: &[u8]) -> Result<Route, Reply> {
+/// 400 when the body cannot be read in only one way or a parameter behind the model's name is wrong, 404 when no rule
+/// covers its model or the caller may not use it, 503 when what it asks for is switched off.
+pub fn route(
+    catalog: &Catalog,
+    kill: &ModelSwitches,
+    caller: Option<&Caller>,
+    endpoint: Endpoint,
+    bytes: &[u8],
+) -> Result<Route, Reply> {
     let body = Body::parse(bytes)?;
     if body.member("background").is_some_and(|it| !matches!(it, "false" | "null")) {
         return Err(no_background());
     }
-    let found = catalog.resolve(body.model()).map_err(|refused| not_found(&refused))?;
+    let found = catalog.resolve_for(caller, body.model(), &mut |_| {}).map_err(|refused| not_found(&refused))?;
     if let Some(reply) = kill.model(&found.canonical) {
         return Err(reply.about("model"));
     }
     let (chain, candidates) = alive(catalog.chains(), kill, found.chain, &found.canonical)?;
     let id = candidates.first().map(|it| it.model_id(&found.canonical)).unwrap_or_default();
-    let changed = body.model() != Some(&id);
+    let (parameters, mut ignored) = (found.parameters, found.ignored);
+    let mut edits = members(&body, endpoint, parameters, catalog.is_lenient().then_some(&mut ignored))?;
+    if body.model() != Some(&id) {
+        edits.push(body.set_model(&id));
+    }
     let mut estimate = Estimate::of(&body, endpoint);
     estimate.models = candidates.iter().map(|it| served_as(it, &found.canonical)).collect();
     let model = found.canonical.to_string();
     Ok(Route {
         chain: chain.to_owned(),
-        replaced: found.replaced.map(|asked| format!("{asked} -> {model}")),
-        body: changed.then(|| body.apply([body.set_model(&id)])),
+        replaced: found.replaced.map(|asked| told(&asked, &found.canonical)),
+        ignored: (!ignored.is_empty()).then(|| ignored.join(", ")),
+        body: (!edits.is_empty()).then(|| body.apply(edits)),
         estimate,
         model,
     })
 }
 
+/// What makes `parameters` members of the body. One that requests to `endpoint` do not have is named in `ignored`.
+///
+/// # Errors
+/// 400 for such a one where there is no `ignored`.
+fn members(
+    body: &Body<'_>,
+    endpoint: Endpoint,
+    parameters: Vec<Parameter>,
+    mut ignored: Option<&mut Vec<String>>,
+) -> Result<Vec<Edit>, Reply> {
+    let mut edits = Vec::with_capacity(parameters.len().saturating_add(1));
+    for it in parameters {
+        match &mut ignored {
+            _ if it.fits(endpoint) => edits.push(body.set_member(it.name, &it.json)),
+            Some(ignored) => ignored.push(it.name.to_owned()),
+            None => {
+                let message = format!("The model's parameter `{}` is none of {}.", it.name, endpoint.path());
+                return Err(Reply::new(400, "invalid_model_params", message).about("model"));
+            }
+        }
+    }
+    Ok(edits)
+}
+
 /// The chain that serves `model`, as far as its providers are not switched off: itself, or one that lists those of its
 /// candidates that are left. The order of a chain is its cluster's, so that nobody can be left out of one.
-fn alive<'a>(
+pub(crate) fn alive<'a>(
     chains: &'a Chains,
     kill: &ModelSwitches,
     chain: &'a str,
@@ -99,15 +137,32 @@ fn served_as(candidate: &Candidate, model: &Canonical) -> String {
     name.map_or_else(|_| model.to_string(), |it| it.canonical().to_string())
 }
 
+/// What the response tells of a name that was not the model's own.
+pub(crate) fn told(asked: &str, model: &Canonical) -> String {
+    format!("{asked} -> {model}")
+}
+
+/// The answer to a request that nobody vouches for, where it matters who asks.
+#[must_use]
+pub fn nobody() -> Reply {
+    Reply::new(
+        401,
+        "invalid_api_key",
+        "this gateway does not know who calls: no filter before `router` has verified a token",
+    )
+}
+
 /// An answer that is made later could not be fetched through the gateway, and would be counted nowhere.
 fn no_background() -> Reply {
     Reply::invalid("`background` is not served here: ask for a stream, or wait for the answer").about("background")
 }
 
-fn not_found(refused: &NotFound) -> Reply {
+/// The answer to a name that leads nowhere.
+pub(crate) fn not_found(refused: &NotFound) -> Reply {
     match refused {
         NotFound::Unknown(_) => Reply::new(404, "model_not_found", refused.to_string()),
         NotFound::Unnamed => Reply::invalid(refused.to_string()),
+        NotFound::Parameters(_) => Reply::new(400, "invalid_model_params", refused.to_string()),
     }
     .about("model")
 }
@@ -130,7 +185,8 @@ mod tests {
 
     /// `chain | model | override | body`, or `status code param`.
     fn check(body: &str) -> String {
-        match route(&catalog(r#""default_model":"fast","#), &ModelSwitches::default(), CHAT, body.as_bytes()) {
+        let catalog = catalog(r#""default_model":"fast","#);
+        match route(&catalog, &ModelSwitches::default(), None, CHAT, body.as_bytes()) {
             Ok(it) => {
                 let body = it.body.map_or("-".into(), |it| String::from_utf8(it).unwrap());
                 format!("{} | {} | {} | {body}", it.chain, it.model, it.replaced.unwrap_or_default())
@@ -172,6 +228,7 @@ mod tests {
             (r#"{"model":"\u0000"}"#, "404 model_not_found model"),
             (r#"{"model":"fast","model":"gpt-4o"}"#, "400 invalid_request model"),
             (r#"{"model":1}"#, "400 invalid_request model"),
+            (r#"{"model":"fast?seed=1"}"#, "400 invalid_model_params model"),
             (r#"{"model":"fast","background":true}"#, "400 invalid_request background"),
             ("", "400 invalid_request "),
             ("[]", "400 invalid_request "),
@@ -179,14 +236,14 @@ mod tests {
         ] {
             assert_eq!(check(body), expected, "{body}");
         }
-        let refused = route(&catalog(""), &ModelSwitches::default(), CHAT, b"{}").unwrap_err();
+        let refused = route(&catalog(""), &ModelSwitches::default(), None, CHAT, b"{}").unwrap_err();
         assert_eq!((refused.status, refused.param.as_deref()), (400, Some("model")));
     }
 
     /// Chain and candidates, or status, what was switched off.
     fn killed(kill: &str, body: &str) -> String {
         let kill = serde_json::from_str(kill).unwrap();
-        match route(&catalog(""), &kill, CHAT, body.as_bytes()) {
+        match route(&catalog(""), &kill, None, CHAT, body.as_bytes()) {
             Ok(it) => format!("{} {}", it.chain, it.estimate.models.join(",")),
             Err(it) => {
                 let scope =

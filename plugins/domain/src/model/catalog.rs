@@ -1,22 +1,19 @@
 //! From a requested name to a chain, by the operator's rules.
 
 use super::{
-    chain::{Candidate, Chains},
+    access::{Access, Project},
+    alias::{Alias, Aliases, Named},
+    chain::{Candidate, Chains, ProviderName},
     name::{Canonical, ModelName, printable},
+    parameters::{self, ModelParameters, Parameter},
+    pattern::Pattern,
 };
+use crate::caller::Caller;
 use serde::Deserialize;
-use std::fmt;
-
-/// Another name for a model.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Alias {
-    /// What clients ask for; matched whole, in either form (`gpt-4` also takes `openai/gpt-4`).
-    pub name: ModelName,
-    /// The model that they get. It is no alias itself.
-    pub model: ModelName,
-}
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Arguments},
+};
 
 /// Which chain serves a model.
 #[derive(Debug, Clone, Deserialize)]
@@ -29,46 +26,29 @@ pub struct Rule {
     pub chain: String,
 }
 
-#[derive(Debug)]
-enum Pattern {
-    Exact(Canonical),
-    /// Every name that begins with this.
-    Under(String),
-}
-
-impl Pattern {
-    fn parse(text: &str) -> Result<Self, String> {
-        let Some(prefix) = text.strip_suffix('*') else {
-            return ModelName::parse(text).map(|it| Self::Exact(it.canonical()));
-        };
-        if prefix.is_empty() {
-            return Ok(Self::Under(String::new()));
-        }
-        let wrong = || {
-            format!("`{}` is no pattern: expected a model's name, a prefix as in `openai/*`, or `*`", printable(text))
-        };
-        // The prefix of the canonical names that this one's synonyms have: `gemini/*` is `google/*`.
-        let prefix = prefix.strip_suffix('/').ok_or_else(wrong)?;
-        let probe = ModelName::parse(&format!("{prefix}/x")).map_err(|_| wrong())?;
-        let probe = probe.canonical();
-        let prefix = probe.as_str().strip_suffix('x').ok_or_else(wrong)?;
-        Ok(Self::Under(prefix.to_owned()))
-    }
-
-    fn matches(&self, name: &Canonical) -> bool {
-        match self {
-            Self::Exact(exact) => exact == name,
-            Self::Under(prefix) => name.as_str().starts_with(prefix),
-        }
-    }
-
-    fn covers(&self, other: &Self) -> bool {
-        match (self, other) {
-            (_, Self::Exact(name)) => self.matches(name),
-            (Self::Under(prefix), Self::Under(longer)) => longer.starts_with(prefix),
-            (Self::Exact(_), Self::Under(_)) => false,
-        }
-    }
+/// All that an operator says of names.
+#[derive(Debug, Clone, Default)]
+pub struct Naming {
+    /// The model of a request that names none.
+    pub default_model: Option<ModelName>,
+    /// The model of every request.
+    pub force_model: Option<ModelName>,
+    /// Whose the bare names are that no table knows and no rule covers.
+    pub default_provider: Option<ProviderName>,
+    /// Further names.
+    pub aliases: Vec<Alias>,
+    /// Which chain serves which model.
+    pub models: Vec<Rule>,
+    /// The chains.
+    pub chains: Chains,
+    /// How parameters behind a name are read.
+    pub model_parameters: ModelParameters,
+    /// What holds for the requests of a project, by its id.
+    pub projects: BTreeMap<String, Project>,
+    /// The models of a tier, by its name.
+    pub tiers: BTreeMap<String, Vec<String>>,
+    /// The models of a role, by its name.
+    pub roles: BTreeMap<String, Vec<String>>,
 }
 
 /// What a request leads to.
@@ -80,17 +60,24 @@ pub struct Resolved<'a> {
     pub chain: &'a str,
     /// The id by which the chain's first candidate knows the model.
     pub model_id: String,
-    /// What was asked for, when that was an alias or no name at all (`default`).
+    /// What was asked for, when that was no name of this model: an alias, none at all (`default`), or one that the
+    /// project does not get. Printable.
     pub replaced: Option<String>,
+    /// What stood behind the name and goes before the body's own members.
+    pub parameters: Vec<Parameter>,
+    /// The names of those that were left out, printable.
+    pub ignored: Vec<String>,
 }
 
 /// Why a request leads nowhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotFound {
-    /// No rule covers the name, of which this is a bounded, printable part.
+    /// No rule covers the name, or the caller may not use the model. This is a bounded, printable part of the name.
     Unknown(String),
     /// The request names no model and there is no default.
     Unnamed,
+    /// What stands behind the name cannot be taken, and why.
+    Parameters(String),
 }
 
 impl fmt::Display for NotFound {
@@ -98,9 +85,13 @@ impl fmt::Display for NotFound {
         match self {
             Self::Unknown(name) => write!(out, "The model `{name}` does not exist or you do not have access to it."),
             Self::Unnamed => out.write_str("You must provide a model parameter."),
+            Self::Parameters(why) => write!(out, "The model's parameter {why}."),
         }
     }
 }
+
+/// Who is told each step, with the rule that decided.
+pub type Told<'a> = &'a mut dyn FnMut(Arguments<'_>);
 
 /// The name that stands for the default model, as does none.
 const DEFAULT: &str = "default";
@@ -108,10 +99,14 @@ const DEFAULT: &str = "default";
 /// Every rule, checked: whatever it resolves to exists.
 #[derive(Debug)]
 pub struct Catalog {
-    default: Option<ModelName>,
-    aliases: Vec<(Canonical, Canonical)>,
+    default: Option<Canonical>,
+    forced: Option<Canonical>,
+    default_provider: Option<ProviderName>,
+    aliases: Aliases,
     rules: Vec<(Pattern, String)>,
     chains: Chains,
+    parameters: ModelParameters,
+    access: Access,
 }
 
 impl Catalog {
@@ -119,45 +114,139 @@ impl Catalog {
     ///
     /// # Errors
     /// The first rule that can never match, leads nowhere, or hides another, by its place.
-    pub fn build(
-        default_model: Option<ModelName>,
-        aliases: &[Alias],
-        models: &[Rule],
-        chains: Chains,
-    ) -> Result<Self, String> {
-        let rules = rules(models, &chains)?;
-        let aliases = aliases_of(aliases, models, &rules)?;
-        let catalog = Self { default: default_model, aliases, rules, chains };
-        if let Some(name) = &catalog.default {
-            let text = name.as_str();
-            let lost = || format!("default_model `{text}` is covered by no rule of `models`");
-            if text == DEFAULT {
-                return Err("default_model is `default` itself: expected a model".into());
-            }
-            catalog.follow(&name.canonical(), None).ok_or_else(lost)?;
+    pub fn build(naming: Naming) -> Result<Self, String> {
+        let rules = rules(&naming.models, &naming.chains)?;
+        let aliases = Aliases::build(&naming.aliases)?;
+        check_aliases(&aliases, &naming.models, &rules)?;
+        let mut catalog = Self {
+            default: None,
+            forced: None,
+            default_provider: naming.default_provider,
+            aliases,
+            rules,
+            chains: naming.chains,
+            parameters: naming.model_parameters,
+            access: Access::default(),
+        };
+        if let Some(name) = catalog.default_provider.as_ref().filter(|it| !catalog.knows(it.as_str())) {
+            return Err(format!("default_provider is `{}`, which is in no chain", name.as_str()));
         }
+        let own = |key: &str, name: Option<&ModelName>| match name {
+            Some(it) if it.as_str() == DEFAULT => Err(format!("{key} is `default` itself: expected a model")),
+            Some(it) => match catalog.written(it) {
+                Some(model) => Ok(Some(model)),
+                None => Err(format!("{key} `{}` is covered by no rule of `models`", it.as_str())),
+            },
+            None => Ok(None),
+        };
+        let default = own("default_model", naming.default_model.as_ref())?;
+        let forced = own("force_model", naming.force_model.as_ref())?;
+        let served = |pattern: &Pattern| catalog.rules.iter().any(|(it, _)| it.covers(pattern) || pattern.covers(it));
+        let lists = [&naming.tiers, &naming.roles];
+        let access = Access::build(&naming.projects, lists, |name| catalog.written(name), served)?;
+        if forced.is_some() && (default.is_some() || !access.is_empty()) {
+            return Err(
+                "force_model stands for every request: default_model, projects, tiers and roles are never read".into(),
+            );
+        }
+        (catalog.default, catalog.forced, catalog.access) = (default, forced, access);
         Ok(catalog)
     }
 
-    /// What a request that asks for `requested` gets. `None`, an empty name and `default` mean the
-    /// default model.
+    /// What a request of nobody in particular gets; see [`Catalog::resolve_for`].
     ///
     /// # Errors
-    /// When no rule covers the name, or none was given and there is no default.
+    /// As there.
     pub fn resolve(&self, requested: Option<&str>) -> Result<Resolved<'_>, NotFound> {
-        let unknown = |text: &str| NotFound::Unknown(printable(text));
-        match requested.filter(|it| !it.is_empty() && *it != DEFAULT) {
-            Some(text) => {
-                let name = ModelName::parse(text).map_err(|_| unknown(text))?;
-                self.follow(&name.canonical(), Some(text)).ok_or_else(|| unknown(text))
+        self.resolve_for(None, requested, &mut |_| {})
+    }
+
+    /// What a request of `caller` gets that asks for `requested`. `None`, an empty name and `default` mean the
+    /// project's model or else the default one. `told` hears each step.
+    ///
+    /// # Errors
+    /// When no rule covers the name, the caller may not use its model, none was given and there is no default, or what
+    /// stands behind it is wrong.
+    pub fn resolve_for(
+        &self,
+        caller: Option<&Caller>,
+        requested: Option<&str>,
+        told: Told<'_>,
+    ) -> Result<Resolved<'_>, NotFound> {
+        let asked = requested.unwrap_or_default();
+        let unknown = || NotFound::Unknown(printable(asked));
+        let (name, mut read) = self.split(asked);
+        let mut replaced = None;
+        let mut backend = None;
+        let aliased;
+        let mut model = if name.is_empty() || name == DEFAULT {
+            let own = self.access.model(caller);
+            let (model, whose) = match (own, &self.forced) {
+                (_, Some(it)) => (it, "force_model"),
+                (Some(it), None) => (it, "the project's model"),
+                (None, None) => (self.default.as_ref().ok_or(NotFound::Unnamed)?, "default_model"),
+            };
+            told(format_args!("no model is named: {whose} `{model}`"));
+            replaced = Some(DEFAULT.to_owned());
+            model.clone()
+        } else {
+            aliased = self.aliases.follow(name, told);
+            if aliased.is_some() {
+                replaced = Some(printable(asked));
             }
-            None => {
-                let name = self.default.as_ref().ok_or(NotFound::Unnamed)?;
-                let mut found = self.follow(&name.canonical(), None).ok_or(NotFound::Unnamed)?;
-                found.replaced = Some(DEFAULT.to_owned());
-                Ok(found)
+            let (name, further) = self.split(aliased.as_deref().unwrap_or(name));
+            // What the client wrote goes before what an alias adds.
+            let fresh =
+                further.parameters.into_iter().filter(|it| !read.parameters.iter().any(|own| own.name == it.name));
+            let fresh: Vec<Parameter> = fresh.collect();
+            read.parameters.extend(fresh);
+            read.refused.extend(further.refused);
+            if let Some((provider, rest)) = self.backend(name) {
+                told(format_args!("`{}` is asked for `{}`", provider.as_str(), printable(rest)));
+                let model = at(provider, rest).ok_or_else(unknown)?;
+                backend = Some((provider, rest));
+                model
+            } else {
+                let model = ModelName::parse(name).map_err(|_| unknown())?.canonical();
+                let model = self.at_home(model, told);
+                told(format_args!("`{}` is `{model}`", printable(name)));
+                model
             }
+        };
+        if !read.refused.is_empty() && self.parameters == ModelParameters::Strict {
+            return Err(NotFound::Parameters(read.refused.swap_remove(0).why));
         }
+        let instead = match &self.forced {
+            Some(it) if *it != model => {
+                told(format_args!("force_model makes it `{it}`"));
+                Some(it)
+            }
+            Some(_) => None,
+            None => self.access.instead(caller, &model, told),
+        };
+        if let Some(other) = instead {
+            replaced.get_or_insert_with(|| printable(asked));
+            backend = None;
+            model = other.clone();
+        }
+        if !self.access.allows(caller, &model, told) {
+            return Err(unknown());
+        }
+        let chain = match backend {
+            Some((provider, rest)) => self.chain_of(provider, rest, &model),
+            None => self.chain_for(&model),
+        };
+        let (rule, chain) = chain.ok_or_else(unknown)?;
+        told(format_args!("models[{rule}] leads to the chain `{chain}`"));
+        let first: &Candidate = self.chains.get(chain).and_then(<[_]>::first).ok_or_else(unknown)?;
+        Ok(Resolved {
+            model_id: first.model_id(&model).into_owned(),
+            canonical: model,
+            chain,
+            replaced,
+            parameters: read.parameters,
+            ignored: read.refused.into_iter().map(|it| it.name).collect(),
+        })
     }
 
     /// All chains.
@@ -166,27 +255,97 @@ impl Catalog {
         &self.chains
     }
 
+    /// Whether what a request gets depends on who asks.
+    #[must_use]
+    pub fn asks_who(&self) -> bool {
+        !self.access.is_empty()
+    }
+
+    /// Whether a parameter that cannot be taken is left out and does not refuse the request.
+    #[must_use]
+    pub fn is_lenient(&self) -> bool {
+        self.parameters == ModelParameters::Lenient
+    }
+
     /// Every name that an operator wrote out: exact models, then aliases.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let exact = self.rules.iter().filter_map(|(pattern, _)| match pattern {
             Pattern::Exact(name) => Some(name.as_str()),
             Pattern::Under(_) => None,
         });
-        exact.chain(self.aliases.iter().map(|(name, _)| name.as_str()))
+        exact.chain(self.aliases.names().map(|(_, it)| it.name.as_str()))
     }
 
-    fn follow(&self, name: &Canonical, asked: Option<&str>) -> Option<Resolved<'_>> {
-        let alias = self.aliases.iter().find(|(alias, _)| alias == name);
-        let canonical = alias.map_or(name, |(_, target)| target);
-        let (_, chain) = self.rules.iter().find(|(it, _)| it.matches(canonical))?;
-        let first: &Candidate = self.chains.get(chain)?.first()?;
-        Some(Resolved {
-            canonical: canonical.clone(),
-            chain,
-            model_id: first.model_id(canonical).into_owned(),
-            replaced: alias.and(asked).map(str::to_owned),
-        })
+    /// A name and what stands behind it.
+    fn split<'t>(&self, text: &'t str) -> (&'t str, parameters::Read) {
+        match text.split_once('?') {
+            Some((name, query)) if self.parameters != ModelParameters::Off => (name, parameters::read(query)),
+            _ => (text, parameters::Read::default()),
+        }
     }
+
+    /// The model that a name of the operator's own stands for, if it is served.
+    fn written(&self, name: &ModelName) -> Option<Canonical> {
+        let asked = name.canonical();
+        let aliased = self.aliases.names().find(|(_, it)| it.name == asked).map(|(_, it)| it.model.canonical());
+        Some(aliased.unwrap_or(asked)).filter(|it| self.chain_for(it).is_some())
+    }
+
+    fn knows(&self, provider: &str) -> bool {
+        self.provider(provider).is_some()
+    }
+
+    fn provider(&self, name: &str) -> Option<&ProviderName> {
+        self.chains.iter().flat_map(|(_, it)| it).map(|it| &it.provider).find(|it| it.as_str() == name)
+    }
+
+    /// `provider:model`, if the provider is one of ours: `llama3:8b` is a name.
+    fn backend<'t>(&self, text: &'t str) -> Option<(&ProviderName, &'t str)> {
+        let (provider, rest) = text.split_once(':')?;
+        Some((self.provider(provider)?, rest))
+    }
+
+    /// A bare name that no table knows and no rule covers belongs to the default provider.
+    fn at_home(&self, model: Canonical, told: Told<'_>) -> Canonical {
+        let Some(provider) = &self.default_provider else { return model };
+        if model.provider().is_some() || self.chain_for(&model).is_some() {
+            return model;
+        }
+        told(format_args!("default_provider is `{}`", provider.as_str()));
+        at(provider, model.as_str()).unwrap_or(model)
+    }
+
+    /// The first rule that covers the model, and its chain.
+    fn chain_for(&self, model: &Canonical) -> Option<(usize, &str)> {
+        let mut rules = self.rules.iter().enumerate();
+        rules.find(|(_, (it, _))| it.matches(model)).map(|(at, (_, chain))| (at, chain.as_str()))
+    }
+
+    /// The chain of `provider` alone that can be asked for any model, if a rule lets it serve this one.
+    fn chain_of(&self, provider: &ProviderName, id: &str, model: &Canonical) -> Option<(usize, &str)> {
+        let beside = at_its_own(provider, id);
+        let mut rules = self.rules.iter().enumerate();
+        let serves = |chain: &str| {
+            self.chains.get(chain).is_some_and(|it| it.iter().any(|candidate| candidate.provider == *provider))
+        };
+        let covers = |it: &Pattern| it.matches(model) || beside.as_ref().is_some_and(|name| it.matches(name));
+        let (rule, _) = rules.find(|(_, (it, chain))| covers(it) && serves(chain))?;
+        let alone = |it: &[Candidate]| matches!(it, [one] if one.provider == *provider && one.model.as_ref().is_none_or(|it| it.as_str() == id));
+        let (chain, _) = self.chains.iter().find(|(_, it)| alone(it))?;
+        Some((rule, chain))
+    }
+}
+
+/// The canonical name of what `provider` is asked for as `id`.
+fn at(provider: &ProviderName, id: &str) -> Option<Canonical> {
+    let model = ModelName::parse(id).ok()?.canonical();
+    if model.provider().is_some() { Some(model) } else { at_its_own(provider, id) }
+}
+
+/// `provider/id`, without the instance in the provider's name: `openai.1` is an `openai`.
+fn at_its_own(provider: &ProviderName, id: &str) -> Option<Canonical> {
+    let kind = provider.as_str().split('.').next().unwrap_or_default();
+    ModelName::parse(&format!("{kind}/{id}")).ok().map(|it| it.canonical())
 }
 
 fn rules(models: &[Rule], chains: &Chains) -> Result<Vec<(Pattern, String)>, String> {
@@ -225,29 +384,17 @@ fn is_rest(chain: &[Candidate], whole: &[Candidate]) -> bool {
     chain.len() < whole.len() && chain.iter().all(|one| whole.iter().any(|it| it.provider == one.provider))
 }
 
-fn aliases_of(
-    aliases: &[Alias],
-    models: &[Rule],
-    rules: &[(Pattern, String)],
-) -> Result<Vec<(Canonical, Canonical)>, String> {
-    let names: Vec<Canonical> = aliases.iter().map(|it| it.name.canonical()).collect();
-    let mut pairs: Vec<(Canonical, Canonical)> = Vec::with_capacity(aliases.len());
-    for (at, (Alias { name, model }, own)) in aliases.iter().zip(&names).enumerate() {
-        let (name, target) = (name.as_str(), model.canonical());
-        let place = format!("aliases[{at}] `{name}`");
-        if name == DEFAULT {
+fn check_aliases(aliases: &Aliases, models: &[Rule], rules: &[(Pattern, String)]) -> Result<(), String> {
+    for (at, Named { name, written, model }) in aliases.names() {
+        let target = model.canonical();
+        let place = format!("aliases[{at}] `{}`", written.as_str());
+        if written.as_str() == DEFAULT {
             return Err(format!("{place} can never match: that name stands for default_model"));
         }
-        if let Some(earlier) = pairs.iter().position(|(it, _)| it == own) {
-            return Err(format!("{place} can never match: aliases[{earlier}] has that name"));
-        }
-        if target == *own {
-            return Err(format!("{place} leads to itself"));
-        }
-        if let Some(next) = names.iter().position(|it| *it == target) {
+        if let Some((next, ..)) = aliases.names().find(|(_, it)| it.name == target) {
             return Err(format!("{place} leads to aliases[{next}], an alias itself: name the model"));
         }
-        let hides = |(pattern, _): &(Pattern, String)| matches!(pattern, Pattern::Exact(it) if it == own);
+        let hides = |(pattern, _): &(Pattern, String)| matches!(pattern, Pattern::Exact(it) if it == name);
         if let Some(hidden) = rules.iter().position(hides) {
             let rule = models.get(hidden).map_or("", |it| it.name.as_str());
             return Err(format!("models[{hidden}] `{rule}` can never match: {place} takes that name"));
@@ -255,10 +402,11 @@ fn aliases_of(
         if !rules.iter().any(|(it, _)| it.matches(&target)) {
             return Err(format!("{place} leads to `{}`, which no rule of `models` covers", model.as_str()));
         }
-        pairs.push((own.clone(), target));
     }
-    Ok(pairs)
+    Ok(())
 }
 
+#[cfg(test)]
+mod asked;
 #[cfg(test)]
 mod tests;

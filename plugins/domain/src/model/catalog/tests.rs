@@ -6,15 +6,36 @@ use proptest::prelude::*;
 #[derive(Deserialize)]
 struct Config {
     default_model: Option<ModelName>,
+    force_model: Option<ModelName>,
+    default_provider: Option<ProviderName>,
     #[serde(default)]
     aliases: Vec<Alias>,
     models: Vec<Rule>,
     chains: Chains,
+    #[serde(default)]
+    model_parameters: ModelParameters,
+    #[serde(default)]
+    projects: BTreeMap<String, Project>,
+    #[serde(default)]
+    tiers: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
+    roles: BTreeMap<String, Vec<String>>,
 }
 
-fn build(json: &str) -> Result<Catalog, String> {
+pub(super) fn build(json: &str) -> Result<Catalog, String> {
     let it: Config = serde_json::from_str(json).map_err(|wrong| wrong.to_string())?;
-    Catalog::build(it.default_model, &it.aliases, &it.models, it.chains)
+    Catalog::build(Naming {
+        default_model: it.default_model,
+        force_model: it.force_model,
+        default_provider: it.default_provider,
+        aliases: it.aliases,
+        models: it.models,
+        chains: it.chains,
+        model_parameters: it.model_parameters,
+        projects: it.projects,
+        tiers: it.tiers,
+        roles: it.roles,
+    })
 }
 
 fn catalog() -> Catalog {
@@ -126,7 +147,7 @@ fn a_rule_that_can_never_match_is_refused_and_named() {
             "",
             r#"{"name":"a","model":"gpt-4o"},{"name":"a","model":"gpt-4"}"#,
             both,
-            "aliases[1] `a` can never match: aliases[0] has that name",
+            "aliases[1] `a` can never match: aliases[0] `a` matches first",
         ),
         ("", r#"{"name":"a","model":"claude-x"}"#, both, "aliases[0] `a` leads to `claude-x`, which no rule"),
         (

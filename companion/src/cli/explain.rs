@@ -1,0 +1,146 @@
+//! `tollgate explain`: where a model's name leads.
+
+use super::Said;
+use crate::server::StartError;
+use clap::Args;
+use domain::caller::Caller;
+use router::{config::Config, explain::explain};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Envoy's or Kong's configuration, or the router filter's alone; YAML or JSON.
+    #[arg(long)]
+    config: PathBuf,
+    /// The name as the client writes it; leave it out for a request that names none.
+    #[arg(long, default_value = "")]
+    model: String,
+    /// The caller's project.
+    #[arg(long)]
+    project: Option<String>,
+    /// The caller's tier.
+    #[arg(long)]
+    tier: Option<String>,
+    /// The caller's role.
+    #[arg(long)]
+    role: Option<String>,
+}
+
+/// Reads the configuration with the filter's own code, and asks it.
+pub(super) fn run(arguments: &Arguments) -> Result<Said, StartError> {
+    let Arguments { config, model, project, tier, role } = arguments;
+    let place = config.display();
+    let wrong = |why: String| StartError(format!("{place}: {why}"));
+    let text = std::fs::read_to_string(config).map_err(|it| wrong(it.to_string()))?;
+    let document: Value = serde_yaml_ng::from_str(&text).map_err(|it| wrong(it.to_string()))?;
+    let found = routers(&document);
+    let router = found.first().ok_or_else(|| wrong("there is no filter named `router` in it".to_owned()))?;
+    if found.iter().any(|it| it != router) {
+        return Err(wrong("there are several filters named `router` with different configurations".to_owned()));
+    }
+    let router = Config::parse(router.as_bytes()).map_err(wrong)?;
+    let (project, tier, role) = (project.clone().unwrap_or_default(), tier.clone(), role.clone());
+    let caller = Caller { project, tier, role, ..Caller::default() };
+    let found = explain(&router, Some(&caller), model).map_err(wrong)?;
+    let outcome = match &found.outcome {
+        Ok(it) => json!({
+            "model": it.model, "chain": it.chain, "override": it.replaced, "ignored": it.ignored,
+            "candidates": it.candidates.iter().map(|(provider, id)| json!({"provider": provider, "model": id})).collect::<Vec<_>>(),
+            "parameters": it.parameters.iter().map(|(name, value)| ((*name).to_owned(), parsed(value))).collect::<serde_json::Map<_, _>>(),
+        }),
+        Err(reply) => json!({"status": reply.status, "error": parsed(&reply.body()).get("error")}),
+    };
+    Ok(Said { text: found.to_string(), json: json!({"steps": found.steps, "outcome": outcome}) })
+}
+
+fn parsed(json: &str) -> Value {
+    serde_json::from_str(json).unwrap_or_default()
+}
+
+/// The configurations of every filter named `router`, as JSON.
+fn routers(value: &Value) -> Vec<String> {
+    let (models, chains) = (value.get("models"), value.get("chains"));
+    if models.is_some_and(Value::is_array) && chains.is_some_and(Value::is_object) {
+        return vec![value.to_string()];
+    }
+    if value.get("name").is_some_and(|it| it == "router") {
+        // Envoy has it as a text in `configuration`, Kong as an object or a text in `config`.
+        let envoys = value.get("vm_config").and(value.pointer("/configuration/value"));
+        match envoys.or_else(|| value.get("config")) {
+            Some(Value::String(text)) => return vec![text.clone()],
+            Some(config @ Value::Object(members)) if !members.contains_key("vm_config") => {
+                return vec![config.to_string()];
+            }
+            _ => {}
+        }
+    }
+    match value {
+        Value::Array(items) => items.iter().flat_map(routers).collect(),
+        Value::Object(members) => members.values().flat_map(routers).collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROUTER: &str = r#"{"models":[{"name":"openai/*","chain":"a"}],"chains":{"a":[{"provider":"openai"}]}}"#;
+
+    fn check(document: &str) -> Vec<String> {
+        routers(&serde_yaml_ng::from_str(document).unwrap())
+    }
+
+    fn said(config: &str, model: &str) -> Result<Said, StartError> {
+        let config = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").join(config);
+        run(&Arguments { config, model: model.to_owned(), project: None, tier: None, role: None })
+    }
+
+    #[test]
+    fn the_shipped_configurations_are_explained() {
+        let said_of = |config: &str, model: &str| said(config, model).map_err(|it| it.to_string()).unwrap();
+        let envoy = said_of("envoy/envoy.yaml", "fast");
+        assert_eq!(
+            envoy.text,
+            "1. aliases[0] `fast` is `openai/gpt-4o-mini`\n2. `openai/gpt-4o-mini` is `openai/gpt-4o-mini`\n\
+             3. models[1] leads to the chain `chain-openai`\nx-tollgate-model-override: fast -> openai/gpt-4o-mini\n\
+             x-tollgate-model: openai/gpt-4o-mini\nchain chain-openai:\n  1. openai  gpt-4o-mini"
+        );
+        let kong = said_of("kong/kong.yml", "claude-sonnet-4-5");
+        assert_eq!(
+            kong.json["outcome"]["candidates"],
+            json!([{"provider": "anthropic", "model": "claude-sonnet-4-5"}])
+        );
+        let refused = said_of("kong/kong.yml", "llama");
+        assert_eq!(
+            (&refused.json["outcome"]["status"], &refused.json["outcome"]["error"]["code"]),
+            (&json!(404), &json!("model_not_found"))
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_explained_is_named() {
+        for (config, expected) in [
+            ("README.md", "README.md: "),
+            ("nothing.yaml", "nothing.yaml: "),
+            ("envoy/examples/auth.yaml", "no filter named `router`"),
+        ] {
+            let refused = said(config, "gpt-4o").map(|it| it.text).unwrap_err().to_string();
+            assert!(refused.contains(expected), "{refused}");
+        }
+    }
+
+    #[test]
+    fn the_routers_configuration_is_found_in_envoys_in_kongs_and_alone() {
+        let envoy = format!("a:\n- name: router\n  vm_config: {{}}\n  configuration:\n    value: |\n      {ROUTER}\n");
+        let kong = format!("a:\n- name: auth\n  config: {{}}\n- name: router\n  config: {ROUTER}\n");
+        for document in [ROUTER, &envoy, &kong] {
+            let [found] = check(document).try_into().unwrap();
+            assert!(Config::parse(found.as_bytes()).is_ok(), "{document}");
+        }
+        for document in ["", "a: 1", "- name: router", "name: router\nconfig: 7"] {
+            assert!(check(document).is_empty(), "{document}");
+        }
+    }
+}
