@@ -82,7 +82,26 @@ fn a_name_is_rewritten_and_what_stands_behind_it_goes_into_the_body() {
         assert!(received.path.starts_with(at), "{body}: {}", received.path);
         assert_eq!(String::from_utf8(received.body).unwrap(), sent);
         assert_eq!(answer.header("x-tollgate-model-override").as_deref(), told, "{body}");
+        assert_eq!(answer.header("x-tollgate-attempts").as_deref(), Some("1"), "{body}");
     }
+}
+
+#[test]
+fn the_response_tells_how_many_providers_were_tried_and_why_it_was_this_model() {
+    let fake = FakeProvider::start();
+    let gateway = gateway(&fake, &json!({}));
+    let ask = |model: &str| {
+        let answer = send(&gateway, "/v1/chat/completions", "", &json!({"model": model, "messages": []}).to_string());
+        ["x-tollgate-provider", "x-tollgate-attempts", "x-tollgate-route-reason"]
+            .map(|it| answer.header(it).unwrap_or_default())
+    };
+    assert_eq!(ask("gpt-4o"), ["openai", "1", "requested"]);
+    fake.behave("/openai", "503", Some(1));
+    assert_eq!(ask("gpt-4o"), ["anthropic", "2", "requested"]);
+    assert_eq!(ask("anthropic:claude-sonnet-4-5"), ["anthropic", "1", "provider"]);
+    assert_eq!(ask(""), ["openai", "1", "default_model"]);
+    fake.behave("/", "reset", None);
+    assert_eq!(ask("gpt-4o")[1], "2", "told also when nobody answered");
 }
 
 #[test]

@@ -45,7 +45,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Said, StartError> {
     let found = explain(&router, Some(&caller), model).map_err(wrong)?;
     let outcome = match &found.outcome {
         Ok(it) => json!({
-            "model": it.model, "chain": it.chain, "override": it.replaced, "ignored": it.ignored,
+            "model": it.model, "chain": it.chain, "override": it.replaced, "reason": it.reason, "ignored": it.ignored,
             "candidates": it.candidates.iter().map(|(provider, id)| json!({"provider": provider, "model": id})).collect::<Vec<_>>(),
             "parameters": it.parameters.iter().map(|(name, value)| ((*name).to_owned(), parsed(value))).collect::<serde_json::Map<_, _>>(),
         }),
@@ -105,7 +105,7 @@ mod tests {
             envoy.text,
             "1. aliases[0] `fast` is `openai/gpt-4o-mini`\n2. `openai/gpt-4o-mini` is `openai/gpt-4o-mini`\n\
              3. models[1] leads to the chain `chain-openai`\nx-tollgate-model-override: fast -> openai/gpt-4o-mini\n\
-             x-tollgate-model: openai/gpt-4o-mini\nchain chain-openai:\n  1. openai  gpt-4o-mini"
+             x-tollgate-route-reason: alias\nx-tollgate-model: openai/gpt-4o-mini\nchain chain-openai:\n  1. openai  gpt-4o-mini"
         );
         let kong = said_of("kong/kong.yml", "claude-sonnet-4-5");
         assert_eq!(

@@ -33,3 +33,15 @@ pub fn reached_upstream() -> bool {
     kind() != Kind::Envoy
         || abi::property(&["upstream", "local_address"]).ok().flatten().is_some_and(|it| !it.is_empty())
 }
+
+/// How often the proxy has sent the request to an upstream so far. Kong does not tell.
+#[must_use]
+pub fn attempts() -> Option<u64> {
+    match kind() {
+        Kind::Envoy => {
+            let count = abi::property(&["upstream", "request_attempt_count"]).ok().flatten()?;
+            count.try_into().ok().map(u64::from_le_bytes)
+        }
+        Kind::Kong => None,
+    }
+}

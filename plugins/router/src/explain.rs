@@ -24,6 +24,8 @@ pub struct Outcome {
     pub candidates: Vec<(String, String)>,
     /// As in `x-tollgate-model-override`.
     pub replaced: Option<String>,
+    /// As in `x-tollgate-route-reason`.
+    pub reason: &'static str,
     /// Members that the body gets, and their values as JSON.
     pub parameters: Vec<(&'static str, String)>,
     /// Parameters behind the name that are left out.
@@ -56,6 +58,7 @@ pub fn explain(config: &Config, caller: Option<&Caller>, model: &str) -> Result<
             chain: chain.to_owned(),
             candidates: candidates.iter().map(candidate).collect(),
             replaced: found.replaced.map(|asked| policy::told(&asked, &found.canonical)),
+            reason: found.reason,
             parameters: found.parameters.into_iter().map(|it| (it.name, it.json)).collect(),
             ignored: found.ignored,
         })
@@ -81,6 +84,7 @@ impl fmt::Display for Explanation {
         if !it.ignored.is_empty() {
             writeln!(out, "x-tollgate-model-params-ignored: {}", it.ignored.join(", "))?;
         }
+        writeln!(out, "x-tollgate-route-reason: {}", it.reason)?;
         write!(out, "x-tollgate-model: {}\nchain {}:", it.model, it.chain)?;
         for (number, (provider, id)) in (1_usize..).zip(&it.candidates) {
             write!(out, "\n  {number}. {provider}  {id}")?;
@@ -115,6 +119,7 @@ mod tests {
              4. kill.providers has a provider of the chain `both`\n\
              body: \"temperature\":0\n\
              x-tollgate-model-override: best -> openai/gpt-4o\n\
+             x-tollgate-route-reason: alias\n\
              x-tollgate-model: openai/gpt-4o\n\
              chain openai:\n  1. openai  gpt-4o"
         );
@@ -126,6 +131,6 @@ mod tests {
              404 model_not_found: The model `best` does not exist or you do not have access to it."
         );
         assert!(check("o1", None).contains("kill.models has `openai/o1`\n503 killed: "));
-        assert!(check("", None).starts_with("1. no model is named: default_model `openai/gpt-4o`\n"));
+        assert!(check("", None).starts_with("1. no model is named: default_model says `openai/gpt-4o`\n"));
     }
 }

@@ -19,6 +19,10 @@ use std::rc::Rc;
 const MODEL_OVERRIDE: &str = "x-tollgate-model-override";
 /// Tells the client which parameters behind the model's name did nothing.
 const PARAMETERS_IGNORED: &str = "x-tollgate-model-params-ignored";
+/// Tells the client which rule decided on the model.
+const ROUTE_REASON: &str = "x-tollgate-route-reason";
+/// Tells the client how often a provider was asked.
+const ATTEMPTS: &str = "x-tollgate-attempts";
 
 /// The router, configured.
 pub struct Router {
@@ -57,7 +61,7 @@ enum Answer {
     /// Nothing yet: its body is to be read.
     Asked(Endpoint),
     /// The model that was chosen, and what it replaced.
-    By { model: String, replaced: Option<String>, ignored: Option<String> },
+    By { model: String, reason: &'static str, replaced: Option<String>, ignored: Option<String> },
 }
 
 /// One exchange.
@@ -95,7 +99,7 @@ impl Stream for Exchange {
         };
         let router = &self.router;
         let routed = policy::route(&router.catalog, &router.kill, self.caller.as_ref(), endpoint, &body);
-        let Route { chain, model, estimate, replaced, ignored, body } = match routed {
+        let Route { chain, model, estimate, replaced, reason, ignored, body } = match routed {
             Ok(route) => route,
             Err(reply) => {
                 match reply.code {
@@ -114,13 +118,17 @@ impl Stream for Exchange {
         }
         // `provider` takes these headers off at its first attempt, and they stay off at the next.
         host::note::write("route", &format!("{chain} {model}"));
-        self.answer = Answer::By { model, replaced, ignored };
+        self.answer = Answer::By { model, reason, replaced, ignored };
         body.map_or(Edit::Keep, Edit::Replace)
     }
 
     fn response_head(&mut self, head: &mut ResponseHead) -> Watch {
-        if let Answer::By { model, replaced, ignored } = &self.answer {
+        if let Answer::By { model, reason, replaced, ignored } = &self.answer {
             head.set(headers::MODEL, model);
+            head.set(ROUTE_REASON, reason);
+            if let Some(attempts) = host::ending::attempts() {
+                head.set(ATTEMPTS, &attempts.to_string());
+            }
             for (name, told) in [(MODEL_OVERRIDE, replaced), (PARAMETERS_IGNORED, ignored)] {
                 if let Some(told) = told {
                     head.set(name, told);

@@ -39,6 +39,8 @@ pub struct Route {
     /// What the response tells in `x-tollgate-model-override`: the name that was asked for, when it was an alias,
     /// none, or one that the caller does not get, and the model that came of it.
     pub replaced: Option<String>,
+    /// Which rule decided on the model, for `x-tollgate-route-reason`.
+    pub reason: &'static str,
     /// What the response tells in `x-tollgate-model-params-ignored`: parameters behind the name that were left out.
     pub ignored: Option<String>,
     /// The body with the first candidate's model id; `None` when the client's own has it.
@@ -78,6 +80,7 @@ pub fn route(
     Ok(Route {
         chain: chain.to_owned(),
         replaced: found.replaced.map(|asked| told(&asked, &found.canonical)),
+        reason: found.reason,
         ignored: (!ignored.is_empty()).then(|| ignored.join(", ")),
         body: (!edits.is_empty()).then(|| body.apply(edits)),
         estimate,

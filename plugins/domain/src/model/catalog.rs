@@ -63,6 +63,9 @@ pub struct Resolved<'a> {
     /// What was asked for, when that was no name of this model: an alias, none at all (`default`), or one that the
     /// project does not get. Printable.
     pub replaced: Option<String>,
+    /// Which rule decided on the model: `requested`, `alias`, `provider`, `default_provider`, `default_model`, `project`,
+    /// `force_model` or `model_policy`.
+    pub reason: &'static str,
     /// What stood behind the name and goes before the body's own members.
     pub parameters: Vec<Parameter>,
     /// The names of those that were left out, printable.
@@ -95,6 +98,18 @@ pub type Told<'a> = &'a mut dyn FnMut(Arguments<'_>);
 
 /// The name that stands for the default model, as does none.
 const DEFAULT: &str = "default";
+
+/// What a request means, before anybody's rules about callers.
+struct Meant<'a> {
+    model: Canonical,
+    reason: &'static str,
+    /// The one provider that is to serve it, and the id that it is asked for.
+    backend: Option<(&'a ProviderName, String)>,
+    /// Whether the client named something else.
+    replaced: bool,
+    /// What an alias adds.
+    read: Option<parameters::Read>,
+}
 
 /// Every rule, checked: whatever it resolves to exists.
 #[derive(Debug)]
@@ -175,78 +190,92 @@ impl Catalog {
     ) -> Result<Resolved<'_>, NotFound> {
         let asked = requested.unwrap_or_default();
         let unknown = || NotFound::Unknown(printable(asked));
-        let (name, mut read) = self.split(asked);
-        let mut replaced = None;
-        let mut backend = None;
-        let aliased;
-        let mut model = if name.is_empty() || name == DEFAULT {
-            let own = self.access.model(caller);
-            let (model, whose) = match (own, &self.forced) {
-                (_, Some(it)) => (it, "force_model"),
-                (Some(it), None) => (it, "the project's model"),
-                (None, None) => (self.default.as_ref().ok_or(NotFound::Unnamed)?, "default_model"),
-            };
-            told(format_args!("no model is named: {whose} `{model}`"));
-            replaced = Some(DEFAULT.to_owned());
-            model.clone()
-        } else {
-            aliased = self.aliases.follow(name, told);
-            if aliased.is_some() {
-                replaced = Some(printable(asked));
-            }
-            let (name, further) = self.split(aliased.as_deref().unwrap_or(name));
-            // What the client wrote goes before what an alias adds.
-            let fresh =
-                further.parameters.into_iter().filter(|it| !read.parameters.iter().any(|own| own.name == it.name));
-            let fresh: Vec<Parameter> = fresh.collect();
-            read.parameters.extend(fresh);
-            read.refused.extend(further.refused);
-            if let Some((provider, rest)) = self.backend(name) {
-                told(format_args!("`{}` is asked for `{}`", provider.as_str(), printable(rest)));
-                let model = at(provider, rest).ok_or_else(unknown)?;
-                backend = Some((provider, rest));
-                model
-            } else {
-                let model = ModelName::parse(name).map_err(|_| unknown())?.canonical();
-                let model = self.at_home(model, told);
-                told(format_args!("`{}` is `{model}`", printable(name)));
-                model
-            }
+        let (name, written) = self.split(asked);
+        let mut meant = match name {
+            "" | DEFAULT => self.unnamed(caller, told).ok_or(NotFound::Unnamed)?,
+            _ => self.named(name, told).ok_or_else(unknown)?,
         };
-        if !read.refused.is_empty() && self.parameters == ModelParameters::Strict {
-            return Err(NotFound::Parameters(read.refused.swap_remove(0).why));
+        let read = written.before(meant.read.take());
+        if let Some(refused) = read.refused.first().filter(|_| self.parameters == ModelParameters::Strict) {
+            return Err(NotFound::Parameters(refused.why.clone()));
         }
-        let instead = match &self.forced {
-            Some(it) if *it != model => {
-                told(format_args!("force_model makes it `{it}`"));
-                Some(it)
-            }
-            Some(_) => None,
-            None => self.access.instead(caller, &model, told),
-        };
-        if let Some(other) = instead {
-            replaced.get_or_insert_with(|| printable(asked));
-            backend = None;
-            model = other.clone();
+        if let Some((model, reason)) = self.instead(caller, &meant.model, told) {
+            meant = Meant { model: model.clone(), reason, backend: None, replaced: true, read: None };
         }
-        if !self.access.allows(caller, &model, told) {
+        if !self.access.allows(caller, &meant.model, told) {
             return Err(unknown());
         }
-        let chain = match backend {
-            Some((provider, rest)) => self.chain_of(provider, rest, &model),
-            None => self.chain_for(&model),
+        let chain = match &meant.backend {
+            Some((provider, id)) => self.chain_of(provider, id, &meant.model),
+            None => self.chain_for(&meant.model),
         };
         let (rule, chain) = chain.ok_or_else(unknown)?;
         told(format_args!("models[{rule}] leads to the chain `{chain}`"));
         let first: &Candidate = self.chains.get(chain).and_then(<[_]>::first).ok_or_else(unknown)?;
+        let shown = if name.is_empty() { DEFAULT.to_owned() } else { printable(asked) };
         Ok(Resolved {
-            model_id: first.model_id(&model).into_owned(),
-            canonical: model,
+            model_id: first.model_id(&meant.model).into_owned(),
+            canonical: meant.model,
             chain,
-            replaced,
+            replaced: meant.replaced.then_some(shown),
+            reason: meant.reason,
             parameters: read.parameters,
             ignored: read.refused.into_iter().map(|it| it.name).collect(),
         })
+    }
+
+    /// What a request means that names no model; `None` when there is no default.
+    fn unnamed(&self, caller: Option<&Caller>, told: Told<'_>) -> Option<Meant<'_>> {
+        let (model, reason) = match (&self.forced, self.access.model(caller)) {
+            (Some(it), _) => (it, "force_model"),
+            (None, Some(it)) => (it, "project"),
+            (None, None) => (self.default.as_ref()?, "default_model"),
+        };
+        told(format_args!("no model is named: {reason} says `{model}`"));
+        Some(Meant { model: model.clone(), reason, backend: None, replaced: true, read: None })
+    }
+
+    /// What a name means; `None` when it is none.
+    fn named(&self, name: &str, told: Told<'_>) -> Option<Meant<'_>> {
+        let aliased = self.aliases.follow(name, told);
+        let replaced = aliased.is_some();
+        let (name, read) = self.split(aliased.as_deref().unwrap_or(name));
+        let reason = |it: &'static str| if replaced { "alias" } else { it };
+        if let Some((provider, id)) = self.backend(name) {
+            told(format_args!("`{}` is asked for `{}`", provider.as_str(), printable(id)));
+            let backend = Some((provider, id.to_owned()));
+            return Some(Meant {
+                model: at(provider, id)?,
+                reason: reason("provider"),
+                backend,
+                replaced,
+                read: Some(read),
+            });
+        }
+        let model = ModelName::parse(name).ok()?.canonical();
+        let (model, rule) = match self.at_home(&model, told) {
+            Some(it) => (it, "default_provider"),
+            None => (model, "requested"),
+        };
+        told(format_args!("`{}` is `{model}`", printable(name)));
+        Some(Meant { model, reason: reason(rule), backend: None, replaced, read: Some(read) })
+    }
+
+    /// The model that the caller gets in place of this one, and the rule that says so.
+    fn instead(
+        &self,
+        caller: Option<&Caller>,
+        model: &Canonical,
+        told: Told<'_>,
+    ) -> Option<(&Canonical, &'static str)> {
+        let Some(forced) = &self.forced else {
+            return self.access.instead(caller, model, told).map(|it| (it, "model_policy"));
+        };
+        if forced == model {
+            return None;
+        }
+        told(format_args!("force_model makes it `{forced}`"));
+        Some((forced, "force_model"))
     }
 
     /// All chains.
@@ -306,13 +335,13 @@ impl Catalog {
     }
 
     /// A bare name that no table knows and no rule covers belongs to the default provider.
-    fn at_home(&self, model: Canonical, told: Told<'_>) -> Canonical {
-        let Some(provider) = &self.default_provider else { return model };
-        if model.provider().is_some() || self.chain_for(&model).is_some() {
-            return model;
+    fn at_home(&self, model: &Canonical, told: Told<'_>) -> Option<Canonical> {
+        let provider = self.default_provider.as_ref()?;
+        if model.provider().is_some() || self.chain_for(model).is_some() {
+            return None;
         }
         told(format_args!("default_provider is `{}`", provider.as_str()));
-        at(provider, model.as_str()).unwrap_or(model)
+        at(provider, model.as_str())
     }
 
     /// The first rule that covers the model, and its chain.

@@ -39,6 +39,20 @@ pub(super) struct Read {
     pub(super) refused: Vec<Refused>,
 }
 
+impl Read {
+    /// These, and of `others` what these do not say.
+    pub(super) fn before(mut self, others: Option<Self>) -> Self {
+        let Some(others) = others else { return self };
+        for it in others.parameters {
+            if !self.parameters.iter().any(|own| own.name == it.name) {
+                self.parameters.push(it);
+            }
+        }
+        self.refused.extend(others.refused);
+        self
+    }
+}
+
 /// A parameter that is not taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Refused {

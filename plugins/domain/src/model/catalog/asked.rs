@@ -61,6 +61,7 @@ fn every_form_of_a_name_is_read() {
         ("gpt-4o?temperature=0.2", "openai/gpt-4o | both |  | temperature=0.2"),
         ("openai:gpt-4o?verbosity=low", r#"openai/gpt-4o | openai |  | verbosity="low""#),
         ("?temperature=0", "openai/gpt-4o-mini | openai | default | temperature=0"),
+        ("default?top_k=1", "openai/gpt-4o-mini | openai | default?top_k=1 | top_k=1"),
         ("fast?top_p=1", "openai/gpt-4o-mini | openai | fast?top_p=1 | top_p=1"),
         (
             "router/x-ai/grok-4?temperature=1",
@@ -175,5 +176,22 @@ fn a_rule_about_projects_tiers_and_roles_that_can_never_match_is_refused() {
         );
         let refused = build(&json).map(|_| ()).unwrap_err();
         assert!(refused.contains(expected), "{rest}: {refused}");
+    }
+}
+
+#[test]
+fn the_rule_that_decided_is_named() {
+    let catalog = catalog();
+    for (who, asked, reason) in [
+        ("", "gpt-4o", "requested"),
+        ("", "", "default_model"),
+        ("same", "", "project"),
+        ("", "fast", "alias"),
+        ("", "openai:gpt-4o", "provider"),
+        ("", "some-model", "default_provider"),
+        ("fixed", "gpt-4o", "model_policy"),
+    ] {
+        let found = catalog.resolve_for(caller(who).as_ref(), Some(asked), &mut |_| {}).unwrap();
+        assert_eq!(found.reason, reason, "{who} {asked}");
     }
 }
