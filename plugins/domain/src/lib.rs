@@ -17,6 +17,7 @@ pub mod model;
 pub mod money;
 pub mod period;
 pub mod price;
+pub mod provider;
 pub mod quota;
 pub mod reply;
 pub mod secret;

@@ -21,6 +21,7 @@
 
 mod wire;
 
+use crate::provider::is_called;
 use wire::{Counts, Seen};
 
 /// Tokens of one model call.
@@ -172,12 +173,7 @@ impl Provider {
     /// Operators give one provider several names (`openai.1`, `openai-eu`): the longest known name
     /// before a `.`, `-` or `_` counts.
     fn named(name: &str) -> Option<Self> {
-        let is = |known: &str| {
-            let head = name.get(..known.len()).filter(|it| it.eq_ignore_ascii_case(known));
-            let rest = head.and_then(|_| name.get(known.len()..));
-            rest.is_some_and(|it| it.is_empty() || it.starts_with(['.', '-', '_']))
-        };
-        PROVIDERS.iter().find(|(known, _)| is(known)).map(|(_, it)| *it)
+        PROVIDERS.iter().find(|(known, _)| is_called(name, known)).map(|(_, it)| *it)
     }
 }
 

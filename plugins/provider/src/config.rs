@@ -4,6 +4,7 @@ use crate::policy::{Credential, SERVED, Target, allowed_by_default, served};
 use domain::{
     headers::{self, same_name, starts_with_name},
     model::{Chains, ProviderName},
+    provider::Kind,
     secret::{Secret, SecretRef},
     usage::takes_include_usage,
 };
@@ -37,6 +38,10 @@ pub struct Config {
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Provider {
+    /// Which provider's rules for parameters apply to chat completions. Default: the known provider of this name
+    /// (`groq`, `groq.1`, `groq-eu`); no rules for any other name. `custom`: one that knows `max_tokens` alone.
+    #[serde(default)]
+    pub(crate) kind: Option<Kind>,
     /// What stands before `/chat/completions` in its URLs: `/v1`, `/openai/v1`; `/` for nothing. Default: the path
     /// stays as it is, as it must in Kong, where the service's URL decides.
     #[serde(default)]
@@ -121,14 +126,19 @@ impl Config {
         let target = |(name, provider): (&String, &Provider)| {
             let credential =
                 provider.credential(&env).map_err(|wrong| format!("provider: providers.{name}.{wrong}"))?;
+            let known_as = match provider.kind {
+                Some(kind) => kind.name(),
+                None => name,
+            };
             Ok((
                 name.clone(),
                 Target {
+                    kind: Kind::named(known_as),
                     name: name.clone(),
                     base_path: provider.base_path.as_deref().map(|it| it.trim_end_matches('/').to_owned()),
                     host: provider.host.clone(),
                     credential,
-                    stream_usage: provider.stream_usage.unwrap_or_else(|| takes_include_usage(name)),
+                    stream_usage: provider.stream_usage.unwrap_or_else(|| takes_include_usage(known_as)),
                 },
             ))
         };

@@ -12,6 +12,8 @@ use std::{collections::BTreeMap, rc::Rc};
 pub struct Providers {
     targets: BTreeMap<String, Target>,
     chains: Chains,
+    /// Whether any of them may want parameters otherwise.
+    rules: bool,
     only: Option<String>,
     forward: Vec<String>,
     returned: Vec<String>,
@@ -28,6 +30,7 @@ impl Plugin for Providers {
             log::warn!("the credential of the provider {} is not set; it will not be called", target.name);
         }
         Ok(Self {
+            rules: targets.values().any(|it| it.kind.is_some()),
             targets,
             chains: config.chains,
             only: config.provider.map(|it| it.as_str().to_owned()),
@@ -41,6 +44,9 @@ impl Plugin for Providers {
         Attempt { providers: Rc::clone(self), stage: Stage::Begun }
     }
 }
+
+/// The note of an attempt that a later one may find its body's length in the headers.
+const EDITED: &str = "edited";
 
 /// How far an attempt is.
 enum Stage {
@@ -71,7 +77,9 @@ impl Attempt {
         // Where the router's headers are still there, so is the budget's: the note need not be asked for.
         let first = matches!(routed, Routed::First(_)) || operation == "/models";
         let asked = policy::asked(head.headers(), || if first { None } else { host::note::read("usage") });
-        let body = body.with_usage(asked, target.stream_usage);
+        let rules = target.rules(operation, model.as_deref(), &routed);
+        let again = providers.rules && !first && host::note::read(EDITED).is_some();
+        let body = body.with_usage(asked, target.stream_usage).with_rules(rules, again);
         if matches!(target.credential, Credential::Missing) {
             providers.not_configured.add(1);
             return Err(policy::not_configured(&name, model.as_deref()));
@@ -103,11 +111,16 @@ impl Stream for Attempt {
     }
 
     fn request_body(&mut self, _: &mut RequestHead, body: Vec<u8>) -> Edit {
-        let Stage::Sent { body: Send::Edited { model, usage, stale }, .. } = &self.stage else {
+        let Stage::Sent { body: Send::Edited { model, usage, rules, stale }, .. } = &self.stage else {
             return Edit::Keep;
         };
-        match policy::edited(&body, model.as_deref(), *usage, *stale) {
-            Ok(Some(body)) => Edit::Replace(body),
+        match policy::edited(&body, model.as_deref(), *usage, rules, *stale) {
+            Ok(Some(body)) => {
+                if !rules.is_empty() && !stale {
+                    host::note::write(EDITED, "yes");
+                }
+                Edit::Replace(body)
+            }
             Ok(None) => Edit::Keep,
             Err(reply) => Edit::Reply(reply),
         }

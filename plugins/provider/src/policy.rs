@@ -6,6 +6,7 @@ use domain::{
     chat::{Body, Endpoint},
     headers::{self, Headers},
     model::{Candidate, Canonical, Chains, ModelName},
+    provider::{self, Kind, Rule},
     reply::Reply,
     secret::Secret,
 };
@@ -15,6 +16,8 @@ use domain::{
 pub struct Target {
     /// Its name.
     pub name: String,
+    /// Whose rules for parameters apply, if anybody's are known.
+    pub kind: Option<Kind>,
     /// What stands before the operation in its paths; `None` leaves the path alone.
     pub base_path: Option<String>,
     /// Its host; `None` leaves the host alone.
@@ -83,6 +86,20 @@ pub fn nobody() -> Reply {
     Reply::new(502, "upstream_error", "the gateway's endpoint belongs to no provider that its configuration knows")
 }
 
+impl Target {
+    /// The rules for what it is sent as the body of `operation`. Without `router` the model is not known, and a body is
+    /// not read to find out.
+    #[must_use]
+    pub fn rules(&self, operation: &str, model: Option<&str>, routed: &Routed) -> &'static [Rule] {
+        let asked = match routed {
+            Routed::First(route) | Routed::Again(route) => Some(route.model.model()),
+            Routed::Never => None,
+        };
+        let kind = self.kind.filter(|_| operation == "/chat/completions");
+        kind.map_or(&[], |it| it.rules(model, asked))
+    }
+}
+
 /// What `router` said about a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Routed {
@@ -131,6 +148,8 @@ pub enum Send {
         model: Option<String>,
         /// Whether it is to ask for usage at the end of the stream.
         usage: bool,
+        /// What the provider wants otherwise.
+        rules: &'static [Rule],
         /// Whether the length of a former attempt's body stands in the headers.
         stale: bool,
     },
@@ -147,8 +166,20 @@ impl Send {
             Asked::Again => true,
         };
         match self {
-            Self::AsItIs => Self::Edited { model: None, usage: taken, stale: again },
-            Self::Edited { model, stale, .. } => Self::Edited { model, usage: taken, stale: stale || again },
+            Self::AsItIs => Self::Edited { model: None, usage: taken, rules: &[], stale: again },
+            Self::Edited { model, rules, stale, .. } => {
+                Self::Edited { model, usage: taken, rules, stale: stale || again }
+            }
+        }
+    }
+
+    /// The same under a provider's rules; `again` when a former attempt had rules too, and may have left a length behind.
+    #[must_use]
+    pub fn with_rules(self, rules: &'static [Rule], again: bool) -> Self {
+        match self {
+            Self::AsItIs if rules.is_empty() && !again => self,
+            Self::AsItIs => Self::Edited { model: None, usage: false, rules, stale: again },
+            Self::Edited { model, usage, stale, .. } => Self::Edited { model, usage, rules, stale: stale || again },
         }
     }
 }
@@ -195,19 +226,29 @@ pub fn send(chains: &Chains, routed: &Routed, provider: &str) -> Result<(Send, O
     if written == model && !stale {
         return Ok((Send::AsItIs, Some(model)));
     }
-    Ok((Send::Edited { model: Some(model.clone()), usage: false, stale }, Some(model)))
+    Ok((Send::Edited { model: Some(model.clone()), usage: false, rules: &[], stale }, Some(model)))
 }
 
 /// The body with its changes made; `None` when it may stay as it is.
 ///
 /// # Errors
-/// 400 when it cannot be read in only one way.
-pub fn edited(bytes: &[u8], model: Option<&str>, usage: bool, stale: bool) -> Result<Option<Vec<u8>>, Reply> {
+/// 400 when it cannot be read in only one way, or wants what the provider does not do.
+pub fn edited(
+    bytes: &[u8],
+    model: Option<&str>,
+    usage: bool,
+    rules: &[Rule],
+    stale: bool,
+) -> Result<Option<Vec<u8>>, Reply> {
     let body = Body::parse(bytes)?;
     let model = model.filter(|it| body.model() != Some(it)).map(|it| body.set_model(it));
-    let usage = if usage { body.ask_usage()? } else { None };
-    if model.is_some() || usage.is_some() {
-        return Ok(Some(body.apply(model.into_iter().chain(usage))));
+    let mut edits = provider::edits(rules, &body, &[])?;
+    edits.extend(model);
+    if usage {
+        edits.extend(body.ask_usage()?);
+    }
+    if !edits.is_empty() {
+        return Ok(Some(body.apply(edits)));
     }
     Ok(stale.then(|| bytes.to_vec()))
 }

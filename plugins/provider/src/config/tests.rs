@@ -37,6 +37,7 @@ fn a_mistake_is_named() {
     let returned = |name: &str| format!(r#","return_headers":["{name}"]"#);
     for (provider, rest, expected) in [
         (r#""bas_path":"/v1""#, "", "unknown field `bas_path`"),
+        (r#""kind":"grok""#, "", "unknown variant `grok`, expected one of `openai`, `azure`"),
         (r#""base_path":"""#, "", "providers.openai.base_path is \"\""),
         (r#""base_path":"v1""#, "", "expected a path"),
         (r#""base_path":"/v1?a=b""#, "", "expected a path without a query"),
@@ -68,4 +69,18 @@ fn a_mistake_is_named() {
     }
     assert!(Config::parse(br#"{"providers":{}}"#).unwrap_err().contains("providers is empty"));
     assert!(Config::parse(br#"{"providers":{"a b":{}}}"#).unwrap_err().contains("no provider's name"));
+}
+
+#[test]
+fn a_providers_rules_are_found_by_its_kind_or_its_name() {
+    let json = br#"{"providers":{"groq.1":{},"fast":{"kind":"groq"},"openai":{"kind":"custom"},"acme":{}}}"#;
+    let targets = Config::parse(json).unwrap().targets(|_| None).unwrap();
+    let found: Vec<_> = targets.values().map(|it| (it.name.as_str(), it.kind, it.stream_usage)).collect();
+    let expected = [
+        ("acme", None, false),
+        ("fast", Some(Kind::Groq), true),
+        ("groq.1", Some(Kind::Groq), true),
+        ("openai", Some(Kind::Custom), false),
+    ];
+    assert_eq!(found, expected);
 }

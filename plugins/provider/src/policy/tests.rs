@@ -189,8 +189,8 @@ fn without_chains_every_model_stays() {
 #[test]
 fn a_body_changes_in_its_model_alone() {
     let check = |body: &str, stale| {
-        let named =
-            edited(body.as_bytes(), Some("m2"), false, stale).map(|it| it.map(|it| String::from_utf8(it).unwrap()));
+        let named = edited(body.as_bytes(), Some("m2"), false, &[], stale)
+            .map(|it| it.map(|it| String::from_utf8(it).unwrap()));
         named.map_err(|it| it.status)
     };
     assert_eq!(check(r#"{ "model":"m1", "n":1.0}"#, false), Ok(Some(r#"{ "model":"m2", "n":1.0}"#.into())));
@@ -203,7 +203,7 @@ fn a_body_changes_in_its_model_alone() {
 fn usage_is_asked_of_those_who_take_it_whatever_a_former_attempt_left() {
     let headers = |it: Option<&str>| Headers::from_iter(it.map(|it| (headers::USAGE, it)));
     let note = |it: Option<&str>| it.map(str::to_owned);
-    let named = || Send::Edited { model: Some("m".into()), usage: false, stale: false };
+    let named = || Send::Edited { model: Some("m".into()), usage: false, rules: &[], stale: false };
     for (header, left, taken, plain, other) in [
         (None, None, true, (false, false), (false, false)),
         (Some("no"), Some("ask"), true, (false, false), (false, false)),
@@ -223,16 +223,48 @@ fn usage_is_asked_of_those_who_take_it_whatever_a_former_attempt_left() {
 
 #[test]
 fn a_body_that_is_edited_twice_is_written_once() {
-    let body = edited(br#"{"model":"m1","stream":true}"#, Some("m2"), true, false).unwrap().unwrap();
+    let body = edited(br#"{"model":"m1","stream":true}"#, Some("m2"), true, &[], false).unwrap().unwrap();
     assert_eq!(
         String::from_utf8(body).unwrap(),
         r#"{"stream_options":{"include_usage":true},"model":"m2","stream":true}"#
     );
-    assert_eq!(edited(br#"{"stream_options":{"include_usage":true}}"#, None, true, false), Ok(None));
+    assert_eq!(edited(br#"{"stream_options":{"include_usage":true}}"#, None, true, &[], false), Ok(None));
     assert_eq!(
-        edited(br#"{"stream_options":7}"#, None, true, false).unwrap_err().param.as_deref(),
+        edited(br#"{"stream_options":7}"#, None, true, &[], false).unwrap_err().param.as_deref(),
         Some("stream_options")
     );
+}
+
+#[test]
+fn a_chat_completion_is_under_the_providers_rules_and_nothing_else_is() {
+    let targets = targets();
+    let routed = Routed::First(Route::read("free", "openai/gpt-5").unwrap());
+    for (provider, operation, model, routed, expected) in [
+        ("openai", "/chat/completions", Some("gpt-5"), &routed, 1),
+        ("openai", "/chat/completions", None, &Routed::Never, 0),
+        ("openai", "/chat/completions", Some("gpt-4o"), &Routed::Never, 0),
+        ("azure", "/chat/completions", Some("deployed"), &routed, 1),
+        ("ollama", "/chat/completions", None, &Routed::Never, 2),
+        ("ollama", "/responses", Some("x"), &routed, 0),
+        ("kong", "/chat/completions", Some("gpt-5"), &routed, 0),
+    ] {
+        let rules = targets[provider].rules(operation, model, routed);
+        assert_eq!(rules.len(), expected, "{provider} {operation} {model:?}");
+        assert_eq!(Send::AsItIs.with_rules(rules, false) == Send::AsItIs, expected == 0);
+    }
+    let stale = Send::AsItIs.with_rules(&[], true);
+    assert!(matches!(stale, Send::Edited { model: None, usage: false, rules: [], stale: true }));
+}
+
+#[test]
+fn a_rule_the_model_and_the_usage_change_one_body() {
+    let rules = targets()["ollama"].rules("/chat/completions", None, &Routed::Never);
+    let body = edited(br#"{"n":2,"model":"m1" , "max_completion_tokens":5}"#, Some("m2"), true, rules, false);
+    assert_eq!(
+        String::from_utf8(body.unwrap().unwrap()).unwrap(),
+        r#"{"stream_options":{"include_usage":true},"model":"m2" , "max_tokens":5}"#
+    );
+    assert_eq!(edited(br#"{"x":1}"#, None, false, rules, false), Ok(None));
 }
 
 #[test]
