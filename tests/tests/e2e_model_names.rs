@@ -165,3 +165,27 @@ fn a_project_a_tier_and_a_role_get_their_models_and_no_others() {
         assert_eq!(found, expected, "{who} {model}");
     }
 }
+
+#[test]
+fn what_no_candidate_can_take_is_refused_with_the_numbers() {
+    let fake = FakeProvider::start();
+    let prompt = "four".repeat(200_000);
+    let body = json!({"model": "gpt-4o-mini", "messages": [{"role": "user", "content": prompt}]}).to_string();
+    let answer = send(&gateway(&fake, &json!({})), "/v1/chat/completions", "", &body);
+    let error = &answer.json()["error"];
+    assert_eq!(
+        (answer.status, &error["code"], &error["param"]),
+        (400, &json!("context_length_exceeded"), &json!("messages"))
+    );
+    assert_eq!(
+        (&error["details"]["limit"], &error["details"]["model"]),
+        (&json!(128_000), &json!("openai/gpt-4o-mini"))
+    );
+    assert!(error["details"]["measured"].as_u64().unwrap() >= 200_000);
+    assert!(fake.requests().is_empty());
+
+    for mode in ["shadow", "off"] {
+        let lenient = gateway(&fake, &json!({"context_length": mode}));
+        assert_eq!(send(&lenient, "/v1/chat/completions", "", &body).status, 200, "{mode}");
+    }
+}

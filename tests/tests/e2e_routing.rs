@@ -258,8 +258,9 @@ fn a_stream_and_a_body_of_megabytes_are_sent_again_whole() {
     let mut stream = world.gateway.client().chat_stream("t", "openai/gpt-4o", "a b c").stream();
     assert_eq!((stream.status, content(&stream.events()).as_str()), (200, "You said: a b c"));
     world.fake.clear();
-    let sent =
-        format!(r#"{{"messages":[{{"role":"user","content":"{}"}}],"model":"openai/gpt-4o"}}"#, "é".repeat(2_500_000));
+    let picture =
+        format!(r#"{{"type":"image_url","image_url":{{"url":"data:image/png;base64,{}"}}}}"#, "QUJD".repeat(1_250_000));
+    let sent = format!(r#"{{"messages":[{{"role":"user","content":["é",{picture}]}}],"model":"openai/gpt-4o"}}"#);
     assert_eq!(world.chat(&sent).send().status, 200);
     assert_second(None, &world.fake.requests()[1], &sent);
 }

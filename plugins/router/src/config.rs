@@ -3,6 +3,7 @@
 use domain::{
     caller::Trust,
     kill::ModelSwitches,
+    mode::Mode,
     model::{Alias, Catalog, Chains, ModelName, ModelParameters, Naming, Project, ProviderName, Rule},
     secret::{self, Secret, SecretRef},
 };
@@ -45,6 +46,10 @@ pub struct Config {
     /// The models of a role, by its name, in the same way. Where a project, a tier and a role have lists, all must have the model.
     #[serde(default)]
     pub(crate) roles: BTreeMap<String, Vec<String>>,
+    /// What becomes of a chat or response whose prompt is longer than any candidate takes, as far as their limits are known:
+    /// `enforce` (the default) answers 400 `context_length_exceeded`, `shadow` counts it, `off` does not look.
+    #[serde(default)]
+    pub(crate) context_length: Mode,
     /// Who says who calls. Only read where `projects`, `tiers` or `roles` say something; a caller whom nobody vouches for is
     /// then answered 401.
     #[serde(default)]

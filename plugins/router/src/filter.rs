@@ -1,6 +1,7 @@
 //! The callbacks: read, decide, carry out.
 
 use crate::{
+    capability,
     config::Config,
     policy::{self, Route},
 };
@@ -9,11 +10,14 @@ use domain::{
     chat::Endpoint,
     headers,
     kill::ModelSwitches,
+    mode::Mode,
     model::Catalog,
+    price::Prices,
+    reply::Reply,
     secret::Secret,
 };
 use host::{Edit, Next, Plugin, RequestHead, ResponseHead, Root, Stream, Watch, metrics::Counter};
-use std::rc::Rc;
+use std::{collections::BTreeMap, rc::Rc};
 
 /// Tells the client which model it got.
 const MODEL_OVERRIDE: &str = "x-tollgate-model-override";
@@ -30,6 +34,10 @@ pub struct Router {
     trust: Trust,
     kill: ModelSwitches,
     hop: Option<Secret>,
+    /// Tells how much each model takes, where that is looked at.
+    models: Option<Prices>,
+    enforce_length: bool,
+    too_long: Counter,
     not_found: Counter,
     killed: Counter,
 }
@@ -42,6 +50,12 @@ impl Plugin for Router {
         Ok(Self {
             catalog: config.catalog()?,
             hop: config.hop(host::env)?,
+            models: match config.context_length {
+                Mode::Off => None,
+                Mode::Shadow | Mode::Enforce => Some(Prices::built_in(&BTreeMap::new())?),
+            },
+            enforce_length: config.context_length == Mode::Enforce,
+            too_long: Counter::define("tollgate_router_context_length_exceeded"),
             trust: config.trust,
             kill: config.kill,
             not_found: Counter::define("tollgate_router_model_not_found"),
@@ -51,6 +65,21 @@ impl Plugin for Router {
 
     fn stream(self: &Rc<Self>) -> Exchange {
         Exchange { router: Rc::clone(self), caller: None, answer: Answer::NotOurs }
+    }
+}
+
+impl Router {
+    /// Reads the body, and finds where it leads.
+    fn route(&self, caller: Option<&Caller>, endpoint: Endpoint, body: &[u8]) -> Result<Route, Reply> {
+        let route = policy::route(&self.catalog, &self.kill, caller, endpoint, body)?;
+        let models = self.models.as_ref();
+        match models.and_then(|models| capability::too_long(models, endpoint, &route.estimate)) {
+            Some(reply) => {
+                self.too_long.add(1);
+                if self.enforce_length { Err(reply) } else { Ok(route) }
+            }
+            None => Ok(route),
+        }
     }
 }
 
@@ -98,7 +127,7 @@ impl Stream for Exchange {
             return Edit::Keep;
         };
         let router = &self.router;
-        let routed = policy::route(&router.catalog, &router.kill, self.caller.as_ref(), endpoint, &body);
+        let routed = router.route(self.caller.as_ref(), endpoint, &body);
         let Route { chain, model, estimate, replaced, reason, ignored, body } = match routed {
             Ok(route) => route,
             Err(reply) => {

@@ -5,6 +5,7 @@
 //! leaves every other byte alone; it holds no credential and calls nobody.
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails"))]
 
+pub mod capability;
 pub mod config;
 pub mod explain;
 pub mod filter;
