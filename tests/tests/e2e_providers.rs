@@ -1,6 +1,9 @@
 //! What providers take otherwise than OpenAI's, and what they answer otherwise, in a real Envoy.
 
 use serde_json::{Value, json};
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::thread;
 use tests::{Answer, FakeProvider, Gateway, Received};
 
 /// The provider filter alone, before providers that remember what they got.
@@ -120,5 +123,72 @@ fn a_model_that_thinks_first_gets_the_new_name_of_its_limit() {
         let body: Value = json!({"model": model, "messages": [], "max_tokens": 5});
         assert_eq!(gateway.client().post("/v1/chat/completions", &body).send().status, 200);
         assert_eq!(fake.only_request().json()[member], 5, "{model}");
+    }
+}
+
+/// A provider that answers each request with the next of these, whatever it is asked.
+fn answering(answers: Vec<String>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for answer in answers {
+            let Ok((mut stream, _)) = listener.accept() else { return };
+            let mut got = Vec::new();
+            // The body of these requests is the last that comes.
+            while !got.ends_with(b"}") {
+                let mut piece = [0; 4096];
+                let Ok(count @ 1..) = stream.read(&mut piece) else { return };
+                got.extend_from_slice(&piece[..count]);
+            }
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    port
+}
+
+#[test]
+fn every_error_has_the_four_keys_and_the_providers_text() {
+    let plain = |kind: &str, body: &str| {
+        format!(
+            "HTTP/1.1 400 Bad\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+            body.len()
+        )
+    };
+    let chunked = |pieces: &[&str]| {
+        let pieces: String = pieces.iter().map(|it| format!("{:x}\r\n{it}\r\n", it.len())).collect();
+        format!("HTTP/1.1 400 Bad\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n{pieces}0\r\n\r\n")
+    };
+    let own = r#"{ "error": {"message":"m", "type":"t", "param":null, "code":null} }"#;
+    let long = "x".repeat(70_000);
+    let cases = [
+        (plain("application/json", r#"[{"error":{"code":400,"message":"hm","status":"INVALID"}}]"#), "hm", "INVALID"),
+        (plain("application/json", r#"{"detail":"no such model"}"#), "no such model", "upstream_error"),
+        (plain("text/html", "<h1>Bad</h1>"), "<h1>Bad</h1>", "upstream_error"),
+        (chunked(&["{\"error\":", "\"slow ", "down\"}"]), "slow down", "upstream_error"),
+        (chunked(&[&long, &long]), &long[..2_000], "upstream_error"),
+        (plain("application/json", own), "m", ""),
+    ];
+    let port = answering(cases.iter().map(|it| it.0.clone()).collect());
+    let fake = FakeProvider::start();
+    let gateway = Gateway::from("envoy/examples/provider.yaml")
+        .fake(&fake)
+        .edit(move |config| {
+            let clusters = config["static_resources"]["clusters"].as_array_mut().unwrap();
+            let openai = clusters.iter_mut().find(|it| it["name"] == "openai").unwrap();
+            let endpoint = &mut openai["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"];
+            endpoint["address"]["socket_address"]["port_value"] = json!(port);
+        })
+        .start();
+    for (sent, message, code) in &cases {
+        let answer = gateway.client().chat("t", "m", "hi").send();
+        assert_eq!(answer.status, 400);
+        assert_eq!(answer.header("content-type").as_deref(), Some("application/json"));
+        if code.is_empty() {
+            assert_eq!(answer.text(), own);
+        }
+        let error = &answer.json()["error"];
+        assert_eq!(error["message"].as_str(), Some(*message), "{sent}");
+        assert_eq!(error["code"].as_str().unwrap_or_default(), *code, "{sent}");
+        assert!(error["type"].is_string() && error.get("param").is_some(), "{error}");
     }
 }

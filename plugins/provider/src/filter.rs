@@ -2,10 +2,10 @@
 
 use crate::{
     config::Config,
-    policy::{self, Change, Credential, Routed, Send, Target},
+    policy::{self, Change, Credential, Failure, Routed, Send, Target},
 };
 use domain::{model::Chains, reply::Reply};
-use host::{Edit, Next, Plugin, RequestHead, ResponseHead, Root, Stream, Watch, metrics::Counter};
+use host::{Chunk, Edit, Next, Plugin, RequestHead, ResponseHead, Root, Stream, Watch, metrics::Counter};
 use std::{collections::BTreeMap, rc::Rc};
 
 /// The providers, configured.
@@ -54,6 +54,8 @@ enum Stage {
     Begun,
     /// It goes to this provider, with this body.
     Sent { provider: String, body: Send },
+    /// The provider has answered with an error, which is put into the shape that clients know.
+    Failed(Failure),
 }
 
 /// One attempt to reach a provider.
@@ -141,6 +143,19 @@ impl Stream for Attempt {
                 Change::Set(name, value) => head.set(name, &value),
             }
         }
-        Watch::Nothing
+        let status = head.status();
+        if !policy::reads_error(status, &headers) {
+            return Watch::Nothing;
+        }
+        head.set("content-type", "application/json");
+        self.stage = Stage::Failed(Failure::new(status));
+        Watch::Edit
+    }
+
+    fn response_chunk(&mut self, chunk: Vec<u8>, last: bool) -> Chunk {
+        match &mut self.stage {
+            Stage::Failed(failure) => Chunk::Replace(failure.piece(chunk, last)),
+            Stage::Begun | Stage::Sent { .. } => Chunk::Keep,
+        }
     }
 }

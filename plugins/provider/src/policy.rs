@@ -379,6 +379,46 @@ pub fn response<'a>(
     changes
 }
 
+/// Whether an answer is an error that must be read to be put into the shape that clients know: JSON or a text, not
+/// compressed, and not known to be longer than [`provider::error::LIMIT`].
+#[must_use]
+pub fn reads_error(status: u16, headers: &Headers) -> bool {
+    let kind = headers.text("content-type").unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let stream = kind == "text/event-stream";
+    let legible = kind.is_empty() || kind.ends_with("json") || (kind.starts_with("text/") && !stream);
+    let plain = headers.get("content-encoding").is_none_or(|it| it.is_empty() || it == b"identity");
+    let length = headers.text("content-length").and_then(|it| it.parse().ok());
+    status >= 400 && legible && plain && length.is_none_or(|it: usize| it <= provider::error::LIMIT)
+}
+
+/// An error as it is read, piece by piece.
+#[derive(Debug)]
+pub struct Failure {
+    status: u16,
+    kept: Vec<u8>,
+}
+
+impl Failure {
+    /// Nothing of it has come.
+    #[must_use]
+    pub fn new(status: u16) -> Self {
+        Self { status, kept: Vec::new() }
+    }
+
+    /// What the client gets in the place of this piece: nothing before the last. Of one that is longer than it said
+    /// only the beginning counts.
+    pub fn piece(&mut self, chunk: Vec<u8>, last: bool) -> Vec<u8> {
+        let room = provider::error::LIMIT.saturating_sub(self.kept.len());
+        self.kept.extend(chunk.into_iter().take(room));
+        if !last {
+            return Vec::new();
+        }
+        let kept = std::mem::take(&mut self.kept);
+        provider::error::normalised(self.status, &kept).map_or(kept, String::into_bytes)
+    }
+}
+
 /// The first header that is to go and stands there more than once: Kong could take away one copy only.
 #[must_use]
 pub fn twice<'a>(headers: &Headers, changes: &'a [Change<'a>]) -> Option<&'a str> {

@@ -310,6 +310,37 @@ fn a_response_tells_nothing_of_the_gateways_account() {
 }
 
 #[test]
+fn an_error_is_read_where_it_is_a_short_text() {
+    for (status, headers, expected) in [
+        (500, [("content-type", "application/json; charset=utf-8"), ("content-length", "65536")], true),
+        (404, [("content-type", "text/HTML"), ("x", "")], true),
+        (422, [("content-type", "application/problem+json"), ("content-encoding", "identity")], true),
+        (503, [("x", ""), ("y", "")], true),
+        (200, [("content-type", "application/json"), ("x", "")], false),
+        (500, [("content-type", "text/event-stream"), ("x", "")], false),
+        (500, [("content-type", "image/png"), ("x", "")], false),
+        (500, [("content-type", "text/plain"), ("content-encoding", "gzip")], false),
+        (500, [("content-type", "text/plain"), ("content-length", "65537")], false),
+    ] {
+        assert_eq!(reads_error(status, &Headers::from_iter(headers)), expected, "{status} {headers:?}");
+    }
+}
+
+#[test]
+fn an_error_is_told_whole_at_its_end_however_it_is_cut() {
+    let body = br#"{"error":"slow down"}"#;
+    let expected = provider::error::normalised(429, body).unwrap();
+    for at in 0..=body.len() {
+        let mut failure = Failure::new(429);
+        assert_eq!(failure.piece(body[..at].to_vec(), false), b"");
+        assert_eq!(failure.piece(body[at..].to_vec(), true), expected.as_bytes());
+    }
+    let mut failure = Failure::new(500);
+    failure.piece(vec![b'x'; 100_000], false);
+    assert!(failure.piece(vec![b'x'; 100_000], true).starts_with(br#"{"error":{"message":"xxx"#));
+}
+
+#[test]
 fn what_kong_could_not_take_away_is_found() {
     let headers = client();
     let targets = targets();
