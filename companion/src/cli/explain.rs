@@ -40,9 +40,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<Said, StartError> {
         return Err(wrong("there are several filters named `router` with different configurations".to_owned()));
     }
     let router = Config::parse(router.as_bytes()).map_err(wrong)?;
+    // Nobody in particular: then no project's, tier's or role's rules count, as on a path that `auth` bypasses.
+    let somebody = [project, tier, role].into_iter().any(Option::is_some);
     let (project, tier, role) = (project.clone().unwrap_or_default(), tier.clone(), role.clone());
-    let caller = Caller { project, tier, role, ..Caller::default() };
-    let found = explain(&router, Some(&caller), model).map_err(wrong)?;
+    let caller = somebody.then(|| Caller { project, tier, role, ..Caller::default() });
+    let found = explain(&router, caller.as_ref(), model).map_err(wrong)?;
     let outcome = match &found.outcome {
         Ok(it) => json!({
             "model": it.model, "chain": it.chain, "override": it.replaced, "reason": it.reason, "ignored": it.ignored,

@@ -77,8 +77,16 @@ impl Config {
 
     /// A switch that stops nothing is a mistake, and the operator who throws it relies on it.
     fn check_kill(&self, catalog: &Catalog) -> Result<(), String> {
-        if let Some(name) = self.kill.models.iter().find(|it| catalog.resolve(Some(it.as_str())).is_err()) {
-            return Err(format!("models names `{}`, which no rule of `models` covers", name.as_str()));
+        for name in &self.kill.models {
+            let found = catalog.resolve(Some(name.as_str())).map(|it| it.canonical);
+            let name = name.as_str();
+            match found {
+                Err(_) => return Err(format!("models names `{name}`, which no rule of `models` covers")),
+                Ok(model) if Ok(&model) != ModelName::parse(name).map(|it| it.canonical()).as_ref() => {
+                    return Err(format!("models names `{name}`, which is another name of `{model}`: name that one"));
+                }
+                Ok(_) => {}
+            }
         }
         let known = |name: &ProviderName| self.chains.iter().any(|(_, it)| it.iter().any(|it| it.provider == *name));
         match self.kill.providers.iter().find(|it| !known(it)) {
@@ -128,6 +136,10 @@ mod tests {
             (r#","default_model":"claude-3-opus""#, "default_model `claude-3-opus` is covered by no rule"),
             (r#","default_model":7"#, "expected a string"),
             (r#","kill":{"models":["claude-3-opus"]}"#, "kill.models names `claude-3-opus`"),
+            (
+                r#","aliases":[{"name":"x","model":"gpt-4o"}],"kill":{"models":["x"]}"#,
+                "another name of `openai/gpt-4o`",
+            ),
             (r#","kill":{"providers":["azure"]}"#, "kill.providers names `azure`"),
             (r#","kill":{"tenants":["t"]}"#, "unknown field `tenants`, expected `models` or `providers`"),
             (r#","hop_secret":{"value":"short"}"#, "hop_secret must be 16 to 256"),

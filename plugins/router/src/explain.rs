@@ -43,11 +43,11 @@ pub fn explain(config: &Config, caller: Option<&Caller>, model: &str) -> Result<
     let outcome = found.map_err(|refused| policy::not_found(&refused)).and_then(|found| {
         if let Some(reply) = config.kill.model(&found.canonical) {
             steps.push(format!("kill.models has `{}`", found.canonical));
-            return Err(reply);
+            return Err(reply.about("model"));
         }
         let alive = policy::alive(catalog.chains(), &config.kill, found.chain, &found.canonical);
         if !matches!(alive, Ok((chain, _)) if chain == found.chain) {
-            steps.push(format!("kill.providers has a provider of the chain `{}`", found.chain));
+            steps.push(format!("kill switches off a candidate of the chain `{}`", found.chain));
         }
         let (chain, candidates) = alive?;
         let candidate = |it: &domain::model::Candidate| {
@@ -116,7 +116,7 @@ mod tests {
             "1. aliases[0] pattern `^best$` makes it `gpt-4o?temperature=0`\n\
              2. `gpt-4o` is `openai/gpt-4o`\n\
              3. models[0] leads to the chain `both`\n\
-             4. kill.providers has a provider of the chain `both`\n\
+             4. kill switches off a candidate of the chain `both`\n\
              body: \"temperature\":0\n\
              x-tollgate-model-override: best -> openai/gpt-4o\n\
              x-tollgate-route-reason: alias\n\

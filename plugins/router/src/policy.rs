@@ -112,7 +112,7 @@ fn members(
     Ok(edits)
 }
 
-/// The chain that serves `model`, as far as its providers are not switched off: itself, or one that lists those of its
+/// The chain that serves `model`, as far as its providers, and the models that they serve, are not switched off: itself, or one that lists those of its
 /// candidates that are left. The order of a chain is its cluster's, so that nobody can be left out of one.
 pub(crate) fn alive<'a>(
     chains: &'a Chains,
@@ -121,23 +121,30 @@ pub(crate) fn alive<'a>(
     model: &Canonical,
 ) -> Result<(&'a str, &'a [Candidate]), Reply> {
     let candidates = chains.get(chain).unwrap_or_default();
-    if !candidates.iter().any(|it| kill.provider(&it.provider)) {
+    // Under `*` one provider's model has as many names as there are vendors, so what is asked of the provider counts.
+    let model_off = |it: &Candidate| served_by(it, model).and_then(|it| kill.model(&it));
+    let off = |it: &Candidate| kill.provider(&it.provider) || model_off(it).is_some();
+    if !candidates.iter().any(off) {
         return Ok((chain, candidates));
     }
-    let left: Vec<&Candidate> = candidates.iter().filter(|it| !kill.provider(&it.provider)).collect();
+    let left: Vec<&Candidate> = candidates.iter().filter(|it| !off(it)).collect();
     let same = |(one, other): (&&Candidate, &Candidate)| {
         one.provider == other.provider && one.model_id(model) == other.model_id(model)
     };
     let is_rest = |it: &[Candidate]| it.len() == left.len() && left.iter().zip(it).all(same);
     let rest = chains.iter().find(|(_, it)| is_rest(it));
-    rest.ok_or_else(|| kill.no_provider().about("model"))
+    let refused = || candidates.iter().find_map(model_off).unwrap_or_else(|| kill.no_provider());
+    rest.ok_or_else(|| refused().about("model"))
 }
 
 /// The canonical name of what a candidate serves, by which its price is known.
 fn served_as(candidate: &Candidate, model: &Canonical) -> String {
+    served_by(candidate, model).unwrap_or_else(|| model.clone()).to_string()
+}
+
+fn served_by(candidate: &Candidate, model: &Canonical) -> Option<Canonical> {
     let id = candidate.model_id(model);
-    let name = ModelName::parse(&format!("{}/{id}", candidate.provider.as_str()));
-    name.map_or_else(|_| model.to_string(), |it| it.canonical().to_string())
+    ModelName::parse(&format!("{}/{id}", candidate.provider.as_str())).ok().map(|it| it.canonical())
 }
 
 /// What the response tells of a name that was not the model's own.

@@ -70,6 +70,9 @@ impl Access {
                 Ok((name.clone(), patterns(models, served).map_err(|wrong| format!("{key}.{name}{wrong}"))?))
             }
         };
+        if projects.contains_key("") || tiers.contains_key("") || roles.contains_key("") {
+            return Err("projects, tiers or roles has an empty name: expected one that a token has".into());
+        }
         Ok(Self {
             projects: projects.iter().map(project).collect::<Result<_, String>>()?,
             tiers: tiers.iter().map(list("tiers")).collect::<Result<_, _>>()?,
@@ -95,18 +98,26 @@ impl Access {
         told: &mut dyn FnMut(Arguments<'_>),
     ) -> Option<&Canonical> {
         let project = self.project(caller)?;
-        let own = project.model.as_ref().filter(|it| *it != asked)?;
+        let own = project.model.as_ref()?;
         let (keeps, policy) = match project.policy {
             ModelPolicy::Pin => (true, "pin"),
-            ModelPolicy::SameProvider => (own.provider() == asked.provider(), "same_provider"),
+            // Bare names that no table knows may be anybody's.
+            ModelPolicy::SameProvider => {
+                (own.provider().is_some() && own.provider() == asked.provider(), "same_provider")
+            }
             ModelPolicy::Allowlist => (has(project.models.as_deref(), asked), "allowlist"),
             ModelPolicy::Fixed => (false, "fixed"),
         };
-        if keeps {
+        if keeps || own == asked {
             return None;
         }
         told(format_args!("model_policy `{policy}` of the project makes `{asked}` `{own}`"));
         Some(own)
+    }
+
+    /// Whether the caller has no say at all, not even about who serves it.
+    pub(super) fn fixes(&self, caller: Option<&Caller>) -> bool {
+        self.project(caller).is_some_and(|it| it.policy == ModelPolicy::Fixed)
     }
 
     /// Whether the caller may use `model`.

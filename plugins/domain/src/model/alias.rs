@@ -7,6 +7,8 @@ use std::fmt::Arguments;
 
 /// Each one that a name does not match costs about as much as reading the name.
 const MOST_ALIASES: usize = 200;
+/// The longest name with parameters that further aliases are tried on, in bytes.
+const LONGEST_REWRITTEN: usize = 1024;
 
 /// Another name for a model, or for many: either `name` and `model`, or `pattern` and `replacement`.
 #[derive(Debug, Clone, Deserialize)]
@@ -20,7 +22,7 @@ pub struct Alias {
     #[serde(default)]
     pub model: Option<ModelName>,
     /// In place of `name`: a regular expression (Rust's syntax, matched in linear time) that is looked for in the name as the
-    /// client wrote it, without its parameters. At most 256 characters.
+    /// client wrote it, without its parameters. At most 256 bytes.
     #[serde(default)]
     pub pattern: Option<String>,
     /// In place of `model`: what the part that `pattern` matched becomes. `$1` and `\1` are its first group, `$$` is a dollar.
@@ -77,6 +79,9 @@ impl Aliases {
 
     /// What `asked` becomes; `None` when no alias matches it.
     pub(super) fn follow(&self, asked: &str, told: &mut dyn FnMut(Arguments<'_>)) -> Option<String> {
+        if asked.len() > LONGEST_NAME {
+            return None;
+        }
         let asked_name = ModelName::parse(asked).map(|it| it.canonical()).ok();
         let mut now: Option<String> = None;
         for (at, rewrite) in self.0.iter().enumerate() {
@@ -95,7 +100,8 @@ impl Aliases {
                     }
                     let next = regex.replace(text, replacement.as_str()).into_owned();
                     told(format_args!("aliases[{at}] pattern `{regex}` makes it `{}`", printable(&next)));
-                    if !goes_on {
+                    // What is too long for a name is none; aliases that go on could double it each time.
+                    if !goes_on || next.len() > LONGEST_REWRITTEN {
                         return Some(next);
                     }
                     now = Some(next);
@@ -113,7 +119,7 @@ impl Aliases {
                 if model.canonical() == *name {
                     return Some(format!("`{}` leads to itself", written.as_str()));
                 }
-                earlier.map(|(at, it)| (at, it.takes(name))).find(|(_, it)| *it)
+                earlier.map(|(at, it)| (at, it.takes(name, written))).find(|(_, it)| *it)
             }
             Rewrite::Pattern { regex, .. } => {
                 let same = |it: &Rewrite| {
@@ -135,7 +141,8 @@ impl Aliases {
 }
 
 /// Patterns that match any name.
-const EVERYTHING: [&str; 6] = ["", ".*", "^.*", "^.*$", "^(.*)$", "(.*)"];
+const EVERYTHING: [&str; 13] =
+    ["", "^", "$", ".", ".*", ".+", ".*?", "^.*", "^.*$", "^.+$", "^(.*)$", "^(.+)$", "(.*)"];
 
 impl Rewrite {
     fn of(alias: &Alias) -> Result<Self, String> {
@@ -145,7 +152,11 @@ impl Rewrite {
             }
             Alias { name: None, model: None, pattern: Some(pattern), replacement: Some(replacement), goes_on } => {
                 if pattern.len() > LONGEST_NAME {
-                    return Err(format!(".pattern has {} characters: expected {LONGEST_NAME} at most", pattern.len()));
+                    return Err(format!(".pattern has {} bytes: expected {LONGEST_NAME} at most", pattern.len()));
+                }
+                if replacement.len() > LONGEST_NAME {
+                    let length = replacement.len();
+                    return Err(format!(".replacement has {length} bytes: expected {LONGEST_NAME} at most"));
                 }
                 let regex = Regex::new(pattern).map_err(|wrong| {
                     format!(".pattern is `{}`, which is no regular expression: {wrong}", printable(pattern))
@@ -161,12 +172,13 @@ impl Rewrite {
     }
 
     /// Whether it leaves nothing of this name to the aliases behind it.
-    fn takes(&self, name: &Canonical) -> bool {
+    fn takes(&self, name: &Canonical, written: &ModelName) -> bool {
         match self {
             Self::Name(own) => own.name == *name,
             // A name is matched as the client wrote it, in the short form or the long one.
             Self::Pattern { regex, goes_on, .. } => {
-                !goes_on && regex.is_match(name.as_str()) && regex.is_match(name.model())
+                let forms = [name.as_str(), name.model(), written.as_str()];
+                !goes_on && forms.into_iter().all(|it| regex.is_match(it))
             }
         }
     }

@@ -51,6 +51,41 @@ pub struct Naming {
     pub roles: BTreeMap<String, Vec<String>>,
 }
 
+impl Naming {
+    /// Only clients and replacements put parameters behind a name.
+    fn check_plain(&self) -> Result<(), String> {
+        let named = |key: String, it: &Option<ModelName>| it.as_ref().map(|it| (key, it.as_str().to_owned()));
+        let mut names: Vec<Option<(String, String)>> = vec![
+            named("default_model".to_owned(), &self.default_model),
+            named("force_model".to_owned(), &self.force_model),
+        ];
+        for (at, it) in self.aliases.iter().enumerate() {
+            names.extend([
+                named(format!("aliases[{at}].name"), &it.name),
+                named(format!("aliases[{at}].model"), &it.model),
+            ]);
+        }
+        names.extend(
+            self.models.iter().enumerate().map(|(at, it)| Some((format!("models[{at}].name"), it.name.clone()))),
+        );
+        for (id, it) in &self.projects {
+            names.push(named(format!("projects.{id}.model"), &it.model));
+            names.extend(it.models.iter().flatten().map(|it| Some((format!("projects.{id}.models"), it.clone()))));
+        }
+        for (key, lists) in [("tiers", &self.tiers), ("roles", &self.roles)] {
+            let each = lists.iter().flat_map(|(name, list)| list.iter().map(move |it| (name, it)));
+            names.extend(each.map(|(name, it)| Some((format!("{key}.{name}"), it.clone()))));
+        }
+        match names.into_iter().flatten().find(|(_, name)| name.contains('?')) {
+            Some((key, name)) => Err(format!(
+                "{key} is `{}`: expected a name without parameters (only a client's name and an alias's `replacement` have any)",
+                printable(&name)
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
 /// What a request leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolved<'a> {
@@ -96,6 +131,9 @@ impl fmt::Display for NotFound {
 /// Who is told each step, with the rule that decided.
 pub type Told<'a> = &'a mut dyn FnMut(Arguments<'_>);
 
+/// The longest name with parameters that is read, in bytes.
+const LONGEST_ASKED: usize = 1024;
+
 /// The name that stands for the default model, as does none.
 const DEFAULT: &str = "default";
 
@@ -130,6 +168,9 @@ impl Catalog {
     /// # Errors
     /// The first rule that can never match, leads nowhere, or hides another, by its place.
     pub fn build(naming: Naming) -> Result<Self, String> {
+        if naming.model_parameters != ModelParameters::Off {
+            naming.check_plain()?;
+        }
         let rules = rules(&naming.models, &naming.chains)?;
         let aliases = Aliases::build(&naming.aliases)?;
         check_aliases(&aliases, &naming.models, &rules)?;
@@ -188,19 +229,25 @@ impl Catalog {
         requested: Option<&str>,
         told: Told<'_>,
     ) -> Result<Resolved<'_>, NotFound> {
-        let asked = requested.unwrap_or_default();
+        let asked = requested.filter(|it| !it.is_empty()).unwrap_or(DEFAULT);
         let unknown = || NotFound::Unknown(printable(asked));
+        if asked.len() > LONGEST_ASKED {
+            return Err(unknown());
+        }
         let (name, written) = self.split(asked);
         let mut meant = match name {
             "" | DEFAULT => self.unnamed(caller, told).ok_or(NotFound::Unnamed)?,
-            _ => self.named(name, told).ok_or_else(unknown)?,
+            _ => self.forced(name, told).or_else(|| self.named(name, told)).ok_or_else(unknown)?,
         };
         let read = written.before(meant.read.take());
         if let Some(refused) = read.refused.first().filter(|_| self.parameters == ModelParameters::Strict) {
             return Err(NotFound::Parameters(refused.why.clone()));
         }
-        if let Some((model, reason)) = self.instead(caller, &meant.model, told) {
-            meant = Meant { model: model.clone(), reason, backend: None, replaced: true, read: None };
+        if let Some(model) = self.access.instead(caller, &meant.model, told) {
+            meant = Meant { model: model.clone(), reason: "model_policy", backend: None, replaced: true, read: None };
+        }
+        if self.access.fixes(caller) {
+            meant.backend = None;
         }
         if !self.access.allows(caller, &meant.model, told) {
             return Err(unknown());
@@ -210,11 +257,19 @@ impl Catalog {
             None => self.chain_for(&meant.model),
         };
         let (rule, chain) = chain.ok_or_else(unknown)?;
-        told(format_args!("models[{rule}] leads to the chain `{chain}`"));
         let first: &Candidate = self.chains.get(chain).and_then(<[_]>::first).ok_or_else(unknown)?;
-        let shown = if name.is_empty() { DEFAULT.to_owned() } else { printable(asked) };
+        let model_id = first.model_id(&meant.model).into_owned();
+        match &meant.backend {
+            // What leaves is what was checked: `anthropic:openai/claude-x` must not be asked for as `claude-x`.
+            Some((provider, _)) if at(provider, &model_id).as_ref() != Some(&meant.model) => return Err(unknown()),
+            Some((provider, _)) => {
+                told(format_args!("models[{rule}] lets `{}` serve it: the chain `{chain}`", provider.as_str()));
+            }
+            None => told(format_args!("models[{rule}] leads to the chain `{chain}`")),
+        }
+        let shown = if name.is_empty() { DEFAULT.to_owned() } else { printable(asked).trim().to_owned() };
         Ok(Resolved {
-            model_id: first.model_id(&meant.model).into_owned(),
+            model_id,
             canonical: meant.model,
             chain,
             replaced: meant.replaced.then_some(shown),
@@ -226,7 +281,7 @@ impl Catalog {
 
     /// What a request means that names no model; `None` when there is no default.
     fn unnamed(&self, caller: Option<&Caller>, told: Told<'_>) -> Option<Meant<'_>> {
-        let (model, reason) = match (&self.forced, self.access.model(caller)) {
+        let (model, reason) = match (self.forced.as_ref(), self.access.model(caller)) {
             (Some(it), _) => (it, "force_model"),
             (None, Some(it)) => (it, "project"),
             (None, None) => (self.default.as_ref()?, "default_model"),
@@ -261,21 +316,12 @@ impl Catalog {
         Some(Meant { model, reason: reason(rule), backend: None, replaced, read: Some(read) })
     }
 
-    /// The model that the caller gets in place of this one, and the rule that says so.
-    fn instead(
-        &self,
-        caller: Option<&Caller>,
-        model: &Canonical,
-        told: Told<'_>,
-    ) -> Option<(&Canonical, &'static str)> {
-        let Some(forced) = &self.forced else {
-            return self.access.instead(caller, model, told).map(|it| (it, "model_policy"));
-        };
-        if forced == model {
-            return None;
-        }
-        told(format_args!("force_model makes it `{forced}`"));
-        Some((forced, "force_model"))
+    /// What any name means where one model is forced on all requests.
+    fn forced(&self, name: &str, told: Told<'_>) -> Option<Meant<'_>> {
+        let model = self.forced.clone()?;
+        told(format_args!("force_model makes `{}` `{model}`", printable(name)));
+        let replaced = ModelName::parse(name).map_or(true, |it| it.canonical() != model);
+        Some(Meant { model, reason: "force_model", backend: None, replaced, read: None })
     }
 
     /// All chains.

@@ -80,7 +80,8 @@ impl Candidate {
             return own.as_str().into();
         }
         let vendor = asked.provider().unwrap_or_default();
-        if self.provider.as_str() == "openrouter" {
+        // `openrouter.1` is one too.
+        if self.provider.as_str().split('.').next() == Some("openrouter") {
             let other = AT_OPENROUTER.iter().find(|(ours, _)| *ours == vendor);
             return other.map_or(asked.as_str().into(), |(_, theirs)| format!("{theirs}/{}", asked.model()).into());
         }

@@ -56,6 +56,9 @@ fn every_form_of_a_name_is_read() {
         ("anthropic:gpt-4o", "openai/gpt-4o | anthropic |  | "),
         ("ollama:gpt-4o", "unknown ollama:gpt-4o"),
         ("openai:", "unknown openai:"),
+        // What is checked is what leaves.
+        ("anthropic:openai/claude-opus-4-5", "unknown anthropic:openai/claude-opus-4-5"),
+        ("openai:anthropic/gpt-4o", "unknown openai:anthropic/gpt-4o"),
         ("nobody:gpt-4o", "openrouter/nobody:gpt-4o | openrouter |  | "),
         ("some-model", "openrouter/some-model | openrouter |  | "),
         ("gpt-4o?temperature=0.2", "openai/gpt-4o | both |  | temperature=0.2"),
@@ -96,6 +99,8 @@ fn a_project_a_tier_and_a_role_decide_on_the_model_that_came_of_it() {
         ("other/free", "openai:gpt-4o", "unknown openai:gpt-4o"),
         ("fixed/free", "claude-sonnet-4-5", "openai/gpt-4o-mini | openai | claude-sonnet-4-5 | "),
         ("same/free", "gpt-4o-mini", "openai/gpt-4o-mini | openai |  | "),
+        ("other//guest", "anthropic:openai/claude-opus-4-5", "unknown anthropic:openai/claude-opus-4-5"),
+        ("fixed", "openai:gpt-4o-mini", "openai/gpt-4o-mini | openai |  | "),
         ("other//guest", "gpt-4o", "openai/gpt-4o | both |  | "),
         ("other//guest", "claude-sonnet-4-5", "unknown claude-sonnet-4-5"),
         ("other/free/guest", "gpt-4o", "unknown gpt-4o"),
@@ -127,6 +132,11 @@ fn one_model_can_be_forced_on_everybody() {
     for (asked, replaced) in [("claude-3-opus", Some("claude-3-opus")), ("gpt-4o", None), ("", Some("default"))] {
         let found = catalog.resolve(Some(asked)).unwrap();
         assert_eq!((found.canonical.as_str(), found.replaced.as_deref()), ("openai/gpt-4o", replaced), "{asked}");
+    }
+    for asked in ["a b", "/x", "claude?seed=1&&", "openai:gpt-4o"] {
+        let found = catalog.resolve(Some(asked));
+        let expected = if asked.contains('?') { None } else { Some("openai/gpt-4o".to_owned()) };
+        assert_eq!(found.ok().map(|it| it.canonical.to_string()), expected, "{asked}");
     }
     assert!(forced(r#""default_model":"gpt-4o","#).unwrap_err().contains("never read"));
 }
@@ -169,6 +179,12 @@ fn a_rule_about_projects_tiers_and_roles_that_can_never_match_is_refused() {
         (r#""roles":{"r":[]}"#, "roles.r is empty"),
         (r#""default_provider":"x""#, "default_provider is `x`, which is in no chain"),
         (r#""force_model":"claude-x""#, "force_model `claude-x` is covered by no rule"),
+        (
+            r#""default_model":"gpt-4o?top_p=1""#,
+            "default_model is `gpt-4o?top_p=1`: expected a name without parameters",
+        ),
+        (r#""tiers":{"free":["gpt-4o?"]}"#, "tiers.free is `gpt-4o?`: expected a name without"),
+        (r#""tiers":{"":["gpt-4o"]}"#, "has an empty name"),
         (r#""model_parameters":"loose""#, "unknown variant `loose`"),
     ] {
         let json = format!(
@@ -194,4 +210,28 @@ fn the_rule_that_decided_is_named() {
         let found = catalog.resolve_for(caller(who).as_ref(), Some(asked), &mut |_| {}).unwrap();
         assert_eq!(found.reason, reason, "{who} {asked}");
     }
+}
+
+#[test]
+fn a_name_is_bounded_and_stays_so() {
+    let doubling = vec![r#"{"pattern":"^(.+)$","replacement":"$1$1","continue":true}"#; 200].join(",");
+    let catalog = build(&format!(
+        r#"{{"model_parameters":"lenient","aliases":[{doubling}],"models":[{{"name":"*","chain":"a"}}],"chains":{{"a":[{{"provider":"a"}}]}}}}"#
+    ))
+    .unwrap();
+    assert!(matches!(catalog.resolve(Some("x")), Err(NotFound::Unknown(_))));
+    for long in ["x".repeat(16 << 20), format!("x?{}", "a&".repeat(8 << 20))] {
+        assert!(matches!(catalog.resolve(Some(&long)), Err(NotFound::Unknown(_))));
+    }
+}
+
+#[test]
+fn names_that_no_table_knows_are_of_no_provider_in_common() {
+    let catalog = build(
+        r#"{"models":[{"name":"tiny","chain":"a"},{"name":"huge","chain":"b"}],
+            "chains":{"a":[{"provider":"a"}],"b":[{"provider":"b"}]},"projects":{"p":{"model":"tiny"}}}"#,
+    )
+    .unwrap();
+    let found = catalog.resolve_for(caller("p").as_ref(), Some("huge"), &mut |_| {}).unwrap();
+    assert_eq!((found.canonical.as_str(), found.replaced.as_deref()), ("tiny", Some("huge")));
 }
