@@ -140,19 +140,13 @@ fn reasons(model: &str) -> bool {
     series.is_some_and(|it| it >= 5) || name.strip_prefix('o').and_then(number).is_some()
 }
 
-/// The edits that make `body` one that the provider takes. `set` are the members that somebody else sets, with their
-/// values in JSON; they are made too, under the same rules.
+/// The edits that make `body` one that the provider takes.
 ///
 /// # Errors
 /// 400 that names the member which has no counterpart at this provider.
-pub fn edits(rules: &[Rule], body: &Body<'_>, set: &[(&'static str, String)]) -> Result<Vec<Edit>, Reply> {
-    let said = |name: &str| {
-        let ours = set.iter().rev().find(|(it, _)| *it == name).map(|(_, json)| json.as_str());
-        ours.or_else(|| body.member(name))
-    };
-    let dropped = |name: &str| rules.iter().any(|it| matches!(it, Rule::Drop(names) if names.contains(&name)));
-    let ours = set.iter().filter(|(name, _)| !dropped(name));
-    let mut edits: Vec<Edit> = ours.map(|(name, json)| body.set_member(name, json)).collect();
+pub fn edits(rules: &[Rule], body: &Body<'_>) -> Result<Vec<Edit>, Reply> {
+    let said = |name: &str| body.member(name);
+    let mut edits = Vec::new();
     for rule in rules {
         match *rule {
             Rule::Rename { from, to } if said(to).is_some() => edits.extend(body.remove_member(from)),

@@ -242,7 +242,7 @@ pub fn edited(
 ) -> Result<Option<Vec<u8>>, Reply> {
     let body = Body::parse(bytes)?;
     let model = model.filter(|it| body.model() != Some(it)).map(|it| body.set_model(it));
-    let mut edits = provider::edits(rules, &body, &[])?;
+    let mut edits = provider::edits(rules, &body)?;
     edits.extend(model);
     if usage {
         edits.extend(body.ask_usage()?);
