@@ -292,10 +292,19 @@ fn the_companions_own_paths_reach_it_without_the_clients_identity_headers() {
 #[test]
 fn a_provider_that_fails_is_what_the_client_hears() {
     let mut world = World::new();
-    for (status, body) in [(429, r#"{"error":{"message":"slow down"}}"#), (500, "oops"), (200, "")] {
+    let whole = r#"{"error":{"message":"no","type":"t","param":null,"code":"c"}}"#;
+    let of = |message: &str, kind: &str| {
+        format!(r#"{{"error":{{"message":"{message}","type":"{kind}","param":null,"code":"upstream_error"}}}}"#)
+    };
+    for (status, body, expected) in [
+        (429, r#"{"error":{"message":"slow down"}}"#, of("slow down", "rate_limit_error")),
+        (500, "oops", of("oops", "server_error")),
+        (400, whole, whole.to_owned()),
+        (200, "", String::new()),
+    ] {
         let request = world.chat("u1", &says("fast", "hi")).header("X-Thread-Id", "t1");
         let answer = world.send(request, &UpstreamResponse::json(status, body)).unwrap();
-        assert_eq!((answer.status, answer.text().as_str()), (status, body));
+        assert_eq!((answer.status, answer.text()), (status, expected));
     }
 }
 
