@@ -14,6 +14,7 @@ mod text;
 
 pub use edit::Edit;
 pub use endpoint::Endpoint;
+pub(crate) use endpoint::decoded;
 pub use text::Text;
 
 use crate::reply::Reply;

@@ -63,12 +63,12 @@ fn normalised(path: &str) -> String {
 }
 
 /// Decodes every escape of an ASCII character; other bytes stay escaped.
-fn decoded(path: &str) -> Cow<'_, str> {
-    if !path.contains('%') {
-        return Cow::Borrowed(path);
+pub(crate) fn decoded(text: &str) -> Cow<'_, str> {
+    if !text.contains('%') {
+        return Cow::Borrowed(text);
     }
-    let mut parts = path.split('%');
-    let mut text = parts.next().unwrap_or_default().to_owned();
+    let mut parts = text.split('%');
+    let mut out = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         let byte = part
             .get(..2)
@@ -77,16 +77,16 @@ fn decoded(path: &str) -> Cow<'_, str> {
             .filter(u8::is_ascii);
         match byte {
             Some(byte) => {
-                text.push(char::from(byte));
-                text.push_str(part.get(2..).unwrap_or_default());
+                out.push(char::from(byte));
+                out.push_str(part.get(2..).unwrap_or_default());
             }
             None => {
-                text.push('%');
-                text.push_str(part);
+                out.push('%');
+                out.push_str(part);
             }
         }
     }
-    Cow::Owned(text)
+    Cow::Owned(out)
 }
 
 #[cfg(test)]

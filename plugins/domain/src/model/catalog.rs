@@ -184,7 +184,7 @@ impl Catalog {
             parameters: naming.model_parameters,
             access: Access::default(),
         };
-        if let Some(name) = catalog.default_provider.as_ref().filter(|it| !catalog.knows(it.as_str())) {
+        if let Some(name) = catalog.default_provider.as_ref().filter(|it| catalog.provider(it.as_str()).is_none()) {
             return Err(format!("default_provider is `{}`, which is in no chain", name.as_str()));
         }
         let own = |key: &str, name: Option<&ModelName>| match name {
@@ -364,10 +364,6 @@ impl Catalog {
         let asked = name.canonical();
         let aliased = self.aliases.names().find(|(_, it)| it.name == asked).map(|(_, it)| it.model.canonical());
         Some(aliased.unwrap_or(asked)).filter(|it| self.chain_for(it).is_some())
-    }
-
-    fn knows(&self, provider: &str) -> bool {
-        self.provider(provider).is_some()
     }
 
     fn provider(&self, name: &str) -> Option<&ProviderName> {

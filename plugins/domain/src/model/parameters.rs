@@ -4,7 +4,7 @@
 //! RFC 3986; a `+` is a plus.
 
 use super::name::printable;
-use crate::chat::Endpoint;
+use crate::chat::{Endpoint, decoded};
 use serde::Deserialize;
 
 /// How parameters behind a model's name are read.
@@ -79,6 +79,7 @@ pub(super) fn read(query: &str) -> Read {
     let mut read = Read::default();
     for pair in query.split('&').filter(|it| !it.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        // Escapes that are not ASCII stay, for no parameter has one.
         let (name, value) = (decoded(name), decoded(value));
         match parameter(&name, &value) {
             Ok(it) if read.parameters.iter().any(|known| known.name == it.name) => {
@@ -127,26 +128,6 @@ impl Parameter {
             Endpoint::Embeddings => false,
         }
     }
-}
-
-/// Escapes of ASCII characters decoded; others stay, for no parameter's value has one.
-fn decoded(text: &str) -> String {
-    let mut parts = text.split('%');
-    let mut out = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let hex = part.get(..2).filter(|hex| hex.bytes().all(|it| it.is_ascii_hexdigit()));
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()).filter(u8::is_ascii) {
-            Some(byte) => {
-                out.push(char::from(byte));
-                out.push_str(part.get(2..).unwrap_or_default());
-            }
-            None => {
-                out.push('%');
-                out.push_str(part);
-            }
-        }
-    }
-    out
 }
 
 #[cfg(test)]
