@@ -1,10 +1,11 @@
-//! What a model costs: a table that was generated from a pinned public source, and the operator's own prices before it.
+//! What a model costs, and what it can do: a table that was generated from a pinned public source, and the operator's own prices before it.
 //!
 //! Prices are whole pico-dollars per token, costs whole nano-dollars; no binary fraction is in between. Who is not
 //! in the table, or stands there without a price, has none: that is for the caller to decide about, and never zero.
 //! The table is `prices.tsv` beside this file, made by `make prices`. It is searched as it is: no memory, nothing to parse
 //! when a worker starts.
 
+mod capability;
 mod own;
 mod table;
 
@@ -12,6 +13,7 @@ use crate::{model::ModelName, money::Usd, usage::Usage};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
+pub use capability::{Capabilities, Capability};
 pub use own::Override;
 
 /// How many pico-dollars a nano-dollar has.
@@ -108,6 +110,10 @@ pub struct Model {
     pub max_input: Option<u64>,
     /// The most tokens that it generates.
     pub max_output: Option<u64>,
+    /// What it can do.
+    pub capabilities: Capabilities,
+    /// The day after which its provider does not serve it any more, as in `2026-11-30`.
+    pub deprecated: Option<&'static str>,
 }
 
 /// Every price that is known: the operator's own, then the built-in table's.
@@ -152,7 +158,9 @@ impl Prices {
         let base = provider.split(['.', '-', '_']).next().unwrap_or(provider);
         let resold = matches!(base, "openrouter" | "vertex") && id.contains('/');
         if resold {
-            return self.of(id);
+            // It sells the vendor's model, and offers it over the operations of its own API.
+            let own = |it: Model| Model { capabilities: it.capabilities.without(Capability::OPERATIONS), ..it };
+            return self.of(id).map(own);
         }
         if base == provider { None } else { self.spelled(&format!("{base}/{id}")) }
     }

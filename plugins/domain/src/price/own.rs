@@ -55,6 +55,8 @@ impl Override {
             price: Some(price),
             max_input: built_in.and_then(|it| it.max_input),
             max_output: self.max_output.map(NonZeroU64::get).or(built_in.and_then(|it| it.max_output)),
+            capabilities: built_in.map(|it| it.capabilities).unwrap_or_default(),
+            deprecated: built_in.and_then(|it| it.deprecated),
         })
     }
 }

@@ -1,6 +1,6 @@
 //! The built-in table: a line for each model, sorted by name, with US dollars per million tokens.
 
-use super::{Long, Model, Price};
+use super::{Capabilities, Long, Model, Price};
 use std::cmp::Ordering;
 
 const TABLE: &str = include_str!("prices.tsv");
@@ -13,7 +13,7 @@ pub(super) fn rows() -> &'static str {
 }
 
 /// The model of that very name.
-pub(super) fn find(rows: &str, name: &str) -> Option<Model> {
+pub(super) fn find(rows: &'static str, name: &str) -> Option<Model> {
     let (mut low, mut high) = (0, rows.len());
     while low < high {
         let middle = low.midpoint(high);
@@ -30,7 +30,7 @@ pub(super) fn find(rows: &str, name: &str) -> Option<Model> {
 }
 
 /// Reads the columns behind the name.
-fn model(columns: &str) -> Model {
+fn model(columns: &'static str) -> Model {
     let mut columns = columns.split('\t');
     let mut rate = || columns.next().and_then(per_token);
     let (input, output, cached, cache_write) = (rate(), rate(), rate(), rate());
@@ -45,8 +45,10 @@ fn model(columns: &str) -> Model {
         _ => None,
     };
     let (max_input, max_output, priority) = (limit(), limit(), limit());
+    let capabilities = columns.next().map(Capabilities::of_letters).unwrap_or_default();
+    let deprecated = columns.next().filter(|it| *it != "-");
     let price = input.zip(output).map(|(input, output)| Price { input, output, cached, cache_write, long, priority });
-    Model { price, max_input, max_output }
+    Model { price, max_input, max_output, capabilities, deprecated }
 }
 
 /// `2.5` US dollars per million tokens are 2,500,000 pico-dollars per token; `-` is none.
@@ -62,7 +64,7 @@ fn per_token(dollars: &str) -> Option<u64> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::model::ModelName;
+    use crate::{model::ModelName, price::Capability};
 
     /// Name and columns of every row.
     pub(in super::super) fn all() -> Vec<(&'static str, Vec<&'static str>)> {
@@ -91,10 +93,16 @@ pub(super) mod tests {
         assert!(all.len() > 1000 && TABLE.is_ascii() && all.is_sorted_by(|one, next| one.0 < next.0));
         for (name, columns) in &all {
             assert_eq!(ModelName::parse(name).unwrap().canonical().as_str(), *name);
-            assert_eq!(columns.len(), 12, "{name}");
+            let [numbers @ .., letters, until] = columns.as_slice() else { panic!("{name}") };
+            assert_eq!(numbers.len(), 12, "{name}");
             let found = find(rows(), name).unwrap();
-            let said = columns.iter().filter(|it| **it != "-").count();
-            let Model { price, max_input, max_output } = found;
+            let said = numbers.iter().filter(|it| **it != "-").count();
+            let Model { price, max_input, max_output, capabilities, deprecated } = found;
+            assert_eq!(capabilities.iter().count(), if *letters == "-" { 0 } else { letters.len() }, "{name}");
+            assert_eq!(deprecated.is_some(), until.starts_with("20") && until.len() == 10, "{name}");
+            let works =
+                [Capability::Chat, Capability::Responses, Capability::Embeddings].map(|it| capabilities.get(it));
+            assert_ne!(works, [Some(false); 3], "{name} can be asked in no way");
             let limits = usize::from(max_input.is_some()) + usize::from(max_output.is_some());
             let Some(it) = price else {
                 assert_eq!(said, limits, "{name} has part of a price");

@@ -81,6 +81,41 @@ fn a_clients_name_finds_the_row() {
     assert_eq!(check("azure/gpt-4o"), check("gpt-4o"));
 }
 
+/// The letters of what it can do, those of what it cannot in lower case.
+fn can(model: &str) -> String {
+    let said = |(it, can): (Capability, bool)| {
+        let word = serde_json::to_value(it).unwrap().as_str().unwrap().to_owned();
+        if can { word } else { format!("no {word}") }
+    };
+    let known = prices("{}").unwrap().of(model).unwrap().capabilities;
+    known.iter().map(said).collect::<Vec<_>>().join(", ")
+}
+
+#[test]
+fn what_models_can_do_is_what_their_vendors_say() {
+    for (model, said) in [
+        (
+            "gpt-4o",
+            "tools, parallel_tools, tool_choice, json_schema, vision, no audio_input, prompt_cache, system_role",
+        ),
+        ("gpt-4", "tools, tool_choice, no json_schema, no vision, no audio_input, prompt_cache, system_role"),
+        ("claude-opus-5-5", "tools, no tool_choice, json_schema, vision, no audio_input, reasoning, prompt_cache"),
+        (
+            "gemini-2.5-flash",
+            "tools, parallel_tools, tool_choice, json_schema, vision, audio_input, reasoning, prompt_cache, system_role",
+        ),
+        ("mistral-large-latest", "tools, tool_choice, json_schema, vision, no audio_input"),
+    ] {
+        assert_eq!(can(model), format!("chat, no embeddings, {said}"), "{model}");
+    }
+    assert_eq!(can("text-embedding-3-small"), "no chat, no responses, embeddings");
+    assert!(can("o3-pro").starts_with("no chat, responses, no embeddings"));
+    assert!(!can("openrouter/openai/o3-pro").contains("chat"), "who resells a model may serve it in other ways");
+    assert!(can("ft:gpt-4.1-2025-04-14").contains("tools") && !can("ft:gpt-4.1-2025-04-14").contains("vision"));
+    let ends = |model: &str| prices("{}").unwrap().of(model).unwrap().deprecated;
+    assert_eq!((ends("claude-sonnet-4-5"), ends("gpt-4o")), (Some("2026-11-30"), None));
+}
+
 #[test]
 fn who_is_not_known_has_no_price() {
     for name in [
@@ -120,7 +155,9 @@ fn an_operators_price_replaces_or_adds() {
         long: None,
         priority: Some(170),
     };
-    assert_eq!(found, Model { price: Some(price), max_input: Some(128_000), max_output: Some(1000) });
+    let built_in = self::prices("{}").unwrap().of("openai/gpt-4o").unwrap();
+    assert_eq!(found, Model { price: Some(price), max_output: Some(1000), ..built_in });
+    assert_eq!(found.max_input, Some(128_000));
     assert_eq!(prices.of("openai/gpt-4o-2030-01-01").unwrap(), found);
     assert_eq!(prices.of("my-proxy/gpt-4o").unwrap().price.unwrap().input, 0);
     let own = prices.of("anthropic/claude-sonnet-4-5").unwrap();
