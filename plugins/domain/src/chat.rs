@@ -13,8 +13,10 @@ mod read;
 mod text;
 
 pub use edit::Edit;
+pub(crate) use edit::quoted;
 pub use endpoint::Endpoint;
 pub(crate) use endpoint::decoded;
+pub(crate) use read::{array, object, string};
 pub use text::Text;
 
 use crate::reply::Reply;
@@ -22,7 +24,7 @@ use read::{Found, Span};
 use std::borrow::Cow;
 
 /// The members of a body that Tollgate reads; no other spelling of these names is accepted.
-const MEMBERS: [&str; 40] = [
+const MEMBERS: [&str; 42] = [
     "model",
     "messages",
     "input",
@@ -64,6 +66,8 @@ const MEMBERS: [&str; 40] = [
     "tool_choice",
     "frequency_penalty",
     "presence_penalty",
+    "stop",
+    "parallel_tool_calls",
 ];
 
 /// A request body that cannot be read in only one way.
@@ -114,9 +118,9 @@ pub struct Message<'a> {
     pub role: Cow<'a, str>,
     /// Its own bytes.
     pub raw: &'a str,
-    content: Option<&'a str>,
-    refusal: Option<&'a str>,
-    tool_calls: Option<&'a str>,
+    pub(crate) content: Option<&'a str>,
+    pub(crate) refusal: Option<&'a str>,
+    pub(crate) tool_calls: Option<&'a str>,
     /// What stood in the place of `tool_calls` before there were several; providers still read it.
     function_call: Option<&'a str>,
 }

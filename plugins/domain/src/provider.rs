@@ -5,6 +5,7 @@
 //! stays, and so does what nobody knows of. The one thing refused here is what would change the answer's shape: several
 //! choices of a provider that gives one.
 
+pub mod anthropic;
 pub mod error;
 mod table;
 

@@ -37,7 +37,7 @@ impl Edit {
 }
 
 /// `text` as a JSON string.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     // A string always serialises; the default can not be reached.
     serde_json::to_string(text).unwrap_or_default()
 }

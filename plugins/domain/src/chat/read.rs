@@ -74,7 +74,7 @@ pub(super) fn blank(it: char) -> bool {
 
 impl Malformed {
     /// The same fault, seen from one level further out.
-    pub(super) fn inside(self, place: &str) -> Self {
+    pub(crate) fn inside(self, place: &str) -> Self {
         match self.member {
             Some(member) => {
                 let message = self.message.replacen(&format!("`{member}`"), &format!("`{place}.{member}`"), 1);
@@ -110,7 +110,7 @@ pub(super) fn top_level(bytes: &[u8]) -> Result<Found<'_>, Malformed> {
 }
 
 /// Calls `each` with every member of the object `raw` that is one of `names`.
-pub(super) fn object<'a>(
+pub(crate) fn object<'a>(
     raw: &'a str,
     names: &[&'static str],
     mut each: impl FnMut(&'static str, &'a str) -> Result<(), Malformed>,
@@ -123,13 +123,13 @@ pub(super) fn object<'a>(
 }
 
 /// The elements of the array `raw`; `None` when it is no array.
-pub(super) fn array(raw: &str) -> Option<Vec<&str>> {
+pub(crate) fn array(raw: &str) -> Option<Vec<&str>> {
     let elements: Vec<&RawValue> = serde_json::from_str(raw).ok()?;
     Some(elements.into_iter().map(RawValue::get).collect())
 }
 
 /// The text that the JSON string `raw` stands for.
-pub(super) fn string(raw: &str) -> Result<Cow<'_, str>, &'static str> {
+pub(crate) fn string(raw: &str) -> Result<Cow<'_, str>, &'static str> {
     let inner = raw.strip_prefix('"').and_then(|it| it.strip_suffix('"')).ok_or("is no string")?;
     if inner.contains('\\') {
         serde_json::from_str(raw).map(Cow::Owned).map_err(|_| "holds half of a surrogate pair")

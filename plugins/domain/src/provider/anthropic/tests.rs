@@ -1,0 +1,5 @@
+//! The tables of the three directions.
+
+mod request;
+mod response;
+mod stream;
