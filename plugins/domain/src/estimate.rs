@@ -19,7 +19,7 @@ const LONGEST_WORD: usize = 2_048;
 const MEDIA: [&str; 6] = ["url", "image_url", "file_url", "data", "file_data", "b64_json"];
 
 /// The members of a body that become tokens, besides its messages. (A `model`'s name or `metadata` do not.)
-const READ: [&str; 8] = ["input", "prompt", "instructions", "suffix", "tools", "functions", "response_format", "text"];
+const READ: [&str; 6] = ["prompt", "instructions", "suffix", "functions", "response_format", "text"];
 
 /// How large a request and its answer may be.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,21 +38,50 @@ pub struct Estimate {
     pub models: Vec<String>,
 }
 
+/// What a request holds besides text, which not every model takes. It is found as the tokens are counted, so that nobody
+/// reads a long body once more for it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// A picture in a message or an input.
+    pub image: bool,
+    /// A sound in one.
+    pub audio: bool,
+    /// A tool that the client runs itself.
+    pub tool: bool,
+}
+
 impl Estimate {
     /// Estimates a request; who knows the candidates adds the models.
     #[must_use]
     pub fn of(body: &Body<'_>, endpoint: Endpoint) -> Self {
-        let members = READ.iter().filter_map(|name| body.member(name));
-        let input = body.raw_messages().chain(members).map(json_tokens).fold(0, u64::saturating_add);
+        Self::read(body, endpoint).0
+    }
+
+    /// The same, and what else is in the request.
+    #[must_use]
+    pub fn read(body: &Body<'_>, endpoint: Endpoint) -> (Self, Seen) {
+        let mut seen = Seen::default();
+        let others = READ.iter().filter_map(|name| body.member(name)).map(json_tokens);
+        let mut content = |json: &str| {
+            count(json, |kind| match kind {
+                b"image_url" | b"input_image" => seen.image = true,
+                b"input_audio" => seen.audio = true,
+                _ => {}
+            })
+        };
+        let input = body.raw_messages().chain(body.member("input")).map(&mut content).fold(0, u64::saturating_add);
+        let mut tool = |kind: &[u8]| seen.tool |= matches!(kind, b"function" | b"custom");
+        let tools = body.member("tools").map_or(0, |json| count(json, &mut tool));
         let options = body.member("stream_options").and_then(|it| serde_json::from_str::<Options>(it).ok());
-        Self {
-            input,
+        let estimate = Self {
+            input: others.fold(input.saturating_add(tools), u64::saturating_add),
             output: output(body, endpoint),
             choices: choices(body, endpoint),
             stream: body.stream(),
             usage: options.is_some_and(|it| it.include_usage == Some(true)),
             models: Vec::new(),
-        }
+        };
+        (estimate, seen)
     }
 
     /// The estimate as a header's value.
@@ -176,7 +205,12 @@ fn bytes_tokens(text: &[u8]) -> u64 {
 /// around a message.
 #[must_use]
 pub fn json_tokens(json: &str) -> u64 {
-    let (mut rest, mut tokens, mut of_media) = (json.as_bytes(), 0_u64, false);
+    count(json, |_| {})
+}
+
+/// The same; `kind` is shown the value of each member `type`, as it is spelled.
+fn count(json: &str, mut kind: impl FnMut(&[u8])) -> u64 {
+    let (mut rest, mut tokens, mut of_media, mut of_type) = (json.as_bytes(), 0_u64, false, false);
     while let Some(quote) = rest.iter().position(|it| *it == b'"') {
         let (between, string) = rest.split_at_checked(quote).unwrap_or_default();
         let string = string.get(1..).unwrap_or_default();
@@ -186,6 +220,10 @@ pub fn json_tokens(json: &str) -> u64 {
         let is_key = rest.trim_ascii_start().first() == Some(&b':');
         let counted = if of_media && !is_key && is_media(inside) { MEDIA_TOKENS } else { bytes_tokens(inside) };
         tokens = tokens.saturating_add(numbers(between)).saturating_add(counted);
+        if of_type && !is_key {
+            kind(inside);
+        }
+        of_type = is_key && inside == b"type";
         of_media = if is_key { MEDIA.iter().any(|it| it.as_bytes() == inside) } else { of_media };
     }
     tokens.saturating_add(numbers(rest))
@@ -281,6 +319,31 @@ mod tests {
         let disguised = format!("\"data:text/plain;base64,{}\"", "word".repeat(5_000));
         assert!(of(&disguised) > 5_000, "what stands where text does is read as text");
         assert_eq!(of(&format!(r#"[{{"type":"text","text":"{}"}}]"#, "word".repeat(5_000))), 3 + 5_000);
+    }
+
+    #[test]
+    fn what_is_no_text_is_seen_where_it_counts() {
+        let check = |body: &str| {
+            let Seen { image, audio, tool } =
+                Estimate::read(&Body::parse(body.as_bytes()).unwrap(), Endpoint::Responses).1;
+            [(image, "image"), (audio, "audio"), (tool, "tool")]
+                .into_iter()
+                .filter(|(is, _)| *is)
+                .map(|(_, it)| it)
+                .collect::<Vec<_>>()
+        };
+        let said = |content: &str| format!(r#"{{"messages":[{{"role":"user","content":{content}}}]}}"#);
+        let none: [&str; 0] = [];
+        assert_eq!(check(&said(r#"[{"type" : "image_url","image_url":{"url":"http://x"}}]"#)), ["image"]);
+        assert_eq!(check(&said(r#"[{"input_audio":{"data":""},"type":"input_audio"}]"#)), ["audio"]);
+        assert_eq!(check(&said(r#""image_url""#)), none);
+        assert_eq!(check(&said(r#""{\"type\":\"image_url\"}""#)), none, "a text about pictures is a text");
+        assert_eq!(check(&said(r#"[{"type":"text","text":"input_audio"}]"#)), none);
+        assert_eq!(check(r#"{"input":[{"role":"user","content":[{"type":"input_image"}]}]}"#), ["image"]);
+        assert_eq!(check(r#"{"tools":[{"type":"function","function":{"parameters":{"type":"object"}}}]}"#), ["tool"]);
+        assert_eq!(check(r#"{"tools":[{"type":"web_search"}],"input":"function"}"#), none);
+        assert_eq!(check(r#"{"tools":[{"type":"image_url"}],"metadata":{"type":"input_audio"}}"#), none);
+        assert_eq!(check(r#"{"tools":[],"messages":[{"tool_calls":[{"type":"function"}]}]}"#), none);
     }
 
     #[test]
