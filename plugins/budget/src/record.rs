@@ -150,6 +150,7 @@ fn name(endpoint: Endpoint) -> &'static str {
         Endpoint::Completions => "completions",
         Endpoint::Embeddings => "embeddings",
         Endpoint::Responses => "responses",
+        Endpoint::Messages => "messages",
     }
 }
 

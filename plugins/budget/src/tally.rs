@@ -35,7 +35,7 @@ impl Tally {
 }
 
 /// What is text in no answer, whoever says it.
-const SILENT: [&str; 12] = [
+const SILENT: [&str; 14] = [
     "role",
     "id",
     "type",
@@ -43,6 +43,8 @@ const SILENT: [&str; 12] = [
     "index",
     "call_id",
     "finish_reason",
+    "stop_reason",
+    "stop_sequence",
     "object",
     "data",
     "signature",
@@ -141,6 +143,9 @@ struct Plain<'a> {
     choices: Option<Tally>,
     #[serde(default)]
     output: Option<Tally>,
+    /// Of Anthropic's own API.
+    #[serde(default)]
+    content: Option<Tally>,
     #[serde(default)]
     error: Option<IgnoredAny>,
     /// Of the Responses API.
@@ -166,7 +171,7 @@ pub(crate) fn said(json: &[u8]) -> Said {
         all.add(json);
         return if all == Tally::default() { Said::Nothing } else { Said::Text(all) };
     };
-    if plain.error.is_some() && plain.choices.is_none() && plain.output.is_none() {
+    if plain.error.is_some() && plain.choices.is_none() && plain.output.is_none() && plain.content.is_none() {
         return Said::Nothing;
     }
     if matches!(plain.status.as_deref(), Some("queued" | "in_progress")) {
@@ -174,6 +179,7 @@ pub(crate) fn said(json: &[u8]) -> Said {
     }
     let mut tally = plain.choices.unwrap_or_default();
     tally.join(plain.output.unwrap_or_default());
+    tally.join(plain.content.unwrap_or_default());
     Said::Text(tally)
 }
 
@@ -204,6 +210,8 @@ mod tests {
         assert_eq!(check(message), Some(2 + 1 + 1 + 2));
         let response = r#"{"output":[{"type":"message","role":"assistant","content":[{"type":"output_text","text":"12345678"}]}]}"#;
         assert_eq!(check(response), Some(2));
+        let own = r#"{"id":"msg_1","type":"message","content":[{"type":"text","text":"12345678"},{"type":"tool_use","id":"t","input":{"a":"1234"}}],"stop_reason":"end_turn"}"#;
+        assert_eq!(check(own), Some(3));
         assert_eq!(check(r#"{"error":{"message":"a long text"}}"#), None);
         assert_eq!(check(r#"{"error":null,"choices":[{"text":"1234"}]}"#), Some(1));
         assert_eq!(check(r#"{"choices":[{"message":{"content":"1234"#), Some(10), "unreadable, and text all the same");

@@ -24,12 +24,14 @@ use read::{Found, Span};
 use std::borrow::Cow;
 
 /// The members of a body that Tollgate reads; no other spelling of these names is accepted.
-const MEMBERS: [&str; 42] = [
+const MEMBERS: [&str; 43] = [
     "model",
     "messages",
     "input",
     "prompt",
     "instructions",
+    // Anthropic's own API.
+    "system",
     "suffix",
     "stream",
     "stream_options",

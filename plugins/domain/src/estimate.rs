@@ -19,7 +19,7 @@ const LONGEST_WORD: usize = 2_048;
 const MEDIA: [&str; 6] = ["url", "image_url", "file_url", "data", "file_data", "b64_json"];
 
 /// The members of a body that become tokens, besides its messages. (A `model`'s name or `metadata` do not.)
-const READ: [&str; 6] = ["prompt", "instructions", "suffix", "functions", "response_format", "text"];
+const READ: [&str; 7] = ["prompt", "instructions", "system", "suffix", "functions", "response_format", "text"];
 
 /// How large a request and its answer may be.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -141,7 +141,7 @@ fn output(body: &Body<'_>, endpoint: Endpoint) -> Option<u64> {
         Endpoint::Embeddings => return Some(0),
         Endpoint::Responses => most(&["max_output_tokens"])?,
         Endpoint::ChatCompletions => most(&["max_completion_tokens", "max_tokens"])?,
-        Endpoint::Completions => most(&["max_tokens"])?,
+        Endpoint::Completions | Endpoint::Messages => most(&["max_tokens"])?,
     };
     Some(each.saturating_mul(choices(body, endpoint).max(1)))
 }
@@ -156,7 +156,7 @@ fn choices(body: &Body<'_>, endpoint: Endpoint) -> u64 {
             let each = most(&["n", "best_of"]).max(1);
             Some(each.saturating_mul(prompts)).filter(|it| *it > 1).unwrap_or_default()
         }
-        Endpoint::Embeddings | Endpoint::Responses => 0,
+        Endpoint::Embeddings | Endpoint::Responses | Endpoint::Messages => 0,
     }
 }
 

@@ -23,7 +23,8 @@ impl Needs {
     #[must_use]
     pub fn of(body: &Body<'_>, endpoint: Endpoint, seen: Seen) -> Self {
         let (operation, content) = match endpoint {
-            Endpoint::ChatCompletions => (Capability::Chat, "messages"),
+            // Whether a provider speaks Anthropic's own API is `provider`'s to know.
+            Endpoint::ChatCompletions | Endpoint::Messages => (Capability::Chat, "messages"),
             Endpoint::Responses => (Capability::Responses, "input"),
             Endpoint::Embeddings => return Self(vec![(Capability::Embeddings, "model")]),
             // Of the models that are still asked this way nobody says so.
@@ -135,7 +136,9 @@ impl Rule<'_> {
     fn keeps(&self, all: &[Candidate<'_>]) -> Result<Vec<usize>, Reply> {
         match self {
             Self::Able(needs) => able(needs, all),
-            Self::Long(Endpoint::ChatCompletions, measured) => long_enough(*measured, "messages", all),
+            Self::Long(Endpoint::ChatCompletions | Endpoint::Messages, measured) => {
+                long_enough(*measured, "messages", all)
+            }
             Self::Long(Endpoint::Responses, measured) => long_enough(*measured, "input", all),
             // A list of prompts or inputs: each has the context for itself.
             Self::Long(Endpoint::Completions | Endpoint::Embeddings, _) => Ok(places(all, |_| true)),

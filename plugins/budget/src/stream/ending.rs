@@ -17,6 +17,9 @@ impl Ending<'_> {
         if endpoint == Endpoint::Responses {
             return format!("{comment}event: response.incomplete\ndata: {}\n\n", self.incomplete());
         }
+        if endpoint == Endpoint::Messages {
+            return self.message(comment);
+        }
         let mut out = String::new();
         for index in self.choices.open() {
             out += &format!("data: {}\n\n", self.chunk(endpoint, json!([choice(endpoint, index)]), None));
@@ -38,6 +41,19 @@ impl Ending<'_> {
             members.insert("usage".to_owned(), usage);
         }
         chunk
+    }
+
+    /// The last events of Anthropic's own API; its clients are always told the usage.
+    fn message(&self, comment: &str) -> String {
+        let event = |kind: &str, data: &Value| format!("event: {kind}\ndata: {data}\n\n");
+        let mut out = String::new();
+        if let Some(index) = self.choices.block {
+            out += &event("content_block_stop", &json!({"type": "content_block_stop", "index": index}));
+        }
+        let delta = json!({"type": "message_delta", "delta": {"stop_reason": "max_tokens", "stop_sequence": null},
+            "usage": {"output_tokens": self.usage.output}});
+        out += &event("message_delta", &delta);
+        out + comment + &event("message_stop", &json!({"type": "message_stop"}))
     }
 
     fn incomplete(&self) -> Value {

@@ -15,7 +15,7 @@ pub(super) struct Seen {
     pub(super) has_usage: bool,
     /// It has a list of choices, and none in it: with a usage, it has nothing else.
     pub(super) has_no_choice: bool,
-    /// It ends a stream of the Responses API.
+    /// It ends a stream that no `[DONE]` ends: of the Responses API, and of Anthropic's own.
     pub(super) is_end: bool,
 }
 
@@ -25,6 +25,8 @@ pub(super) struct Choices {
     known: Vec<(u64, bool)>,
     /// The last number of an event of the Responses API.
     pub(super) sequence: u64,
+    /// Which block of Anthropic's own API has begun and not ended.
+    pub(super) block: Option<u64>,
 }
 
 impl Choices {
@@ -61,6 +63,9 @@ struct Wire<'a> {
     kind: Option<Cow<'a, str>>,
     #[serde(default)]
     sequence_number: Option<u64>,
+    /// The number of a block of Anthropic's own API.
+    #[serde(default)]
+    index: Option<u64>,
     // Where a usage may be: of chat completions, the Responses API, Anthropic's own, and Groq.
     #[serde(default)]
     usage: Option<IgnoredAny>,
@@ -95,7 +100,14 @@ impl Seen {
             return seen;
         };
         let kind = wire.kind.as_deref().unwrap_or_default();
-        seen.is_end = matches!(kind, "response.completed" | "response.incomplete" | "response.failed");
+        seen.is_end = matches!(kind, "response.completed" | "response.incomplete" | "response.failed" | "message_stop");
+        match kind {
+            "content_block_start" => choices.block = wire.index,
+            "content_block_stop" => choices.block = None,
+            // It says why the answer ended.
+            "message_delta" => choices.saw(0, true),
+            _ => {}
+        }
         choices.sequence = wire.sequence_number.unwrap_or(choices.sequence);
         seen.tally.join(wire.delta.unwrap_or_default());
         seen.has_usage =

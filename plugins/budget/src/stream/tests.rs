@@ -168,6 +168,33 @@ fn the_responses_api_and_legacy_completions_end_in_their_own_words() {
 }
 
 #[test]
+fn anthropics_own_stream_is_counted_and_ends_in_its_own_words() {
+    let event = |json: &str| format!("event: x\ndata: {json}\n\n");
+    let start = event(
+        r#"{"type":"message_start","message":{"id":"m1","usage":{"input_tokens":3,"cache_read_input_tokens":4,"output_tokens":1}}}"#,
+    );
+    let open = event(r#"{"type":"content_block_start","index":1,"content_block":{"type":"text","text":""}}"#);
+    let piece = event(r#"{"type":"content_block_delta","index":1,"delta":{"type":"text_delta","text":"12345678"}}"#);
+    let close = event(r#"{"type":"content_block_stop","index":1}"#);
+    let delta = event(r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":9}}"#);
+    let stop = event(r#"{"type":"message_stop"}"#);
+    let stream = [&*start, &open, &piece, &piece, &close, &delta, &stop].concat();
+    let messages = Setting { endpoint: Endpoint::Messages, ..CHAT };
+    let (out, told, _) = check(&messages, &stream);
+    assert_eq!(out, [&*start, &open, &piece, &piece, &close, &delta, ": 7 9 false\n\n", &stop].concat());
+    assert_eq!((told.usage.input, told.usage.cached, told.usage.output), (7, 4, 9));
+    let (out, _, cut) = check(&Setting { cap: Some(2), ..messages }, &stream);
+    assert!(cut);
+    let ended = concat!(
+        "event: content_block_stop\ndata: {\"index\":1,\"type\":\"content_block_stop\"}\n\n",
+        "event: message_delta\ndata: {\"delta\":{\"stop_reason\":\"max_tokens\",\"stop_sequence\":null},",
+        "\"type\":\"message_delta\",\"usage\":{\"output_tokens\":2}}\n\n",
+        ": 7 2 true\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"
+    );
+    assert_eq!(out, [&*start, &open, &piece, ended].concat());
+}
+
+#[test]
 fn what_is_no_event_passes_and_counts_as_text() {
     for junk in
         ["data: {\"choices\":\n\n", "data: 12\n\n", "data: \n\n", "nonsense\n\n", "\r\r\r", "data: {\"choices\":7}\n\n"]

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// An operation of the OpenAI API that calls a model.
+/// An operation that calls a model: OpenAI's, and the one of Anthropic's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Endpoint {
     /// `POST /v1/chat/completions`
@@ -13,6 +13,8 @@ pub enum Endpoint {
     Embeddings,
     /// `POST /v1/responses`
     Responses,
+    /// `POST /v1/messages`, Anthropic's
+    Messages,
 }
 
 impl Endpoint {
@@ -37,11 +39,12 @@ impl Endpoint {
             Self::Completions => "/v1/completions",
             Self::Embeddings => "/v1/embeddings",
             Self::Responses => "/v1/responses",
+            Self::Messages => "/v1/messages",
         }
     }
 
     fn exactly(path: &str) -> Option<Self> {
-        [Self::ChatCompletions, Self::Completions, Self::Embeddings, Self::Responses]
+        [Self::ChatCompletions, Self::Completions, Self::Embeddings, Self::Responses, Self::Messages]
             .into_iter()
             .find(|it| it.path() == path)
     }
@@ -109,11 +112,23 @@ mod tests {
         assert_eq!(check("/v1/completions"), Some(Endpoint::Completions));
         assert_eq!(check("/v1/embeddings"), Some(Endpoint::Embeddings));
         assert_eq!(check("/v1/responses"), Some(Endpoint::Responses));
+        assert_eq!(check("/v1/messages?beta=true"), Some(Endpoint::Messages));
     }
 
     #[test]
     fn everything_else_is_no_model_call() {
-        for path in ["", "/", "/v1/models", "/v1/chat", "/v1/responses/resp_1", "%", "/v1/%zz", "/v1/%e4%", "/é/%2"] {
+        for path in [
+            "",
+            "/",
+            "/v1/models",
+            "/v1/chat",
+            "/v1/responses/resp_1",
+            "/v1/messages/count_tokens",
+            "%",
+            "/v1/%zz",
+            "/v1/%e4%",
+            "/é/%2",
+        ] {
             assert_eq!(Endpoint::of("POST", path), None, "{path}");
         }
         assert_eq!(Endpoint::of("GET", "/v1/chat/completions"), None);

@@ -136,6 +136,13 @@ fn every_text_is_shown_with_its_place() {
         check(r#"{"messages":[{"role":"assistant","content":[{"refusal":"no"},"x"]}]}"#),
         ["messages[0].content[0].refusal assistant no", "messages[0].content[1] assistant x"]
     );
+    let own = r#"{"system":[{"type":"text","text":"s"}],"messages":[{"role":"user","content":[
+        {"type":"tool_result","content":"a"},{"type":"tool_result","content":[{"type":"text","text":"b"}]},
+        {"type":"document","source":{"type":"text","data":"c"}},{"type":"image","source":{"type":"base64","data":"d"}}]}]}"#;
+    let places = ["content[0].content user a", "content[1].content[0].text user b", "content[2].source.data user c"];
+    let mut places: Vec<_> = places.iter().map(|it| format!("messages[0].{it}")).collect();
+    places.push("system[0].text system s".to_owned());
+    assert_eq!(check(own), places);
 }
 
 #[test]
@@ -163,7 +170,9 @@ fn what_a_tool_call_hands_over_is_a_text_too() {
 #[test]
 fn depth_is_no_danger() {
     let deep = "[".repeat(200_000) + &"]".repeat(200_000);
-    let body = format!(r#"{{"x":{deep},"messages":[{{"content":{deep},"tool_calls":{deep}}}],"input":{deep}}}"#);
+    let body = format!(
+        r#"{{"x":{deep},"messages":[{{"content":{deep},"tool_calls":{deep},"system":[{{"content":{deep}}}]}}],"input":{deep}}}"#
+    );
     exercise(body.as_bytes());
     exercise(&body.as_bytes()[..300_000]);
 }

@@ -35,8 +35,8 @@ struct Collect<'a> {
 }
 
 /// The members that hold texts outside `messages`, and the role that they speak in.
-const PLAIN: [(&str, &str); 4] =
-    [("instructions", "system"), ("input", "user"), ("prompt", "user"), ("suffix", "user")];
+const PLAIN: [(&str, &str); 5] =
+    [("instructions", "system"), ("system", "system"), ("input", "user"), ("prompt", "user"), ("suffix", "user")];
 
 /// The members of an item (Responses API) that hold its role or texts.
 const ITEM: [&str; 7] = ["role", "content", "text", "output", "arguments", "input", "summary"];
@@ -89,7 +89,30 @@ impl<'a> Collect<'a> {
             if part.starts_with('"') {
                 self.string(&place, part)?;
             } else {
-                self.strings(&place, part, &["text", "refusal"])?;
+                self.part(&place, part)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A part: a text, or in Anthropic's own API a tool's result or a document with texts inside, one level deep.
+    fn part(&mut self, place: &str, raw: &'a str) -> Result<(), Malformed> {
+        for (name, value) in members(place, raw, &["text", "refusal", "content", "source"])? {
+            let place = format!("{place}.{name}");
+            match name {
+                "source" => {
+                    let source = members(&place, value, &["type", "data"])?;
+                    if source.contains(&("type", r#""text""#)) {
+                        self.strings(&place, value, &["data"])?;
+                    }
+                }
+                _ if value.starts_with('"') => self.string(&place, value)?,
+                "content" => {
+                    for (index, part) in read::array(value).unwrap_or_default().into_iter().enumerate() {
+                        self.strings(&format!("{place}[{index}]"), part, &["text"])?;
+                    }
+                }
+                _ => {}
             }
         }
         Ok(())

@@ -125,6 +125,7 @@ impl Parameter {
         match endpoint {
             Endpoint::ChatCompletions => true,
             Endpoint::Completions | Endpoint::Responses => matches!(self.name, "temperature" | "top_p" | "top_k"),
+            Endpoint::Messages => matches!(self.name, "temperature" | "top_p" | "top_k" | "max_tokens"),
             Endpoint::Embeddings => false,
         }
     }
