@@ -14,8 +14,8 @@ mod text;
 
 pub use edit::Edit;
 pub(crate) use edit::quoted;
-pub use endpoint::Endpoint;
 pub(crate) use endpoint::decoded;
+pub use endpoint::{Endpoint, normalised};
 pub(crate) use read::{array, object, string};
 pub use text::Text;
 

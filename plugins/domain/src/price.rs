@@ -165,6 +165,12 @@ impl Prices {
         if base == provider { None } else { self.spelled(&format!("{base}/{id}")) }
     }
 
+    /// The names of all models that something is known of; the operator's own first.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let built_in = self.rows.lines().filter_map(|it| it.split('\t').next());
+        self.own.keys().map(String::as_str).chain(built_in.filter(|it| !self.own.contains_key(*it)))
+    }
+
     fn spelled(&self, name: &str) -> Option<Model> {
         let exact = |name: &str| self.own.get(name).copied().or_else(|| table::find(self.rows, name));
         let bare = undated(name);

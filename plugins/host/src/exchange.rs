@@ -98,6 +98,11 @@ impl<S: Stream> Exchange<S> {
             match next {
                 Next::Pass => return self.release(),
                 Next::Reply(reply) => return self.answer(&reply),
+                Next::Answer(json) => {
+                    self.request = Request::Answered;
+                    send(200, &[], &json);
+                    return Action::Pause;
+                }
                 Next::Body if whole => return self.read_body(head, seen),
                 Next::Body => {
                     self.request = Request::Reading { seen };
@@ -162,7 +167,7 @@ impl<S: Stream> Exchange<S> {
 
     fn answer(&mut self, reply: &Reply) -> Action {
         self.request = Request::Answered;
-        send(reply);
+        refuse(reply);
         Action::Pause
     }
 
@@ -174,7 +179,7 @@ impl<S: Stream> Exchange<S> {
         let mut head = RequestHead::default();
         let next = self.stream.request_head(&mut head);
         let whole = match &next {
-            Next::Pass | Next::Reply(_) => true,
+            Next::Pass | Next::Answer(_) | Next::Reply(_) => true,
             Next::Body | Next::Call(_) | Next::Hold(_) => end || (kind() == Kind::Kong && !head.announces_body()),
         };
         let action = self.follow(next, &mut head, 0, whole);
@@ -420,7 +425,7 @@ pub(crate) struct Refused;
 impl Turn for Refused {
     fn headers(&mut self, direction: Direction, _: usize, _: bool) -> Action {
         if direction == Direction::Request {
-            send(&Reply::new(503, "misconfigured", "this gateway's configuration was refused; its log says why"));
+            refuse(&Reply::new(503, "misconfigured", "this gateway's configuration was refused; its log says why"));
             return Action::Pause;
         }
         Action::Continue
@@ -448,16 +453,20 @@ impl Turn for Refused {
     fn log(&mut self) {}
 }
 
+fn refuse(reply: &Reply) {
+    send(reply.status, &reply.headers, &reply.body());
+}
+
 /// Answers the request in place of the upstream.
-fn send(reply: &Reply) {
+fn send(status: u16, more: &[(&'static str, String)], json: &str) {
     let mut headers = vec![("content-type", "application/json")];
     // The proxy's own name for the request, so that who was refused can say which of its log lines is meant.
     let id = abi::header(Map::Request, REQUEST_ID).ok().flatten().and_then(|it| String::from_utf8(it).ok());
     if let Some(id) = id.as_deref().filter(|it| !it.is_empty() && it.bytes().all(|byte| byte.is_ascii_graphic())) {
         headers.push((REQUEST_ID, id));
     }
-    headers.extend(reply.headers.iter().map(|(name, value)| (*name, value.as_str())));
-    if let Err(status) = abi::reply(reply.status.into(), &headers, reply.body().as_bytes()) {
-        log::error!("a reply {} {} was not sent: {status:?}", reply.status, reply.code);
+    headers.extend(more.iter().map(|(name, value)| (*name, value.as_str())));
+    if let Err(failed) = abi::reply(status.into(), &headers, json.as_bytes()) {
+        log::error!("an answer {status} was not sent: {failed:?}");
     }
 }

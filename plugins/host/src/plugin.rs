@@ -91,7 +91,9 @@ pub enum Next {
     /// The filter waits for something that is under way elsewhere, until [`Root::release`] of the
     /// same number. Kong cannot hold a request without a call-out of its own: there [`Stream::released`] follows at once.
     Hold(u32),
-    /// The filter answers the request itself.
+    /// The filter answers the request itself: 200 with this JSON.
+    Answer(String),
+    /// The filter refuses the request.
     Reply(Reply),
 }
 

@@ -9,6 +9,7 @@ pub mod capability;
 pub mod config;
 pub mod explain;
 pub mod filter;
+pub mod models;
 pub mod policy;
 
 #[cfg(target_family = "wasm")]

@@ -138,7 +138,7 @@ pub(crate) fn alive<'a>(
 }
 
 /// The canonical name of what a candidate serves, by which its price is known.
-fn served_as(candidate: &Candidate, model: &Canonical) -> String {
+pub(crate) fn served_as(candidate: &Candidate, model: &Canonical) -> String {
     served_by(candidate, model).unwrap_or_else(|| model.clone()).to_string()
 }
 

@@ -27,8 +27,8 @@ impl Endpoint {
         if method != "POST" {
             return None;
         }
-        let path = path.split(['?', '#']).next().unwrap_or_default();
-        Self::exactly(path).or_else(|| Self::exactly(&normalised(path)))
+        let plain = path.split(['?', '#']).next().unwrap_or_default();
+        Self::exactly(plain).or_else(|| Self::exactly(&normalised(plain)))
     }
 
     /// The path under which clients call it.
@@ -50,8 +50,11 @@ impl Endpoint {
     }
 }
 
-fn normalised(path: &str) -> String {
-    let decoded = decoded(path);
+/// A path, which may carry a query, as a lenient server would read it: without the query, escapes of ASCII characters decoded,
+/// empty and dot segments resolved.
+#[must_use]
+pub fn normalised(path: &str) -> String {
+    let decoded = decoded(path.split(['?', '#']).next().unwrap_or_default());
     let mut segments: Vec<&str> = Vec::new();
     for segment in decoded.split('/') {
         match segment {

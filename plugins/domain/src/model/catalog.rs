@@ -342,6 +342,13 @@ impl Catalog {
         self.parameters == ModelParameters::Lenient
     }
 
+    /// Whether `caller` gets `model` by asking for it, as far as it depends on who asks.
+    #[must_use]
+    pub fn gives(&self, caller: Option<&Caller>, model: &Canonical) -> bool {
+        let access = &self.access;
+        access.instead(caller, model, &mut |_| {}).is_none() && access.allows(caller, model, &mut |_| {})
+    }
+
     /// Every name that an operator wrote out: exact models, then aliases.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let exact = self.rules.iter().filter_map(|(pattern, _)| match pattern {
