@@ -8,6 +8,7 @@
 pub mod budget;
 pub mod caller;
 pub mod chat;
+pub mod choice;
 pub mod companion;
 pub mod estimate;
 pub mod headers;
