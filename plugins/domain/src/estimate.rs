@@ -64,7 +64,7 @@ impl Estimate {
         let others = READ.iter().filter_map(|name| body.member(name)).map(json_tokens);
         let mut content = |json: &str| {
             count(json, |kind| match kind {
-                b"image_url" | b"input_image" => seen.image = true,
+                b"image_url" | b"input_image" | b"image" => seen.image = true,
                 b"input_audio" => seen.audio = true,
                 _ => {}
             })

@@ -30,13 +30,15 @@ impl Needs {
             // Of the models that are still asked this way nobody says so.
             Endpoint::Completions => return Self::default(),
         };
-        let functions = body.member("functions").is_some_and(|it| !matches!(it, "null" | "[]"));
+        let has = |name: &str| body.member(name).is_some_and(|it| !matches!(it, "null" | "[]"));
+        // A tool of Anthropic's own kind need not say that it is one.
+        let tool = seen.tool || (endpoint == Endpoint::Messages && has("tools"));
+        let forced = tool && body.member("tool_choice").is_some_and(is_forced);
         let format = if endpoint == Endpoint::Responses { "text" } else { "response_format" };
-        let forced = seen.tool && body.member("tool_choice").is_some_and(is_forced);
         let all = [
             (true, operation, "model"),
-            (seen.tool, Capability::Tools, "tools"),
-            (functions && !seen.tool, Capability::Tools, "functions"),
+            (tool, Capability::Tools, "tools"),
+            (has("functions") && !tool, Capability::Tools, "functions"),
             (forced, Capability::ToolChoice, "tool_choice"),
             (body.member(format).is_some_and(is_schema), Capability::JsonSchema, format),
             (seen.image, Capability::Vision, content),
@@ -59,7 +61,8 @@ struct Kind<'a> {
 /// Whether `tool_choice` makes the model call a tool.
 fn is_forced(raw: &str) -> bool {
     let kind = serde_json::from_str::<Kind<'_>>(raw).ok().and_then(|it| it.r#type);
-    matches!(raw, r#""required""# | r#""any""#) || matches!(kind.as_deref(), Some("function" | "custom"))
+    matches!(raw, r#""required""# | r#""any""#)
+        || matches!(kind.as_deref(), Some("function" | "custom" | "tool" | "any"))
 }
 
 /// Whether `response_format`, or the Responses API's `text`, has a JSON Schema.
@@ -206,7 +209,7 @@ fn longer(limit: u64, model: &str, measured: u64, member: &'static str) -> Reply
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Endpoint::{ChatCompletions, Completions, Embeddings, Responses};
+    use Endpoint::{ChatCompletions, Completions, Embeddings, Messages, Responses};
     use std::collections::BTreeMap;
 
     const ENFORCE: Rules = Rules { capabilities: Mode::Enforce, context_length: Mode::Enforce };
@@ -275,6 +278,12 @@ mod tests {
                 ChatCompletions,
                 r#""messages":[{"content":[{"type":"image_url"},{"type":"input_audio"}]}]"#,
                 "Vision by messages, AudioInput by messages",
+            ),
+            (Messages, r#""messages":[{"content":[{"type":"image","source":{}}]}]"#, "Vision by messages"),
+            (
+                Messages,
+                r#""tools":[{"name":"f","input_schema":{}}],"tool_choice":{"type":"any"}"#,
+                "Tools by tools, ToolChoice by tool_choice",
             ),
         ] {
             assert_eq!(needs(endpoint, members), expected, "{members}");
