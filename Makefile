@@ -58,7 +58,7 @@ generate: ## rewrite the generated files: schemas, Kong's meta files, tables in 
 prices: ## rewrite the table of model prices from its pinned source; needs the network
 	scripts/prices
 
-bench: wasm ## cost of auth, limits, the chain and minting, next to bare Envoy, jwt_authn, local_ratelimit; one of them: make bench ONLY=limits
+bench: wasm ## cost of auth, limits, routing, the chain and minting, next to bare Envoy, jwt_authn, local_ratelimit, Lua; one of them: make bench ONLY=limits
 	@scripts/setup redis
 	cargo build --profile bench-tool -p companion --bin tollgate -p tests --bin bench
 	@cargo run -q --profile bench-tool -p tests --bin bench -- $(ONLY)

@@ -191,15 +191,28 @@ pub fn text_tokens(text: &str) -> u64 {
     bytes_tokens(text.as_bytes())
 }
 
-/// Of UTF-8, every byte that begins a character which is not ASCII is at least 0xC0.
+/// Of UTF-8, every byte that begins a character which is not ASCII is at least 0xC0. Eight bytes at a time: half of what the
+/// router needs for a long request is spent on counting.
 fn bytes_tokens(text: &[u8]) -> u64 {
-    let (mut ascii, mut other) = (0_u64, 0_u64);
-    for byte in text {
-        ascii = ascii.wrapping_add(u64::from(*byte < 0x80));
-        other = other.wrapping_add(u64::from(*byte >= 0xc0));
+    let (words, rest) = text.as_chunks::<8>();
+    let (mut beyond, mut other) = (0_u32, 0_u64);
+    for word in words {
+        let word = u64::from_le_bytes(*word);
+        if word & HIGH != 0 {
+            beyond = beyond.saturating_add((word & HIGH).count_ones());
+            other = other.saturating_add(u64::from((word & HIGH & (word << 1)).count_ones()));
+        }
     }
-    ascii.div_ceil(4).saturating_add(other)
+    for byte in rest {
+        beyond = beyond.saturating_add(u32::from(*byte >= 0x80));
+        other = other.saturating_add(u64::from(*byte >= 0xc0));
+    }
+    let all = u64::try_from(text.len()).unwrap_or(u64::MAX);
+    all.saturating_sub(u64::from(beyond)).div_ceil(4).saturating_add(other)
 }
+
+/// The highest bit of each of eight bytes.
+const HIGH: u64 = 0x8080_8080_8080_8080;
 
 /// How many tokens the strings and numbers of some JSON count. Keys count too: they stand for what each model puts
 /// around a message.
@@ -231,13 +244,38 @@ fn count(json: &str, mut kind: impl FnMut(&[u8])) -> u64 {
 
 /// Where the string ends that begins here.
 fn closing(string: &[u8]) -> usize {
-    let mut escaped = false;
-    let end = string.iter().position(|byte| {
-        let ends = *byte == b'"' && !escaped;
-        escaped = *byte == b'\\' && !escaped;
-        ends
-    });
-    end.unwrap_or(string.len())
+    let mut rest = string;
+    loop {
+        rest = rest.get(plain(rest)..).unwrap_or_default();
+        match rest {
+            [b'\\', _, behind @ ..] => rest = behind,
+            [b'"', ..] => return string.len().saturating_sub(rest.len()),
+            _ => return string.len(),
+        }
+    }
+}
+
+/// How many bytes stand before the first quote or backslash.
+fn plain(text: &[u8]) -> usize {
+    let (words, rest) = text.as_chunks::<8>();
+    for (word, at) in words.iter().zip((0_usize..).step_by(8)) {
+        let word = u64::from_le_bytes(*word);
+        let found = zero(word ^ EACH.wrapping_mul(0x22)) | zero(word ^ EACH.wrapping_mul(0x5c));
+        if found != 0 {
+            // The first byte is the lowest.
+            return at.saturating_add(usize::try_from(found.trailing_zeros() >> 3).unwrap_or_default());
+        }
+    }
+    let behind = rest.iter().position(|it| matches!(it, b'"' | b'\\')).unwrap_or(rest.len());
+    text.len().saturating_sub(rest.len()).saturating_add(behind)
+}
+
+/// Each of eight bytes is 1.
+const EACH: u64 = 0x0101_0101_0101_0101;
+
+/// The highest bit of the lowest byte that is zero, and of some above it; 0 when none is zero.
+const fn zero(word: u64) -> u64 {
+    word.wrapping_sub(EACH) & !word & HIGH
 }
 
 /// How many numbers stand here: an input may be tokens already.
@@ -369,6 +407,22 @@ mod tests {
     }
 
     proptest! {
+        /// Eight bytes at a time, as one by one.
+        #[test]
+        fn a_string_is_counted_and_ends_as_byte_by_byte(text in "[a-z\"\\\\é日]{0,40}", skip in 0_usize..9) {
+            let bytes = text.as_bytes().get(skip..).unwrap_or_default();
+            let ascii = bytes.iter().filter(|it| it.is_ascii()).count() as u64;
+            let other = bytes.iter().filter(|it| **it >= 0xc0).count() as u64;
+            prop_assert_eq!(bytes_tokens(bytes), ascii.div_ceil(4) + other);
+            let mut escaped = false;
+            let end = bytes.iter().position(|byte| {
+                let ends = *byte == b'"' && !escaped;
+                escaped = *byte == b'\\' && !escaped;
+                ends
+            });
+            prop_assert_eq!(closing(bytes), end.unwrap_or(bytes.len()));
+        }
+
         #[test]
         fn any_text_is_counted(text in ".*", extra in any::<u64>()) {
             let json = serde_json::to_string(&text).unwrap();

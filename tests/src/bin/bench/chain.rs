@@ -120,7 +120,7 @@ fn chain(signer: &Signer) -> EnvoyConfig {
 }
 
 /// The same listener, routes and clusters without a filter of ours.
-fn bare() -> EnvoyConfig {
+pub(crate) fn bare() -> EnvoyConfig {
     let mut config = EnvoyConfig::load("envoy/envoy.yaml").expect("envoy/envoy.yaml");
     for filter in FILTERS {
         config.without_filter(filter);
@@ -130,7 +130,7 @@ fn bare() -> EnvoyConfig {
 }
 
 /// Everything goes to one provider, whether or not a router has chosen it.
-fn one_route(config: &mut EnvoyConfig) {
+pub(crate) fn one_route(config: &mut EnvoyConfig) {
     manager(config)["route_config"]["virtual_hosts"][0]["routes"] =
         json!([{"match": {"prefix": "/"}, "route": {"cluster": "chain-openai", "timeout": "0s"}}]);
 }

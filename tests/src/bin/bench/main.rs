@@ -1,4 +1,5 @@
-//! What Tollgate costs: `bench` measures everything, `bench auth`, `bench limits`, `bench chain` and `bench mint` one part.
+//! What Tollgate costs: `bench` measures everything, `bench auth`, `bench limits`, `bench routing`, `bench chain` and `bench mint` one
+//! part.
 //!
 //! Whatever is compared is interleaved in one run, because a number of one run says nothing beside a number of another.
 //! CPU time is what the kernel's scheduler counted for one process alone (`/proc/<pid>/task/*/schedstat`), so that the
@@ -12,17 +13,23 @@ mod limits;
 mod load;
 mod measure;
 mod mint;
+mod routing;
 mod upstream;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let parts: [(&str, fn()); 4] =
-        [("auth", auth::run), ("limits", limits::run), ("chain", chain::run), ("mint", mint::run)];
+    let parts: [(&str, fn()); 5] = [
+        ("auth", auth::run),
+        ("limits", limits::run),
+        ("routing", routing::run),
+        ("chain", chain::run),
+        ("mint", mint::run),
+    ];
     let only = std::env::args().nth(1).filter(|it| !it.is_empty());
     let chosen = |name: &str| only.as_deref().is_none_or(|only| only == name);
     if !parts.iter().any(|(name, _)| chosen(name)) {
-        eprintln!("bench: expected auth, limits, chain or mint, or nothing for all of them, found {only:?}");
+        eprintln!("bench: expected auth, limits, routing, chain or mint, or nothing for all of them, found {only:?}");
         return ExitCode::FAILURE;
     }
     for (_, run) in parts.iter().filter(|(name, _)| chosen(name)) {
