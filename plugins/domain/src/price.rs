@@ -6,6 +6,7 @@
 //! when a worker starts.
 
 mod capability;
+mod info;
 mod own;
 mod table;
 
@@ -14,6 +15,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 pub use capability::{Capabilities, Capability};
+pub use info::Info;
 pub use own::Override;
 
 /// How many pico-dollars a nano-dollar has.
@@ -102,7 +104,7 @@ impl Price {
 }
 
 /// What is known of a model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Model {
     /// Its price; `None`: nobody knows, which is not the same as free.
     pub price: Option<Price>,
