@@ -247,3 +247,36 @@ fn usage_is_said_in_each_provider_s_way() {
     let shown = client(&fake).get("/_control/served").send().json();
     assert_eq!(shown["served"].as_array().unwrap().len(), 6);
 }
+
+#[test]
+fn anthropics_own_api_has_its_own_words() {
+    let fake = FakeProvider::start();
+    let own = |model: &str, more: &Value| {
+        let mut body = json!({"model": model, "max_tokens": 9, "messages": [{"role": "user", "content": "hi there"}]});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        client(&fake).post("/anthropic/v1/messages", &body).header("anthropic-version", "2023-06-01")
+    };
+    let answer = own("claude", &json!({})).send().json();
+    assert_eq!(
+        (&answer["content"][0]["text"], &answer["stop_reason"]),
+        (&json!("You said: hi there"), &json!("end_turn"))
+    );
+    let tools = json!({"tools": [{"name": "f", "input_schema": {"type": "object"}}]});
+    let answer = own("fake-tools", &tools).send().json();
+    assert_eq!(
+        (&answer["content"][0]["name"], &answer["content"][0]["input"]["heard"]),
+        (&json!("f"), &json!("hi there"))
+    );
+    let events = own("claude", &json!({"stream": true})).stream().events();
+    assert_eq!(events[0].json()["type"], "message_start");
+    assert_eq!(events.last().unwrap().data, r#"{"type":"message_stop"}"#);
+    assert_eq!(own("fake-529", &json!({})).send().json()["error"]["type"], "overloaded_error");
+    for (more, missing) in [
+        (json!({"max_tokens": null}), "max_tokens"),
+        (json!({"messages": []}), "messages"),
+        (json!({"n": 1}), "n: Extra"),
+    ] {
+        let answer = own("claude", &more).send();
+        assert!(answer.status == 400 && answer.text().contains(missing), "{}", answer.text());
+    }
+}

@@ -1,6 +1,9 @@
 //! What the operator writes.
 
-use crate::policy::{Credential, SERVED, Target, allowed_by_default, served};
+use crate::{
+    native::Api,
+    policy::{Credential, SERVED, Target, allowed_by_default, served},
+};
 use domain::{
     headers::{self, same_name, starts_with_name},
     model::{Chains, ProviderName},
@@ -38,6 +41,10 @@ pub struct Config {
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Provider {
+    /// The API that it speaks: `openai`, OpenAI's or one like it, or `anthropic`, Anthropic's native Messages API. There a
+    /// chat completion is translated both ways, and `/v1/messages` passes.
+    #[serde(default)]
+    pub(crate) api: Api,
     /// Which provider's rules for parameters apply to chat completions. Default: the known provider of this name
     /// (`groq`, `groq.1`, `groq-eu`); no rules for any other name. `custom`: one that knows `max_tokens` alone.
     #[serde(default)]
@@ -49,7 +56,8 @@ pub struct Provider {
     /// Its host name, with the port if that is unusual: `api.openai.com`. Default: the host stays as it is.
     #[serde(default)]
     pub(crate) host: Option<String>,
-    /// The header that carries the credential. Default: `authorization` with the scheme `Bearer`.
+    /// The header that carries the credential. Default: `authorization` with the scheme `Bearer`; `x-api-key` where
+    /// `api` is `anthropic`.
     #[serde(default)]
     pub(crate) auth: Option<Auth>,
     /// The credential: `{"env": "NAME"}` or `{"value": "…"}`. Default: none is sent, as for a model of one's own. A
@@ -92,6 +100,10 @@ impl Config {
         for (name, provider) in &self.providers {
             ProviderName::try_from(name.clone()).map_err(|wrong| format!("providers: {wrong}"))?;
             provider.check().map_err(|wrong| format!("providers.{name}.{wrong}"))?;
+            // In Kong, where the service's URL has the path, there is one provider.
+            if provider.api == Api::Anthropic && provider.base_path.is_none() && self.provider.is_none() {
+                return Err(format!("providers.{name}.base_path is missing: expected one where api is `anthropic`"));
+            }
         }
         for (chain, candidates) in self.chains.iter() {
             let unknown = candidates.iter().find(|it| !self.providers.contains_key(it.provider.as_str()));
@@ -133,6 +145,7 @@ impl Config {
             Ok((
                 name.clone(),
                 Target {
+                    api: provider.api,
                     kind: Kind::named(known_as),
                     name: name.clone(),
                     base_path: provider.base_path.as_deref().map(|it| it.trim_end_matches('/').to_owned()),
@@ -160,7 +173,11 @@ const CREDENTIALS: [&str; 8] = [
 
 impl Provider {
     fn header(&self) -> &str {
-        self.auth.as_ref().map_or("authorization", |it| &it.header)
+        match (&self.auth, self.api) {
+            (Some(auth), _) => &auth.header,
+            (None, Api::OpenAi) => "authorization",
+            (None, Api::Anthropic) => "x-api-key",
+        }
     }
 
     fn check(&self) -> Result<(), String> {
@@ -171,6 +188,16 @@ impl Provider {
             let of_host = |it: u8| it.is_ascii_alphanumeric() || b"-._:[]".contains(&it);
             if host.is_empty() || !host.bytes().all(of_host) {
                 return Err(format!("host is {host:?}: expected a host's name, as in \"api.openai.com\""));
+            }
+        }
+        if self.api == Api::Anthropic {
+            if self.kind.is_some_and(|it| it != Kind::Anthropic) {
+                return Err("kind is about OpenAI's API: expected none where api is `anthropic`".into());
+            }
+            if self.stream_usage.is_some() {
+                return Err(
+                    "stream_usage is about OpenAI's API: where api is `anthropic` the usage is always told".into()
+                );
             }
         }
         if let Some(SecretRef::Env(name)) = &self.credential
@@ -195,9 +222,10 @@ impl Provider {
         if !secret.reveal().bytes().all(|it| it.is_ascii_graphic()) {
             return Err("credential holds a character that no header's value may have".into());
         }
-        let scheme = match &self.auth {
-            None => Some("Bearer"),
-            Some(auth) => auth.scheme.as_deref(),
+        let scheme = match (&self.auth, self.api) {
+            (Some(auth), _) => auth.scheme.as_deref(),
+            (None, Api::OpenAi) => Some("Bearer"),
+            (None, Api::Anthropic) => None,
         };
         let value = scheme.map_or_else(|| secret.clone(), |it| Secret::new(format!("{it} {}", secret.reveal())));
         Ok(Credential::Header { name: self.header().to_ascii_lowercase(), value })

@@ -2,9 +2,10 @@
 
 use crate::{
     config::Config,
+    native::{self, Answer, Api, Question, Way},
     policy::{self, Change, Credential, Failure, Routed, Send, Target},
 };
-use domain::{model::Chains, reply::Reply};
+use domain::{model::Chains, price::Prices, reply::Reply};
 use host::{Chunk, Edit, Next, Plugin, RequestHead, ResponseHead, Root, Stream, Watch, metrics::Counter};
 use std::{collections::BTreeMap, rc::Rc};
 
@@ -14,6 +15,8 @@ pub struct Providers {
     chains: Chains,
     /// Whether any of them may want parameters otherwise.
     rules: bool,
+    /// How much each model can write, where a provider must be told.
+    models: Prices,
     only: Option<String>,
     forward: Vec<String>,
     returned: Vec<String>,
@@ -30,7 +33,8 @@ impl Plugin for Providers {
             log::warn!("the credential of the provider {} is not set; it will not be called", target.name);
         }
         Ok(Self {
-            rules: targets.values().any(|it| it.kind.is_some()),
+            rules: targets.values().any(|it| it.kind.is_some() || it.api == Api::Anthropic),
+            models: Prices::built_in(&BTreeMap::new())?,
             targets,
             chains: config.chains,
             only: config.provider.map(|it| it.as_str().to_owned()),
@@ -45,15 +49,51 @@ impl Plugin for Providers {
     }
 }
 
+impl Providers {
+    /// Makes the head one that may go to `target`, and nothing of another attempt's.
+    fn rewrite(&self, head: &mut RequestHead, target: &Target, way: Way, operation: &str) -> Result<(), Reply> {
+        let headers = head.headers().clone();
+        let mut changes = policy::request(&headers, target, way.path(operation), &self.forward);
+        changes.extend(way.head(&headers, was_translated));
+        if self.only.is_some()
+            && let Some(name) = policy::twice(&headers, &changes)
+        {
+            return Err(Reply::invalid(format!("the header `{name}` stands there more than once")));
+        }
+        for change in changes {
+            match change {
+                Change::Remove(name) => {
+                    head.remove(name);
+                }
+                Change::Set(name, value) => head.set(name, &value),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a former attempt wrote the path of another API for a chat completion.
+fn was_translated() -> bool {
+    host::note::read(TRANSLATED).is_some()
+}
+
 /// The note of an attempt that a later one may find its body's length in the headers.
 const EDITED: &str = "edited";
+
+/// The note of an attempt that wrote the path of another API for a chat completion.
+const TRANSLATED: &str = "translated";
 
 /// How far an attempt is.
 enum Stage {
     /// Nothing is known of it, or it was refused.
     Begun,
-    /// It goes to this provider, with this body.
-    Sent { provider: String, body: Send },
+    /// It goes to this provider, with this body. The client may speak the provider's `own` words.
+    Sent { provider: String, body: Send, own: bool },
+    /// It goes to this provider, put into the words of another API. `replaced` is the model's id, where that is another
+    /// than the chain's first candidate's.
+    Asked { provider: String, replaced: Option<String>, question: Question },
+    /// The provider answers in the words of another API.
+    Answered(Answer),
     /// The provider has answered with an error, which is put into the shape that clients know.
     Failed(Failure),
 }
@@ -70,6 +110,8 @@ impl Attempt {
         let name = providers.only.clone().or_else(|| head.upstream_provider()).ok_or_else(policy::nobody)?;
         let target = providers.targets.get(&name).ok_or_else(policy::nobody)?;
         let operation = policy::served(head.method(), head.path()).ok_or_else(|| policy::not_served(head.method()))?;
+        let operation = native::meant(operation, was_translated);
+        let way = native::way(target.api, operation, &name)?;
         // A list of models has no body, and names no model that a chain could be about.
         let routed = match operation {
             "/models" => Routed::Never,
@@ -86,23 +128,15 @@ impl Attempt {
             providers.not_configured.add(1);
             return Err(policy::not_configured(&name, model.as_deref()));
         }
-        let headers = head.headers().clone();
-        let changes = policy::request(&headers, target, operation, &providers.forward);
-        if providers.only.is_some()
-            && let Some(name) = policy::twice(&headers, &changes)
-        {
-            return Err(Reply::invalid(format!("the header `{name}` stands there more than once")));
-        }
-        for change in changes {
-            match change {
-                Change::Remove(name) => {
-                    head.remove(name);
-                }
-                Change::Set(name, value) => head.set(name, &value),
-            }
+        providers.rewrite(head, target, way, operation)?;
+        if way == Way::Translated {
+            host::note::write(TRANSLATED, "yes");
+            let question = Question::new(model.as_deref(), asked);
+            self.stage = Stage::Asked { provider: name, replaced: body.model(), question };
+            return Ok(Next::Body);
         }
         let next = if body == Send::AsItIs { Next::Pass } else { Next::Body };
-        self.stage = Stage::Sent { provider: name, body };
+        self.stage = Stage::Sent { provider: name, body, own: way == Way::Own };
         Ok(next)
     }
 }
@@ -113,6 +147,12 @@ impl Stream for Attempt {
     }
 
     fn request_body(&mut self, _: &mut RequestHead, body: Vec<u8>) -> Edit {
+        if let Stage::Asked { question, .. } = &mut self.stage {
+            let asked = question.body(&body, &self.providers.models);
+            // It leaves a length behind.
+            host::note::write(EDITED, "yes");
+            return asked.map_or_else(Edit::Reply, Edit::Replace);
+        }
         let Stage::Sent { body: Send::Edited { model, usage, rules, stale }, .. } = &self.stage else {
             return Edit::Keep;
         };
@@ -129,21 +169,28 @@ impl Stream for Attempt {
     }
 
     fn response_head(&mut self, head: &mut ResponseHead) -> Watch {
-        let Stage::Sent { provider, body } = &self.stage else {
-            return Watch::Nothing;
-        };
-        let replaced = match body {
-            Send::AsItIs => None,
-            Send::Edited { model, .. } => model.as_deref(),
+        let (provider, replaced) = match &self.stage {
+            Stage::Sent { provider, body, .. } => (provider, body.model()),
+            Stage::Asked { provider, replaced, .. } => (provider, replaced.clone()),
+            Stage::Begun | Stage::Answered(_) | Stage::Failed(_) => return Watch::Nothing,
         };
         let headers = head.headers().clone();
-        for change in policy::response(&headers, provider, replaced, &self.providers.returned) {
+        for change in policy::response(&headers, provider, replaced.as_deref(), &self.providers.returned) {
             match change {
                 Change::Remove(name) => head.remove(name),
                 Change::Set(name, value) => head.set(name, &value),
             }
         }
         let status = head.status();
+        let answer = match &self.stage {
+            Stage::Sent { own: true, .. } => return Watch::Nothing,
+            Stage::Asked { question, .. } => question.answer(status, &headers, host::now().seconds()),
+            _ => None,
+        };
+        if let Some(answer) = answer {
+            self.stage = Stage::Answered(answer);
+            return Watch::Edit;
+        }
         if !policy::reads_error(status, &headers) {
             return Watch::Nothing;
         }
@@ -154,8 +201,9 @@ impl Stream for Attempt {
 
     fn response_chunk(&mut self, chunk: Vec<u8>, last: bool) -> Chunk {
         match &mut self.stage {
+            Stage::Answered(answer) => Chunk::Replace(answer.piece(&chunk, last)),
             Stage::Failed(failure) => Chunk::Replace(failure.piece(chunk, last)),
-            Stage::Begun | Stage::Sent { .. } => Chunk::Keep,
+            Stage::Begun | Stage::Sent { .. } | Stage::Asked { .. } => Chunk::Keep,
         }
     }
 }

@@ -8,6 +8,7 @@
 
 pub mod config;
 pub mod filter;
+pub mod native;
 pub mod policy;
 
 #[cfg(target_family = "wasm")]

@@ -2,6 +2,7 @@
 //!
 //! Both directions have a list of what may pass, so that a header which nobody thought of stays here.
 
+use crate::native::Api;
 use domain::{
     chat::{Body, Endpoint},
     headers::{self, Headers},
@@ -16,6 +17,8 @@ use domain::{
 pub struct Target {
     /// Its name.
     pub name: String,
+    /// Which API it speaks.
+    pub api: Api,
     /// Whose rules for parameters apply, if anybody's are known.
     pub kind: Option<Kind>,
     /// What stands before the operation in its paths; `None` leaves the path alone.
@@ -54,11 +57,12 @@ pub struct Operation {
 }
 
 /// The operations; of two that end alike the longer one stands first.
-pub const SERVED: [Operation; 5] = [
+pub const SERVED: [Operation; 6] = [
     Operation { method: "POST", suffix: "/chat/completions" },
     Operation { method: "POST", suffix: "/completions" },
     Operation { method: "POST", suffix: "/embeddings" },
     Operation { method: "POST", suffix: "/responses" },
+    Operation { method: "POST", suffix: "/messages" },
     Operation { method: "GET", suffix: "/models" },
 ];
 
@@ -156,6 +160,15 @@ pub enum Send {
 }
 
 impl Send {
+    /// The id of the model that the body is given, if it is given one.
+    #[must_use]
+    pub fn model(&self) -> Option<String> {
+        match self {
+            Self::AsItIs => None,
+            Self::Edited { model, .. } => model.clone(),
+        }
+    }
+
     /// The same, where somebody wants usage: `asked` at the first attempt or again.
     #[must_use]
     pub fn with_usage(self, asked: Asked, taken: bool) -> Self {

@@ -25,7 +25,7 @@ pub(super) struct Asked {
 }
 
 #[derive(Debug)]
-enum Said {
+pub(super) enum Said {
     Text(String),
     Tools(Vec<(String, String)>),
 }
@@ -45,6 +45,11 @@ impl Asked {
             heard: last_heard(body).1,
             number,
         }
+    }
+
+    /// What it says.
+    pub(super) fn answer(&self) -> &Said {
+        &self.answer
     }
 
     /// The tokens of the whole answer.
@@ -215,7 +220,10 @@ fn answer(body: &Value, behaviour: &Behaviour) -> Said {
     let tools = body["tools"].as_array().filter(|tools| behaviour.tools && !tools.is_empty());
     if let Some(tools) = tools {
         let heard = last_heard(body).1;
-        let name = |tool: &Value| tool["function"]["name"].as_str().unwrap_or("unnamed").to_owned();
+        let name = |tool: &Value| {
+            let name = tool["function"]["name"].as_str().or(tool["name"].as_str());
+            name.unwrap_or("unnamed").to_owned()
+        };
         return Said::Tools(tools.iter().map(|tool| (name(tool), json!({"heard": heard}).to_string())).collect());
     }
     match (behaviour.words, last_heard(body)) {
@@ -234,7 +242,15 @@ fn last_heard(body: &Value) -> (bool, String) {
     let turns = body["messages"].as_array().or_else(|| body["input"].as_array());
     if let Some(turns) = turns {
         let heard = turns.iter().rev().find(|turn| matches!(turn["role"].as_str(), Some("user" | "tool")));
-        return heard.map_or_else(Default::default, |turn| (turn["role"] == "tool", content(&turn["content"])));
+        return heard.map_or_else(Default::default, |turn| {
+            // Anthropic's API has the results of tools among the user's parts.
+            let result =
+                turn["content"].as_array().and_then(|it| it.iter().rev().find(|it| it["type"] == "tool_result"));
+            match result {
+                Some(result) => (true, content(&result["content"])),
+                None => (turn["role"] == "tool", content(&turn["content"])),
+            }
+        });
     }
     let alone = if body["input"].is_string() { &body["input"] } else { &body["prompt"] };
     (false, content(alone))
@@ -271,17 +287,23 @@ fn tool_call(index: usize, (name, arguments): &(String, String)) -> Value {
 
 /// A call in a stream: its name first, then the arguments in two pieces, told apart by `index` alone.
 fn tool_deltas(index: usize, (name, arguments): &(String, String)) -> Vec<Value> {
-    let mut half = arguments.len() / 2;
-    while !arguments.is_char_boundary(half) {
-        half += 1;
-    }
+    let (left, right) = halves(arguments);
     let piece = |text: &str| json!({"tool_calls": [{"index": index, "function": {"arguments": text}}]});
     vec![
         json!({"tool_calls": [{"index": index, "id": format!("call_{index}"), "type": "function",
             "function": {"name": name, "arguments": ""}}]}),
-        piece(&arguments[..half]),
-        piece(&arguments[half..]),
+        piece(left),
+        piece(right),
     ]
+}
+
+/// Two pieces of a text, about as long.
+pub(super) fn halves(text: &str) -> (&str, &str) {
+    let mut half = text.len() / 2;
+    while !text.is_char_boundary(half) {
+        half += 1;
+    }
+    text.split_at(half)
 }
 
 /// Embeddings of four numbers each, as base64 if asked so.

@@ -13,8 +13,8 @@ use socket2::SockRef;
 
 use super::answers::{self, Asked};
 use super::behaviour::{Behaviour, Ending};
-use super::usage::Count;
-use super::{Received, Served, State, control, lock, remember};
+use super::usage::{Count, Flavour};
+use super::{Received, Served, State, anthropic, control, lock, remember};
 use crate::http::{self, Body, Framing};
 
 /// Whether the connection can carry another request.
@@ -42,6 +42,8 @@ impl Answer {
             (path, false) if path.ends_with("/completions") => whole(asked.completion()),
             (path, true) if path.ends_with("/completions") => events(asked.completion_events(), true),
             (path, false) if path.ends_with("/responses") => whole(asked.response("completed")),
+            (path, false) if path.ends_with("/messages") => whole(anthropic::message(asked)),
+            (path, true) if path.ends_with("/messages") => events(anthropic::message_events(asked), false),
             (path, true) if path.ends_with("/responses") => events(asked.response_events(), false),
             (path, _) if path.ends_with("/embeddings") => {
                 let answer = answers::embeddings(body);
@@ -50,6 +52,19 @@ impl Answer {
             }
             _ => None,
         }
+    }
+}
+
+/// Whether it is Anthropic's own API that is called.
+fn is_own(path: &str) -> bool {
+    path.split('?').next().is_some_and(|it| it.ends_with("/messages"))
+}
+
+/// The error object for a status, in the words of the API that is called.
+fn error(path: &str, status: u16) -> Value {
+    match is_own(path) {
+        true => anthropic::error(status, &format!("The fake provider was told to answer {status}.")),
+        false => answers::error(status),
     }
 }
 
@@ -102,6 +117,9 @@ impl Connection<'_> {
         let number = self.state.answered.fetch_add(1, Ordering::SeqCst);
         let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
         match self.behaviour(request, &body) {
+            Ok(behaviour) if is_own(&request.path) => {
+                self.behave(request, &body, &Behaviour { flavour: Flavour::Anthropic, ..behaviour }, number)
+            }
             Ok(behaviour) => self.behave(request, &body, &behaviour, number),
             Err(error) => self.plain(
                 400,
@@ -134,12 +152,16 @@ impl Connection<'_> {
         }
         if let Some(status) = behaviour.status {
             let retry_after = behaviour.retry_after.map(|seconds| format!("retry-after: {seconds}"));
-            return self.plain(status, retry_after.as_slice(), &answers::error(status).to_string(), None);
+            return self.plain(status, retry_after.as_slice(), &error(&request.path, status).to_string(), None);
         }
         if behaviour.error_body {
-            return self.plain(200, &[], &answers::error(503).to_string(), None);
+            return self.plain(200, &[], &error(&request.path, 503).to_string(), None);
         }
         let path = request.path.split('?').next().unwrap_or_default();
+        let version = request.header("anthropic-version");
+        if let Some(why) = is_own(path).then(|| anthropic::refusal(version.as_deref(), body)).flatten() {
+            return self.plain(400, &[], &anthropic::error(400, &why).to_string(), None);
+        }
         if path.ends_with("/models") && request.method == "GET" {
             return self.plain(200, &[], &answers::models().to_string(), None);
         }
@@ -154,7 +176,10 @@ impl Connection<'_> {
         self.state.serving.fetch_add(1, Ordering::SeqCst);
         let next = match &answer {
             Answer::Whole(whole, count) => self.whole(whole, behaviour, &mut served, *count),
-            Answer::Events(events, done) => self.stream(events, *done, behaviour, &mut served),
+            Answer::Events(events, done) => {
+                let broken = error(&request.path, 500);
+                self.stream(events, *done, &broken, behaviour, &mut served)
+            }
         };
         remember(&self.state.served, served);
         self.state.serving.fetch_sub(1, Ordering::SeqCst);
@@ -200,7 +225,14 @@ impl Connection<'_> {
         Ok(if cut.is_some() { Next::Reset } else { Next::Request })
     }
 
-    fn stream(&mut self, events: &[Value], done: bool, behaviour: &Behaviour, served: &mut Served) -> io::Result<Next> {
+    fn stream(
+        &mut self,
+        events: &[Value],
+        done: bool,
+        broken: &Value,
+        behaviour: &Behaviour,
+        served: &mut Served,
+    ) -> io::Result<Next> {
         let head = self.head(200, "text/event-stream; charset=utf-8", &["transfer-encoding: chunked".to_owned()]);
         self.reader.get_mut().write_all(&head)?;
         for (number, event) in events.iter().enumerate() {
@@ -208,7 +240,8 @@ impl Connection<'_> {
                 Some((after, Ending::Cut)) if after == number => return Ok(Next::Reset),
                 Some((after, Ending::End)) if after == number => return self.end(),
                 Some((after, Ending::Error)) if after == number => {
-                    self.event(&answers::error(500).to_string(), None, behaviour)?;
+                    let name = broken["type"].as_str();
+                    self.event(&broken.to_string(), name, behaviour)?;
                     return self.end();
                 }
                 _ => {}

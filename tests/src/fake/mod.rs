@@ -1,7 +1,7 @@
 //! A provider on loopback that behaves like those of WIRE.md, or as badly as it is told to ([`behaviour`]), and that
 //! remembers byte for byte what it was sent.
 //!
-//! Any path that ends in `/chat/completions`, `/completions`, `/embeddings`, `/responses` or `/models` is answered, so
+//! Any path that ends in `/chat/completions`, `/completions`, `/embeddings`, `/responses`, `/messages` or `/models` is answered, so
 //! that every provider of a gateway can have a base path of its own and a test can see which one was called.
 
 mod answers;

@@ -23,6 +23,11 @@ fn a_credential_goes_into_the_header_that_the_provider_wants() {
             "authorization: Bearer k",
         ),
         (r#""credential":{"value":"k"},"auth":{"header":"X-Api-Key"}"#, "x-api-key: k"),
+        (r#""api":"anthropic","base_path":"/v1","credential":{"value":"k"}"#, "x-api-key: k"),
+        (
+            r#""api":"anthropic","base_path":"/","credential":{"value":"k"},"auth":{"header":"authorization","scheme":"Bearer"}"#,
+            "authorization: Bearer k",
+        ),
         (r#""credential":{"env":"OTHER"}"#, "missing"),
         (r#""credential":{"value":""}"#, "missing"),
     ] {
@@ -38,6 +43,10 @@ fn a_mistake_is_named() {
     for (provider, rest, expected) in [
         (r#""bas_path":"/v1""#, "", "unknown field `bas_path`"),
         (r#""kind":"grok""#, "", "unknown variant `grok`, expected one of `openai`, `azure`"),
+        (r#""api":"claude""#, "", "unknown variant `claude`, expected `openai` or `anthropic`"),
+        (r#""api":"anthropic""#, "", "providers.openai.base_path is missing"),
+        (r#""api":"anthropic","kind":"groq""#, "", "providers.openai.kind is about OpenAI's API"),
+        (r#""api":"anthropic","stream_usage":true"#, "", "providers.openai.stream_usage is about OpenAI's API"),
         (r#""base_path":"""#, "", "providers.openai.base_path is \"\""),
         (r#""base_path":"v1""#, "", "expected a path"),
         (r#""base_path":"/v1?a=b""#, "", "expected a path without a query"),
