@@ -19,6 +19,7 @@ mod failed_mints;
 mod failure;
 mod http;
 mod ledger;
+mod measures;
 mod metrics;
 mod mint;
 mod names;

@@ -8,6 +8,7 @@ use super::store::outbox::{self, Delivery, Outcome};
 use super::webhook::{Sender, Webhook};
 use crate::allowance;
 use crate::clock::Clock;
+use crate::measures;
 use crate::metrics::{Count, Level, Metrics};
 use crate::random;
 use crate::redis_link::{Link, NoRedis};
@@ -135,6 +136,7 @@ impl Work {
             let before = Micros(self.clock.now().0.saturating_sub(kept));
             while outbox::purge(&self.db, before).await? {}
             while allowance::store::purge(&self.db, &self.clock).await? {}
+            measures::store::purge(&self.db, self.clock.now()).await?;
         }
         Ok(())
     }

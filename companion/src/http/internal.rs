@@ -1,6 +1,6 @@
 //! For gateways, on a listener of their own: turns; and for who watches, the metrics.
 
-use super::{App, bearer, fleet, json, metrics};
+use super::{App, bearer, fleet, json, metrics, models};
 use crate::constant_time;
 use crate::failure::Failure;
 use crate::metrics::Count;
@@ -29,6 +29,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/internal/v1/turns", post(record))
         .route("/internal/v1/usage", post(usage))
         .route("/internal/v1/budgets/lease", post(lease))
+        .route("/internal/v1/models/measures", post(models::tell).get(models::known))
         .route(metrics::PATH, get(metrics::text))
         .merge(fleet::routes())
 }

@@ -9,6 +9,7 @@ mod json;
 mod jwks;
 mod metrics;
 mod mint;
+mod models;
 mod public;
 mod query;
 mod reports;

@@ -1,7 +1,9 @@
-//! The paths of usage, budgets and fleets.
+//! The paths of usage, budgets, fleets and what is measured of models.
 
 use super::{Operation, reference};
+use crate::measures::Leaderboard;
 use crate::{allowance, events, usage};
+use domain::choice::Snapshot;
 use schemars::SchemaGenerator;
 use serde_json::{Map, Value, json};
 
@@ -16,6 +18,7 @@ fn public(schemas: &mut SchemaGenerator) -> Value {
     let report = json!(schemas.subschema_for::<usage::report::Usage>());
     let bill = json!(schemas.subschema_for::<usage::report::Billing>());
     let left = json!(schemas.subschema_for::<usage::balance::Budgets>());
+    let board = json!(schemas.subschema_for::<Leaderboard>());
     let asked = |says, answer| Operation {
         says,
         security: &["token", "apiKey"],
@@ -37,6 +40,7 @@ fn public(schemas: &mut SchemaGenerator) -> Value {
     json!({
         "/v1/usage": {"get": sums(asked("Who used what: an end user themself, a project's backend (API key) all of it.", report))},
         "/v1/billing/usage": {"get": sums(asked("The same as a bill: what the platform's provider keys paid, and what the project's own did.", bill))},
+        "/v1/models/leaderboard": {"get": asked("Which models answer well, by what gateways measured of them, the best in front.", board).describe("")},
         "/v1/budget": {"get": with(asked("What is left of budgets that were used in their present period: an end user's own; with an API key the project's and the key's.", left), vec![user_id()])},
     })
 }
@@ -53,12 +57,25 @@ fn internal(schemas: &mut SchemaGenerator) -> Value {
     let rates =
         (json!(schemas.subschema_for::<allowance::Question>()), json!(schemas.subschema_for::<allowance::Leases>()));
     let told = (json!(schemas.subschema_for::<events::Report>()), json!(schemas.subschema_for::<events::Taken>()));
+    let measures = json!(schemas.subschema_for::<Snapshot>());
+    let known = Operation {
+        says: "What is known of every model that was measured lately.",
+        security: &["internalSecret"],
+        body: None,
+        answer: (200, Some(measures.clone())),
+        errors: &[401, 503],
+        paged: false,
+    };
     let metrics = json!({"description": "OpenMetrics.", "content": {"application/openmetrics-text": {"schema": {"type": "string"}}}});
     json!({
         "/internal/v1/usage": {"post": internal("Stores usage records and charges budgets, each record once; answered when they are on the disk.", records.0, records.1)},
         "/internal/v1/budgets/lease": {"post": internal("Leases parts of budgets to a gateway.", budgets.0, budgets.1)},
         "/internal/v1/leases": {"post": internal("Leases parts of rate limits to a gateway.", rates.0, rates.1)},
         "/internal/v1/events": {"post": internal("Takes what gateways tell, each event once.", told.0, told.1)},
+        "/internal/v1/models/measures": {
+            "post": internal("Adds what a gateway measured since it last told, and answers what is known of the same models then.", measures.clone(), measures),
+            "get": known.describe(""),
+        },
         "/metrics": {"get": {"summary": "What the companion counts, for Prometheus; on the internal listener, without the secret.",
             "responses": {"200": metrics, "500": {"description": "Refused.", "content": {"application/json": {"schema": reference("Error")}}}}}},
     })

@@ -33,7 +33,7 @@ const POSTGRES: &str =
     "SET lock_timeout = '5s'; SET statement_timeout = '30s'; SET idle_in_transaction_session_timeout = '30s';
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
 /// Number, name, and the text for each kind, in order. A migration that was released is never changed.
-const MIGRATIONS: [(i64, &str, &str, &str); 2] = [
+const MIGRATIONS: [(i64, &str, &str, &str); 3] = [
     (
         1,
         "usage",
@@ -45,6 +45,12 @@ const MIGRATIONS: [(i64, &str, &str, &str); 2] = [
         "events",
         include_str!("../../migrations/usage/sqlite/0002_events.sql"),
         include_str!("../../migrations/usage/postgres/0002_events.sql"),
+    ),
+    (
+        3,
+        "measures",
+        include_str!("../../migrations/usage/sqlite/0003_measures.sql"),
+        include_str!("../../migrations/usage/postgres/0003_measures.sql"),
     ),
 ];
 

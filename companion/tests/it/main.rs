@@ -11,6 +11,7 @@ mod ledger;
 mod limits;
 mod metrics;
 mod mint;
+mod models;
 mod processes;
 mod tenants;
 mod threads;

@@ -16,9 +16,6 @@ const COLD: u32 = 500;
 /// The `C` of UCB1 for rewards from 0 to 1, whose variance is at most a quarter. (The textbook's sqrt 2 is for the worst case and
 /// tries all candidates alike until [`COLD`].)
 const C: f64 = 0.5;
-/// The variance of a reward before there are any: the greatest that one from 0 to 1 can have. It weighs as one reward, so
-/// that a candidate which was lucky twice is not thought to be certain.
-const WORST_VARIANCE: f64 = 0.25;
 /// So many answers are needed to shut a gate.
 const JUDGED: u32 = 10;
 /// Whose answers are valid less often is tried last.
@@ -41,8 +38,7 @@ pub(super) fn order(measures: &[&Measures], now: Micros, rng: &mut Rng) -> Vec<u
         } else if all < COLD {
             rewards.mean + C * (f64::from(all).ln() / count).sqrt()
         } else {
-            let variance = (rewards.squares + WORST_VARIANCE) / count;
-            rewards.mean + rng.normal() * (variance / count).sqrt()
+            rewards.mean + rng.normal() * rewards.uncertainty()
         };
         ranked.push((gates && is_gated(measures, rewards.count), score, place));
     }

@@ -16,6 +16,9 @@ use std::time::Duration;
 const ALPHA: f64 = 0.1;
 /// What an average is at most; no seconds and no tokens per second are more.
 const MOST: f64 = 1e9;
+/// The variance of a reward before there are any: the greatest that one from 0 to 1 can have. It weighs as one reward, so
+/// that a candidate which was lucky twice is not thought to be certain.
+const WORST_VARIANCE: f64 = 0.25;
 /// For so many days a reward counts.
 pub(super) const DAYS: usize = 7;
 const DAY_SECONDS: u64 = 86_400;
@@ -101,6 +104,12 @@ impl Rewards {
 
     fn one(reward: f64) -> Self {
         Self { count: 1, mean: reward.clamp(0.0, 1.0), squares: 0.0 }
+    }
+
+    /// How far off the mean may be: its standard deviation. Infinite where there are none.
+    #[must_use]
+    pub fn uncertainty(&self) -> f64 {
+        (self.squares + WORST_VARIANCE).sqrt() / f64::from(self.count)
     }
 
     /// These and the others.

@@ -1,11 +1,10 @@
-//! How gateways and the companion tell each other what they measured.
+//! How gateways and the companion tell each other what they measured. Members that a later release adds are passed over.
 
 use super::measure::{Average, DAYS, Day, Measures, Rewards};
 use serde::{Deserialize, Serialize};
 
 /// What was measured of some candidates.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Snapshot {
     /// Each candidate once.
@@ -14,7 +13,6 @@ pub struct Snapshot {
 
 /// What was measured of one candidate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Measured {
     /// The canonical name of what it serves, as in `openai/gpt-4o`.
@@ -26,7 +24,6 @@ pub struct Measured {
 
 /// What was measured of a candidate, as it is written.
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename = "Measures"))]
 struct Written {
@@ -52,7 +49,6 @@ struct Written {
 
 /// A moving average: each number weighs a tenth, and nine tenths of that for each that came later.
 #[derive(Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename = "MovingAverage"))]
 struct WrittenAverage {
@@ -64,7 +60,6 @@ struct WrittenAverage {
 
 /// The rewards of one day.
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename = "DayOfRewards"))]
 struct WrittenDay {
@@ -106,7 +101,9 @@ impl TryFrom<Written> for Measures {
         let average = |key: &str, WrittenAverage { sum, count }: WrittenAverage| {
             let read = Average::of(sum, count);
             let whole = read.count == count && (count > 0 || sum == 0.0);
-            whole.then_some(read).ok_or_else(|| format!("{key}: {sum} cannot be the sum of {count} numbers"))
+            whole
+                .then_some(read)
+                .ok_or_else(|| format!("{key}: {sum} of {count} numbers, expected a sum from 0 to 1e9"))
         };
         let mut measures = Self {
             first_byte: average("first_byte", written.first_byte)?,
@@ -117,12 +114,14 @@ impl TryFrom<Written> for Measures {
             ..Self::default()
         };
         if written.days.len() > DAYS {
-            return Err(format!("days has {}; expected at most {DAYS}", written.days.len()));
+            return Err(format!("days: {} of them, expected at most {DAYS}", written.days.len()));
         }
         for WrittenDay { day, count, mean, squares } in written.days {
             let rewards = Rewards::of(count, mean, squares);
             if rewards.count == 0 {
-                return Err(format!("days: {count} rewards cannot have the mean {mean} and the squares {squares}"));
+                return Err(format!(
+                    "days: a mean of {mean} and squares of {squares} with {count} rewards, expected those of numbers from 0 to 1"
+                ));
             }
             measures.put(Day { day, rewards });
         }
@@ -167,15 +166,14 @@ mod tests {
     fn what_cannot_have_been_measured_is_refused_by_name() {
         let check =
             |json: &str| serde_json::from_str::<Measures>(json).map(|it| it.count()).map_err(|it| it.to_string());
-        assert_eq!(check("{}"), Ok(0));
+        assert_eq!(check(r#"{"a_later_member":1}"#), Ok(0));
         for (json, expected) in [
-            (r#"{"success":{"sum":-1,"count":1}}"#, "success: -1 cannot be the sum"),
-            (r#"{"tools":{"sum":0.5,"count":0}}"#, "tools: 0.5 cannot be the sum of 0"),
+            (r#"{"success":{"sum":-1,"count":1}}"#, "success: -1 of 1 numbers"),
+            (r#"{"tools":{"sum":0.5,"count":0}}"#, "tools: 0.5 of 0 numbers"),
             (r#"{"first_byte":{"sum":1e300,"count":1}}"#, "first_byte"),
-            (r#"{"days":[{"day":1,"count":1,"mean":2,"squares":0}]}"#, "the mean 2"),
-            (r#"{"days":[{"day":1,"count":1,"mean":1,"squares":9}]}"#, "the squares 9"),
-            (r#"{"days":[{"day":1,"count":0,"mean":0,"squares":0}]}"#, "0 rewards"),
-            (r#"{"latency":{"sum":0,"count":0}}"#, "unknown field"),
+            (r#"{"days":[{"day":1,"count":1,"mean":2,"squares":0}]}"#, "a mean of 2"),
+            (r#"{"days":[{"day":1,"count":1,"mean":1,"squares":9}]}"#, "squares of 9"),
+            (r#"{"days":[{"day":1,"count":0,"mean":0,"squares":0}]}"#, "with 0 rewards"),
         ] {
             let refused = check(json).unwrap_err();
             assert!(refused.contains(expected), "{json}: {refused}");

@@ -1,0 +1,7 @@
+-- What gateways measured of each candidate, put together: JSON, as at /internal/v1/models/measures.
+CREATE TABLE model_measures (
+    candidate  TEXT PRIMARY KEY,
+    measures   TEXT NOT NULL,
+    updated_at BIGINT NOT NULL
+);
+CREATE INDEX model_measures_by_time ON model_measures (updated_at);
