@@ -24,7 +24,8 @@ fn check(runner: &mut Command) {
     let project = companion.project("acme", "shop");
     let (pem, environment) = register(&companion, &project);
     let gateway = Gateway::from("envoy/envoy.yaml").fake(&fake).companion(&companion);
-    let gateway = gateway.edit_filter("auth", |config| accept(config, &signer)).edit_filter("budget", budgets).start();
+    let gateway = gateway.edit_filter("auth", |config| accept(config, &signer)).edit_filter("budget", budgets);
+    let gateway = gateway.edit_filter("provider", native).start();
     let token = |signer: &Signer, expires: u64| {
         signer.sign(&json!({"iss": ISSUER, "tid": project.tenant_id, "pid": project.project_id, "exp": expires}))
     };
@@ -62,6 +63,13 @@ fn register(companion: &Companion, project: &Project) -> (String, Value) {
 fn accept(config: &mut Value, signer: &Signer) {
     config["providers"]["tests"] = signer.auth_config()["providers"]["test"].clone();
     config["providers"]["tests"]["issuer"] = json!(ISSUER);
+}
+
+/// Anthropic in its own words, which the clients must not notice.
+fn native(config: &mut Value) {
+    let provider = config["providers"]["anthropic"].as_object_mut().expect("a provider");
+    provider.remove("auth");
+    provider.insert("api".to_owned(), json!("anthropic"));
 }
 
 fn budgets(config: &mut Value) {
