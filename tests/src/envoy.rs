@@ -122,12 +122,12 @@ impl EnvoyConfig {
         });
     }
 
-    /// Points every cluster that is not the companion's at the fake provider, without TLS, each provider with a base
+    /// Points every endpoint that is not the companion's at the fake provider, without TLS, each provider with a base
     /// path of its own (`/openai/v1`) and a key of its own (`fake-key-openai`).
     pub fn providers_at(&mut self, port: u16) {
         self.each_cluster(|name, cluster| {
             if !name.starts_with("companion") {
-                plain_endpoint(cluster, port);
+                plain_endpoint(cluster, |_| Some(port));
             }
         });
         self.each_wasm(&mut |plugin| {
@@ -149,39 +149,39 @@ impl EnvoyConfig {
     /// Points the companion's clusters at these ports.
     pub fn companion_at(&mut self, public: u16, internal: u16) {
         self.each_cluster(|name, cluster| match name {
-            "companion" => plain_endpoint(cluster, public),
-            "companion-internal" => plain_endpoint(cluster, internal),
+            "companion" => plain_endpoint(cluster, |_| Some(public)),
+            "companion-internal" => plain_endpoint(cluster, |_| Some(internal)),
             _ => {}
         });
+    }
+
+    /// Points the endpoints of one provider elsewhere, at every try; the clusters speak without TLS already.
+    ///
+    /// # Panics
+    /// If there is no such provider.
+    pub fn provider_at(&mut self, provider: &str, port: u16) {
+        let mut found = false;
+        self.each_cluster(|_, cluster| {
+            let is = |endpoint: &Value| belongs_to(endpoint) == Some(provider);
+            plain_endpoint(cluster, |endpoint| is(endpoint).then_some(port).inspect(|_| found = true));
+        });
+        assert!(found, "no endpoint of {provider:?} in this configuration");
     }
 
     /// Leaves out every provider but these, and every chain and model that no provider is left for.
     pub fn keep_providers(&mut self, kept: &[&str]) {
         self.each_wasm(&mut |plugin| {
             let mut config = plugin_config(plugin);
-            if config.get("chains").is_some() {
+            if config.get("chains").is_some() || config.get("providers").is_some_and(|it| it.is_object()) {
                 keep_in_filter(&mut config, kept);
                 set_plugin_config(plugin, &config);
             }
         });
-        let first = format!("chain-{}", kept.first().unwrap_or(&"openai"));
-        walk(&mut self.root, &mut |value| {
-            // A route that names a chain of one provider itself, as that of the models' list does.
-            let chain =
-                value.pointer("/route/cluster").and_then(Value::as_str).and_then(|it| it.strip_prefix("chain-"));
-            if chain.is_some_and(|chain| !kept.contains(&chain)) {
-                value["route"]["cluster"] = json!(first);
+        self.each_cluster(|_, cluster| {
+            for locality in array(&mut cluster["load_assignment"]["endpoints"]) {
+                array(&mut locality["lb_endpoints"])
+                    .retain(|endpoint| belongs_to(endpoint).is_none_or(|provider| kept.contains(&provider)));
             }
-        });
-        array(&mut self.root["static_resources"]["clusters"]).retain_mut(|cluster| {
-            let members = cluster.pointer_mut("/cluster_type/typed_config/clusters").and_then(Value::as_array_mut);
-            let Some(members) = members else { return true };
-            members.retain(|member| kept.iter().any(|kept| member["name"] == *kept));
-            // The routes retry once, and a retry needs a member to go to.
-            if let [alone] = members.as_slice() {
-                members.push(alone.clone());
-            }
-            !members.is_empty()
         });
     }
 
@@ -222,9 +222,9 @@ fn keep_in_filter(config: &mut Value, kept: &[&str]) {
     let mut chains = BTreeSet::new();
     if let Some(all) = config["chains"].as_object_mut() {
         for candidates in all.values_mut() {
-            array(candidates).retain(|candidate| kept.iter().any(|kept| candidate["provider"] == *kept));
+            candidates_of(candidates).retain(|candidate| kept.iter().any(|kept| candidate["provider"] == *kept));
         }
-        all.retain(|_, candidates| !array(candidates).is_empty());
+        all.retain(|_, candidates| !candidates_of(candidates).is_empty());
         chains.extend(all.keys().cloned());
     }
     let has_provider =
@@ -244,19 +244,33 @@ fn keep_in_filter(config: &mut Value, kept: &[&str]) {
     }
 }
 
+/// The candidates of a chain, in either form.
+fn candidates_of(chain: &mut Value) -> &mut Vec<Value> {
+    if chain.is_object() { array(&mut chain["candidates"]) } else { array(chain) }
+}
+
 fn set_plugin_config(plugin: &mut Value, config: &Value) {
     plugin["configuration"] =
         json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": config.to_string()});
 }
 
-fn plain_endpoint(cluster: &mut Value, port: u16) {
+/// The provider that an endpoint's metadata name.
+fn belongs_to(endpoint: &Value) -> Option<&str> {
+    endpoint.pointer("/metadata/filter_metadata/tollgate/provider")?.as_str()
+}
+
+/// Points those endpoints of a cluster elsewhere that `port` names one for, and speaks without TLS to all of them.
+fn plain_endpoint(cluster: &mut Value, mut port: impl FnMut(&Value) -> Option<u16>) {
     cluster["type"] = json!("STATIC");
     if let Some(cluster) = cluster.as_object_mut() {
         cluster.retain(|key, _| key != "transport_socket" && !key.starts_with("dns_"));
     }
     for locality in array(&mut cluster["load_assignment"]["endpoints"]) {
         for endpoint in array(&mut locality["lb_endpoints"]) {
-            endpoint["endpoint"] = json!({"address": {"socket_address": {"address": "127.0.0.1", "port_value": port}}});
+            if let Some(port) = port(endpoint) {
+                let address = json!({"socket_address": {"address": "127.0.0.1", "port_value": port}});
+                endpoint["endpoint"] = json!({"address": address});
+            }
         }
     }
 }
@@ -289,15 +303,15 @@ mod tests {
         config.keep_providers(&["anthropic"]);
         let mut router = Value::Null;
         config.filter("router", |found| router = found.clone());
-        assert_eq!(router["chains"]["chain-gpt-4o"], json!([{"provider": "anthropic", "model": "claude-sonnet-4-5"}]));
+        assert_eq!(router["chains"]["gpt-4o"], json!([{"provider": "anthropic", "model": "claude-sonnet-4-5"}]));
         assert_eq!(router["models"].as_array().unwrap().len(), 2, "{router}");
         assert_eq!((&router["aliases"], router.get("default_model")), (&json!([]), None));
         let clusters = array(&mut config.root()["static_resources"]["clusters"]).clone();
-        let chains: Vec<_> = clusters.iter().filter(|cluster| cluster.get("cluster_type").is_some()).collect();
-        assert_eq!(chains.len(), 2);
-        for chain in chains {
-            let members = &chain["cluster_type"]["typed_config"]["clusters"];
-            assert_eq!(members, &json!([{"name": "anthropic"}, {"name": "anthropic"}]));
+        let tries = clusters.iter().filter(|cluster| cluster["name"].as_str().unwrap().starts_with("try-"));
+        let left: Vec<_> = tries.map(|it| it.pointer("/load_assignment/endpoints/0/lb_endpoints").unwrap()).collect();
+        assert_eq!(left.len(), 5);
+        for endpoints in left {
+            assert_eq!(endpoints.as_array().unwrap().iter().map(belongs_to).collect::<Vec<_>>(), [Some("anthropic")]);
         }
     }
 }

@@ -9,14 +9,14 @@ fn gateway(fake: &FakeProvider, rules: &Value) -> Gateway {
         "default_model": "openai/gpt-4o-mini",
         "trust": "headers",
         "models": [
-            {"name": "openai/gpt-4o", "chain": "chain-gpt-4o"}, {"name": "openai/*", "chain": "chain-openai"},
-            {"name": "anthropic/*", "chain": "chain-anthropic"}, {"name": "google/*", "chain": "chain-google"},
-            {"name": "mistral/*", "chain": "chain-mistral"}
+            {"name": "openai/gpt-4o", "chain": "gpt-4o"}, {"name": "openai/*", "chain": "openai"},
+            {"name": "anthropic/*", "chain": "anthropic"}, {"name": "google/*", "chain": "google"},
+            {"name": "mistral/*", "chain": "mistral"}
         ],
         "chains": {
-            "chain-gpt-4o": [{"provider": "openai", "model": "gpt-4o"}, {"provider": "anthropic", "model": "claude-sonnet-4-5"}],
-            "chain-openai": [{"provider": "openai"}], "chain-anthropic": [{"provider": "anthropic"}],
-            "chain-google": [{"provider": "google"}], "chain-mistral": [{"provider": "mistral"}]
+            "gpt-4o": [{"provider": "openai", "model": "gpt-4o"}, {"provider": "anthropic", "model": "claude-sonnet-4-5"}],
+            "openai": [{"provider": "openai"}], "anthropic": [{"provider": "anthropic"}],
+            "google": [{"provider": "google"}], "mistral": [{"provider": "mistral"}]
         }
     });
     let members = config.as_object_mut().expect("an object");

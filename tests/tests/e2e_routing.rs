@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tests::client::content;
-use tests::{Answer, Call, FakeProvider, Gateway, Received};
+use tests::{Answer, Call, EnvoyConfig, FakeProvider, Gateway, Received};
 
 /// A gateway with both filters and the shipped chains, in front of a provider that remembers.
 struct World {
@@ -106,8 +106,8 @@ fn nothing_of_the_client_and_nothing_of_ours_leaves() {
         ("X-End-User-Id", "ada"),
         ("x-session-id", "s"),
         ("x-thread-id", "t"),
-        ("x-tollgate-chain", "chain-google"),
-        ("x-tollgate-chain", "chain-mistral"),
+        ("x-tollgate-route", "{}"),
+        ("x-tollgate-try-1", "google"),
         ("x-tollgate-model", "google/gemini"),
         ("x-tollgate-hop", "guess"),
         ("x-forwarded-for", "10.0.0.1"),
@@ -152,7 +152,7 @@ fn an_unknown_model_and_an_unreadable_body_reach_nobody() {
         (r#"{"model":"gpt-4o""#, "400 invalid_request"),
         ("", "400 invalid_request"),
     ] {
-        let answer = world.chat(body).header("x-tollgate-chain", "chain-openai").send();
+        let answer = world.chat(body).header("x-tollgate-try-1", "openai").send();
         assert_eq!(answer.error(), expected, "{body}");
     }
     let answer = world.chat(r#"{"model":"llama3:8b"}"#).send().json();
@@ -179,7 +179,7 @@ fn hostile_bytes_are_answered_and_the_next_request_works() {
         assert_eq!(world.chat(good).send().content(), "You said: hi");
     }
     let headers: [(&[u8], &[u8]); 3] =
-        [(b"x-tollgate-chain", b"\xff"), (b"user-agent", b"\xff\xfe"), (b"x-\xc3", b"1")];
+        [(b"x-tollgate-try-1", b"\xff"), (b"user-agent", b"\xff\xfe"), (b"x-\xc3", b"1")];
     for (name, value) in headers {
         let answer = world.chat(good).header(name, value).try_send();
         assert!(answer.is_err() || matches!(answer.unwrap().status, 200 | 400), "{name:?}");
@@ -194,7 +194,12 @@ fn assert_second(first: Option<&Received>, second: &Received, sent: &str) {
     let keys: Vec<_> = second.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("x-api-key")).collect();
     assert_eq!(keys.len(), 1, "{second:?}");
     assert_eq!(second.header("x-api-key").as_deref(), Some("fake-key-anthropic"));
-    assert!(!second.has("authorization") && !second.has("x-tollgate-chain") && !second.has("x-tollgate-model"));
+    assert!(
+        !second.has("authorization")
+            && !second.has("x-tollgate-route")
+            && !second.has("x-tollgate-try-1")
+            && !second.has("x-tollgate-model")
+    );
     assert_eq!(second.body, sent.replace("openai/gpt-4o", "claude-sonnet-4-5").as_bytes());
     if let Some(first) = first {
         assert_eq!(first.path, "/openai/v1/chat/completions");
@@ -204,17 +209,14 @@ fn assert_second(first: Option<&Received>, second: &Received, sent: &str) {
     }
 }
 
-/// Anthropic wants its key in another header than OpenAI, so that a leak would show; and nobody is ejected.
+/// Anthropic wants its key in another header than OpenAI, so that a leak would show.
 fn different_keys(config: &mut Value) {
     walk(config, &mut |value| {
-        if let Some(object) = value.as_object_mut() {
-            object.remove("outlier_detection");
-            if object.get("name").is_some_and(|name| name == "provider") && object.contains_key("configuration") {
-                let text = object["configuration"]["value"].as_str().unwrap();
-                let mut config: Value = serde_json::from_str(text).unwrap();
-                config["providers"]["anthropic"]["auth"] = json!({"header": "x-api-key"});
-                object["configuration"]["value"] = json!(config.to_string());
-            }
+        if value["name"] == "provider" && value["configuration"].is_object() {
+            let text = value["configuration"]["value"].as_str().unwrap();
+            let mut config: Value = serde_json::from_str(text).unwrap();
+            config["providers"]["anthropic"]["auth"] = json!({"header": "x-api-key"});
+            value["configuration"]["value"] = json!(config.to_string());
         }
     });
 }
@@ -269,10 +271,9 @@ fn a_stream_and_a_body_of_megabytes_are_sent_again_whole() {
 fn a_provider_that_nobody_listens_for_is_passed_over() {
     let world = World::with(|config| {
         different_keys(config);
-        let clusters = config["static_resources"]["clusters"].as_array_mut().unwrap();
-        let openai = clusters.iter_mut().find(|it| it["name"] == "openai").unwrap();
-        let endpoint = &mut openai["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"];
-        endpoint["address"]["socket_address"]["port_value"] = json!(1);
+        let mut whole = EnvoyConfig::parse(&config.to_string()).unwrap();
+        whole.provider_at("openai", 1);
+        *config = whole.root().clone();
     });
     let sent = r#"{"model":"openai/gpt-4o","messages":[{"role":"user","content":"hi"}]}"#;
     for _ in 0..3 {
@@ -302,7 +303,7 @@ fn a_missing_credential_is_told_in_the_products_words() {
 }
 
 #[test]
-fn the_router_alone_names_the_cluster() {
+fn the_router_alone_names_the_provider() {
     let fake = FakeProvider::start();
     let gateway = Gateway::from("envoy/examples/router.yaml").fake(&fake).start();
     let client = gateway.client();
@@ -310,9 +311,9 @@ fn the_router_alone_names_the_cluster() {
     assert_eq!(client.chat("t", "meta-llama/Llama-3.1-8B", "hi").send().content(), "You said: hi");
     let models: Vec<_> = fake.requests().iter().map(|it| it.json()["model"].clone()).collect();
     assert_eq!(models, ["llama3.2:3b", "meta-llama/Llama-3.1-8B"]);
-    assert_eq!(client.chat("t", "gpt-4o", "hi").header("x-tollgate-chain", "vllm").send().status, 404);
-    // Not a model call: the router names no cluster, and the client may not.
-    assert_ne!(client.get("/v1/models").header("x-tollgate-chain", "vllm").send().status, 200);
+    assert_eq!(client.chat("t", "gpt-4o", "hi").header("x-tollgate-try-1", "vllm").send().status, 404);
+    // Not a model call: the router names no provider, and the client may not.
+    assert_ne!(client.get("/v1/models").header("x-tollgate-try-1", "vllm").send().status, 200);
     assert_eq!(fake.requests().len(), 2);
 }
 

@@ -106,8 +106,8 @@ mod tests {
         assert_eq!(
             envoy.text,
             "1. aliases[0] `fast` is `openai/gpt-4o-mini`\n2. `openai/gpt-4o-mini` is `openai/gpt-4o-mini`\n\
-             3. models[1] leads to the chain `chain-openai`\nx-tollgate-model-override: fast -> openai/gpt-4o-mini\n\
-             x-tollgate-route-reason: alias\nx-tollgate-model: openai/gpt-4o-mini\nchain chain-openai:\n  1. openai  gpt-4o-mini"
+             3. models[1] leads to the chain `openai`\nx-tollgate-model-override: fast -> openai/gpt-4o-mini\n\
+             x-tollgate-route-reason: alias\nx-tollgate-model: openai/gpt-4o-mini\nchain openai:\n  1. openai  gpt-4o-mini"
         );
         let kong = said_of("kong/kong.yml", "claude-sonnet-4-5");
         assert_eq!(

@@ -24,7 +24,7 @@ use read::{Found, Span};
 use std::borrow::Cow;
 
 /// The members of a body that Tollgate reads; no other spelling of these names is accepted.
-const MEMBERS: [&str; 43] = [
+const MEMBERS: [&str; 45] = [
     "model",
     "messages",
     "input",
@@ -70,7 +70,16 @@ const MEMBERS: [&str; 43] = [
     "presence_penalty",
     "stop",
     "parallel_tool_calls",
+    // OpenRouter's, whose clients may ask any gateway so.
+    "models",
+    "provider",
 ];
+
+/// The member of this name, if it is one that [`Body::set_member`] can set.
+#[must_use]
+pub fn member_called(name: &str) -> Option<&'static str> {
+    MEMBERS.into_iter().find(|it| *it == name)
+}
 
 /// A request body that cannot be read in only one way.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -27,8 +27,11 @@ pub const MEMORY: &str = "x-tollgate-memory";
 
 /// Every header of ours begins with this, in whatever spelling.
 pub const OURS: &str = "x-tollgate-";
-/// The chain of candidates that `router` chose; in Envoy also the cluster's name.
-pub const CHAIN: &str = "x-tollgate-chain";
+/// Who is asked for what, in which order: `router`'s [`crate::model::Plan`], for `provider`.
+pub const ROUTE: &str = "x-tollgate-route";
+/// The provider of each of the plan's tries, by which the proxy finds the endpoint.
+pub const TRIES: [&str; crate::model::MOST_TRIES] =
+    ["x-tollgate-try-1", "x-tollgate-try-2", "x-tollgate-try-3", "x-tollgate-try-4", "x-tollgate-try-5"];
 /// The canonical name of the model that `router` chose.
 pub const MODEL: &str = "x-tollgate-model";
 /// What `router` read in the request's body of its likely size ([`crate::estimate::Estimate`]), for `budget`.

@@ -43,8 +43,8 @@ pub struct User {
 pub struct ModelSwitches {
     /// Models, whatever name they are asked for by: 503 `killed`.
     pub models: Vec<ModelName>,
-    /// Providers, by their names in the chains. A chain is replaced by one that lists the same candidates without them,
-    /// if there is one: else 503 `killed`.
+    /// Providers, by their names in the chains: the other candidates serve what is asked for; where there are none, 503
+    /// `killed`.
     pub providers: Vec<ProviderName>,
 }
 

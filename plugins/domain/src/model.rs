@@ -12,10 +12,12 @@ mod chain;
 mod name;
 mod parameters;
 mod pattern;
+mod plan;
 
 pub use access::{ModelPolicy, Project};
 pub use alias::Alias;
 pub use catalog::{Catalog, Naming, NotFound, Resolved, Rule, Told};
-pub use chain::{Candidate, Chains, ProviderName};
+pub use chain::{Candidate, Chain, Chains, ProviderName};
 pub use name::{Canonical, LONGEST_NAME, ModelName, printable};
-pub use parameters::{ModelParameters, Parameter};
+pub use parameters::{ModelParameters, Parameter, Parameters};
+pub use plan::{FOR_OPENROUTER, MOST_TRIES, Plan, Try};

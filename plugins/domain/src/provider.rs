@@ -181,6 +181,13 @@ pub fn edits(rules: &[Rule], body: &Body<'_>) -> Result<Vec<Edit>, Reply> {
     Ok(edits)
 }
 
+/// Whether a provider with these rules heeds every member of the body: none would be left out, and none refused.
+#[must_use]
+pub fn takes_all(rules: &[Rule], body: &Body<'_>) -> bool {
+    let dropped = |it: &Rule| matches!(it, Rule::Drop(names) if names.iter().any(|it| body.member(it).is_some()));
+    !rules.iter().any(dropped) && edits(rules, body).is_ok()
+}
+
 /// The value of a JSON number; `None` for anything else.
 fn number(json: Option<&str>) -> Option<f64> {
     json?.parse().ok()

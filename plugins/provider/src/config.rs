@@ -6,7 +6,7 @@ use crate::{
 };
 use domain::{
     headers::{self, same_name, starts_with_name},
-    model::{Chains, ProviderName},
+    model::ProviderName,
     provider::Kind,
     secret::{Secret, SecretRef},
     usage::takes_include_usage,
@@ -21,10 +21,6 @@ use std::collections::BTreeMap;
 pub struct Config {
     /// The providers by name. In Envoy the chosen endpoint's metadata `tollgate.provider` says which one it is.
     pub(crate) providers: BTreeMap<String, Provider>,
-    /// The router's chains, word for word: they tell the model id of each candidate. Without them a request keeps
-    /// the model that it names.
-    #[serde(default)]
-    pub(crate) chains: Chains,
     /// The one provider behind this filter, whatever the endpoint's metadata say. Needed in Kong.
     #[serde(default)]
     pub(crate) provider: Option<ProviderName>,
@@ -103,13 +99,6 @@ impl Config {
             // In Kong, where the service's URL has the path, there is one provider.
             if provider.api == Api::Anthropic && provider.base_path.is_none() && self.provider.is_none() {
                 return Err(format!("providers.{name}.base_path is missing: expected one where api is `anthropic`"));
-            }
-        }
-        for (chain, candidates) in self.chains.iter() {
-            let unknown = candidates.iter().find(|it| !self.providers.contains_key(it.provider.as_str()));
-            if let Some(it) = unknown {
-                let name = it.provider.as_str();
-                return Err(format!("chains.{chain} names the provider `{name}`, which is not in `providers`"));
             }
         }
         if let Some(it) = self.provider.as_ref().filter(|it| !self.providers.contains_key(it.as_str())) {

@@ -5,14 +5,13 @@ use crate::{
     native::{self, Answer, Api, Question, Way},
     policy::{self, Change, Credential, Failure, Routed, Send, Target},
 };
-use domain::{model::Chains, price::Prices, reply::Reply};
+use domain::{price::Prices, reply::Reply};
 use host::{Chunk, Edit, Next, Plugin, RequestHead, ResponseHead, Root, Stream, Watch, metrics::Counter};
 use std::{collections::BTreeMap, rc::Rc};
 
 /// The providers, configured.
 pub struct Providers {
     targets: BTreeMap<String, Target>,
-    chains: Chains,
     /// Whether any of them may want parameters otherwise.
     rules: bool,
     /// How much each model can write, where a provider must be told.
@@ -36,7 +35,6 @@ impl Plugin for Providers {
             rules: targets.values().any(|it| it.kind.is_some() || it.api == Api::Anthropic),
             models: Prices::built_in(&BTreeMap::new())?,
             targets,
-            chains: config.chains,
             only: config.provider.map(|it| it.as_str().to_owned()),
             forward: config.forward_headers,
             returned: config.return_headers,
@@ -117,22 +115,24 @@ impl Attempt {
             "/models" => Routed::Never,
             _ => policy::routed(head.headers(), || host::note::read("route")),
         };
-        let (body, model) = policy::send(&providers.chains, &routed, &name)?;
+        let attempt = if providers.only.is_none() { host::ending::attempts() } else { None };
+        let (body, model) = policy::send(&routed, attempt, &name)?;
         // Where the router's headers are still there, so is the budget's: the note need not be asked for.
         let first = matches!(routed, Routed::First(_)) || operation == "/models";
         let asked = policy::asked(head.headers(), || if first { None } else { host::note::read("usage") });
-        let rules = target.rules(operation, model.as_deref(), &routed);
+        let rules = target.rules(operation, model.as_ref());
         let again = providers.rules && !first && host::note::read(EDITED).is_some();
         let body = body.with_usage(asked, target.stream_usage).with_rules(rules, again);
         if matches!(target.credential, Credential::Missing) {
             providers.not_configured.add(1);
-            return Err(policy::not_configured(&name, model.as_deref()));
+            return Err(policy::not_configured(&name, model.as_ref().map(|it| it.model.as_str())));
         }
         providers.rewrite(head, target, way, operation)?;
         if way == Way::Translated {
             host::note::write(TRANSLATED, "yes");
-            let question = Question::new(model.as_deref(), asked);
-            self.stage = Stage::Asked { provider: name, replaced: body.model(), question };
+            let replaced = body.model();
+            let question = Question::new(model.map(|it| it.model), body.changes(), asked);
+            self.stage = Stage::Asked { provider: name, replaced, question };
             return Ok(Next::Body);
         }
         let next = if body == Send::AsItIs { Next::Pass } else { Next::Body };
@@ -153,12 +153,12 @@ impl Stream for Attempt {
             host::note::write(EDITED, "yes");
             return asked.map_or_else(Edit::Reply, Edit::Replace);
         }
-        let Stage::Sent { body: Send::Edited { model, usage, rules, stale }, .. } = &self.stage else {
+        let Stage::Sent { body: Send::Edited(changes), .. } = &self.stage else {
             return Edit::Keep;
         };
-        match policy::edited(&body, model.as_deref(), *usage, rules, *stale) {
+        match policy::edited(&body, changes) {
             Ok(Some(body)) => {
-                if !rules.is_empty() && !stale {
+                if !changes.rules.is_empty() && !changes.stale {
                     host::note::write(EDITED, "yes");
                 }
                 Edit::Replace(body)

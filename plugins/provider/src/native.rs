@@ -1,7 +1,7 @@
 //! Providers that speak Anthropic's native Messages API: a chat completion is translated on its way there and back, a
 //! message of the client's own passes as it is.
 
-use crate::policy::{Asked, Change};
+use crate::policy::{self, Asked, Change, Changes};
 use domain::{
     chat::Body,
     headers::Headers,
@@ -96,15 +96,19 @@ impl Way {
 pub struct Question {
     /// The id by which the provider knows the model; `None` leaves the body's.
     model: Option<String>,
+    /// What else the body gets before it is translated.
+    changes: Changes,
     /// Whether the stream is to tell the usage at its end.
     usage: bool,
 }
 
 impl Question {
-    /// One for `model`, and whether `budget` wants to hear the usage.
+    /// One for `model`, with these changes, and whether `budget` wants to hear the usage.
     #[must_use]
-    pub fn new(model: Option<&str>, asked: Asked) -> Self {
-        Self { model: model.map(str::to_owned), usage: asked != Asked::Never }
+    pub fn new(model: Option<String>, changes: Changes, asked: Asked) -> Self {
+        // Rules are of the other API, and so is the wish for usage.
+        let changes = Changes { ask: changes.ask, without: changes.without, ..Changes::default() };
+        Self { model, changes, usage: asked != Asked::Never }
     }
 
     /// The body for the provider.
@@ -112,7 +116,8 @@ impl Question {
     /// # Errors
     /// 400 when it cannot be read in only one way, or asks for what has no counterpart.
     pub fn body(&mut self, bytes: &[u8], models: &Prices) -> Result<Vec<u8>, Reply> {
-        let body = Body::parse(bytes)?;
+        let changed = if self.changes == Changes::default() { None } else { policy::edited(bytes, &self.changes)? };
+        let body = Body::parse(changed.as_deref().unwrap_or(bytes))?;
         // No edit is needed where the client has asked already.
         self.usage |= body.stream() && body.ask_usage()?.is_none();
         let model = self.model.as_deref();
@@ -239,7 +244,9 @@ mod tests {
     fn a_question_names_the_model_and_as_many_tokens_as_it_can_write() {
         let models = Prices::built_in(&BTreeMap::new()).unwrap();
         let check = |model: Option<&str>, body: &str| {
-            let made = Question::new(model, Asked::Never).body(body.as_bytes(), &models).unwrap();
+            let made = Question::new(model.map(Into::into), Changes::default(), Asked::Never)
+                .body(body.as_bytes(), &models)
+                .unwrap();
             let made: serde_json::Value = serde_json::from_slice(&made).unwrap();
             (made["model"].as_str().unwrap().to_owned(), made["max_tokens"].as_u64().unwrap())
         };
@@ -261,7 +268,7 @@ mod tests {
             (Asked::Never, r#","stream_options":{"include_usage":true}"#, true),
             (Asked::Never, r#","stream_options":{"include_usage":false}"#, false),
         ] {
-            let mut question = Question::new(None, asked);
+            let mut question = Question::new(None, Changes::default(), asked);
             let body = format!(r#"{{"model":"m","messages":[],"stream":true{more}}}"#);
             question.body(body.as_bytes(), &models).unwrap();
             assert_eq!(question.usage, expected, "{asked:?} {more}");
@@ -272,7 +279,8 @@ mod tests {
     fn an_answer_is_translated_or_said_to_be_unreadable() {
         let headers = |kind: &str| -> Headers { [("content-type", kind)].into_iter().collect() };
         let check = |kind: &str, pieces: &[&str]| {
-            let mut answer = Question::new(None, Asked::Never).answer(200, &headers(kind), 7).unwrap();
+            let mut answer =
+                Question::new(None, Changes::default(), Asked::Never).answer(200, &headers(kind), 7).unwrap();
             let mut out: Vec<u8> = pieces.iter().flat_map(|it| answer.piece(it.as_bytes(), false)).collect();
             out.extend(answer.piece(b"", true));
             String::from_utf8(out).unwrap()
@@ -286,6 +294,10 @@ mod tests {
         let long = "x".repeat(LONGEST);
         assert!(check("application/json", &[&long, "x", "x"]).contains("cannot be read"));
         assert!(check("text/event-stream; charset=utf-8", &[]).starts_with(r#"data: {"error""#));
-        assert!(Question::new(None, Asked::Never).answer(529, &headers("application/json"), 7).is_none());
+        assert!(
+            Question::new(None, Changes::default(), Asked::Never)
+                .answer(529, &headers("application/json"), 7)
+                .is_none()
+        );
     }
 }

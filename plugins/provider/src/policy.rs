@@ -4,9 +4,9 @@
 
 use crate::native::Api;
 use domain::{
-    chat::{Body, Endpoint},
+    chat::{Body, Edit, Endpoint},
     headers::{self, Headers},
-    model::{Candidate, Canonical, Chains, ModelName},
+    model::{FOR_OPENROUTER, Parameters, Plan, Try},
     provider::{self, Kind, Rule},
     reply::Reply,
     secret::Secret,
@@ -91,54 +91,34 @@ pub fn nobody() -> Reply {
 }
 
 impl Target {
-    /// The rules for what it is sent as the body of `operation`. Without `router` the model is not known, and a body is
-    /// not read to find out.
+    /// The rules for what it is sent as the body of `operation`, for this model. Without `router` the model is not known,
+    /// and a body is not read to find out.
     #[must_use]
-    pub fn rules(&self, operation: &str, model: Option<&str>, routed: &Routed) -> &'static [Rule] {
-        let asked = match routed {
-            Routed::First(route) | Routed::Again(route) => Some(route.model.model()),
-            Routed::Never => None,
-        };
+    pub fn rules(&self, operation: &str, model: Option<&Try>) -> &'static [Rule] {
         let kind = self.kind.filter(|_| operation == "/chat/completions");
-        kind.map_or(&[], |it| it.rules(model, asked))
+        let asked = model.map(|it| it.name.split_once('/').map_or(it.name.as_str(), |(_, model)| model));
+        kind.map_or(&[], |it| it.rules(model.map(|it| it.model.as_str()), asked))
     }
 }
 
 /// What `router` said about a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Routed {
-    /// In headers, which are still there: no attempt has touched this request.
-    First(Route),
-    /// In its note; a former attempt took the headers off, and left its own path, credential and length there.
-    Again(Route),
+    /// In a header, which is still there: no attempt has touched this request.
+    First(Plan),
+    /// In its note; a former attempt took the header off, and left its own path, credential and length there.
+    Again(Plan),
     /// Nothing.
     Never,
 }
 
-/// A chain and the model that was asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Route {
-    chain: String,
-    model: Canonical,
-}
-
-impl Route {
-    fn read(chain: &str, model: &str) -> Option<Self> {
-        let model = ModelName::parse(model).ok()?.canonical();
-        Some(Self { chain: chain.to_owned(), model })
-    }
-}
-
-/// Reads the router's headers or, when they are gone, its note.
+/// Reads the router's header or, when it is gone, its note.
 #[must_use]
 pub fn routed(headers: &Headers, note: impl FnOnce() -> Option<String>) -> Routed {
-    let said = headers.text(headers::CHAIN).zip(headers.text(headers::MODEL));
-    if let Some(route) = said.and_then(|(chain, model)| Route::read(chain, model)) {
-        return Routed::First(route);
+    if let Some(plan) = headers.text(headers::ROUTE).and_then(Plan::decode) {
+        return Routed::First(plan);
     }
-    let note = note();
-    let said = note.as_deref().and_then(|it| it.split_once(' '));
-    said.and_then(|(chain, model)| Route::read(chain, model)).map_or(Routed::Never, Routed::Again)
+    note().as_deref().and_then(Plan::decode).map_or(Routed::Never, Routed::Again)
 }
 
 /// What becomes of the body.
@@ -147,16 +127,22 @@ pub enum Send {
     /// It streams through.
     AsItIs,
     /// It is read, and changed where it must be.
-    Edited {
-        /// The id by which the provider knows the model, if the body is to name one.
-        model: Option<String>,
-        /// Whether it is to ask for usage at the end of the stream.
-        usage: bool,
-        /// What the provider wants otherwise.
-        rules: &'static [Rule],
-        /// Whether the length of a former attempt's body stands in the headers.
-        stale: bool,
-    },
+    Edited(Changes),
+}
+
+/// What a body gets.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// The model's id and parameters, if the body is to get them.
+    pub ask: Option<Try>,
+    /// Whether it is to ask for usage at the end of the stream.
+    pub usage: bool,
+    /// What the provider wants otherwise.
+    pub rules: &'static [Rule],
+    /// Members of the body that this provider must not see.
+    pub without: &'static [&'static str],
+    /// Whether the length of a former attempt's body stands in the headers.
+    pub stale: bool,
 }
 
 impl Send {
@@ -165,7 +151,16 @@ impl Send {
     pub fn model(&self) -> Option<String> {
         match self {
             Self::AsItIs => None,
-            Self::Edited { model, .. } => model.clone(),
+            Self::Edited(changes) => changes.ask.as_ref().map(|it| it.model.clone()),
+        }
+    }
+
+    /// What the body gets; nothing, if it stays.
+    #[must_use]
+    pub fn changes(self) -> Changes {
+        match self {
+            Self::AsItIs => Changes::default(),
+            Self::Edited(changes) => changes,
         }
     }
 
@@ -178,22 +173,18 @@ impl Send {
             Asked::First => false,
             Asked::Again => true,
         };
-        match self {
-            Self::AsItIs => Self::Edited { model: None, usage: taken, rules: &[], stale: again },
-            Self::Edited { model, rules, stale, .. } => {
-                Self::Edited { model, usage: taken, rules, stale: stale || again }
-            }
-        }
+        let changes = self.changes();
+        Self::Edited(Changes { usage: taken, stale: changes.stale || again, ..changes })
     }
 
     /// The same under a provider's rules; `again` when a former attempt had rules too, and may have left a length behind.
     #[must_use]
     pub fn with_rules(self, rules: &'static [Rule], again: bool) -> Self {
-        match self {
-            Self::AsItIs if rules.is_empty() && !again => self,
-            Self::AsItIs => Self::Edited { model: None, usage: false, rules, stale: again },
-            Self::Edited { model, usage, stale, .. } => Self::Edited { model, usage, rules, stale: stale || again },
+        if self == Self::AsItIs && rules.is_empty() && !again {
+            return self;
         }
+        let changes = self.changes();
+        Self::Edited(Changes { rules, stale: changes.stale || again, ..changes })
     }
 }
 
@@ -219,45 +210,47 @@ pub fn asked(headers: &Headers, note: impl FnOnce() -> Option<String>) -> Asked 
     }
 }
 
-/// What `provider` is sent as the body, and which model that names, as far as it is known.
+/// What `provider` is sent as the body at the attempt of this number, and what it is asked for, as far as it is known.
 ///
 /// # Errors
-/// 502 when the provider is no candidate of the chain.
-pub fn send(chains: &Chains, routed: &Routed, provider: &str) -> Result<(Send, Option<String>), Reply> {
-    let (route, stale) = match routed {
-        // Who gives no chains wants no model changed; then no attempt leaves a length behind either.
-        _ if chains.is_empty() => return Ok((Send::AsItIs, None)),
-        Routed::First(route) => (route, false),
-        Routed::Again(route) => (route, true),
+/// 502 when the provider is none that the router chose.
+pub fn send(routed: &Routed, attempt: Option<u64>, provider: &str) -> Result<(Send, Option<Try>), Reply> {
+    let (plan, stale) = match routed {
+        Routed::First(plan) => (plan, false),
+        Routed::Again(plan) => (plan, true),
         Routed::Never => return Ok((Send::AsItIs, None)),
     };
-    let chain = chains.get(&route.chain).unwrap_or_default();
-    let candidate = chain.iter().find(|it| it.provider.as_str() == provider);
-    let (first, own) = chain.first().zip(candidate).ok_or_else(nobody)?;
-    let id = |it: &Candidate| it.model_id(&route.model).into_owned();
-    let (written, model) = (id(first), id(own));
-    if written == model && !stale {
-        return Ok((Send::AsItIs, Some(model)));
+    let own = plan.at(attempt, provider).ok_or_else(nobody)?;
+    // The router's body names the first one's model.
+    let written = plan.tries.first().is_some_and(|it| it.model == own.model);
+    let without: &[&str] = if plan.for_openrouter && !own.is_openrouter() { &FOR_OPENROUTER } else { &[] };
+    let plain = own.set.0.is_empty() && own.parameters.0.is_empty() && without.is_empty();
+    if written && plain && !stale {
+        return Ok((Send::AsItIs, Some(own.clone())));
     }
-    Ok((Send::Edited { model: Some(model.clone()), usage: false, rules: &[], stale }, Some(model)))
+    let changes = Changes { ask: Some(own.clone()), without, stale, ..Changes::default() };
+    Ok((Send::Edited(changes), Some(own.clone())))
 }
 
 /// The body with its changes made; `None` when it may stay as it is.
 ///
 /// # Errors
 /// 400 when it cannot be read in only one way, or wants what the provider does not do.
-pub fn edited(
-    bytes: &[u8],
-    model: Option<&str>,
-    usage: bool,
-    rules: &[Rule],
-    stale: bool,
-) -> Result<Option<Vec<u8>>, Reply> {
+pub fn edited(bytes: &[u8], changes: &Changes) -> Result<Option<Vec<u8>>, Reply> {
     let body = Body::parse(bytes)?;
-    let model = model.filter(|it| body.model() != Some(it)).map(|it| body.set_model(it));
+    let Changes { ask, usage, rules, without, stale } = changes;
+    let set = ask.iter().flat_map(|it| &it.set.0);
+    let unsaid = ask.iter().flat_map(|it| &it.parameters.0).filter(|it| body.member(it.name).is_none());
+    let own: Vec<Edit> = set.chain(unsaid).map(|it| body.set_member(it.name, &it.json)).collect();
+    if !own.is_empty() {
+        // The rules are about what the provider would be sent, so they see these members as the client's own.
+        let ask = ask.clone().map(|it| Try { set: Parameters::default(), parameters: Parameters::default(), ..it });
+        return edited(&body.apply(own), &Changes { ask, stale: true, ..changes.clone() });
+    }
     let mut edits = provider::edits(rules, &body)?;
-    edits.extend(model);
-    if usage {
+    edits.extend(ask.iter().filter(|it| body.model() != Some(&it.model)).map(|it| body.set_model(&it.model)));
+    edits.extend(without.iter().filter_map(|it| body.remove_member(it)));
+    if *usage {
         edits.extend(body.ask_usage()?);
     }
     if !edits.is_empty() {

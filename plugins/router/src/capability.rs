@@ -121,13 +121,6 @@ pub fn fit(prices: &Prices, rules: Rules, needs: &Needs, endpoint: Endpoint, est
     Fit { left: Ok(left.iter().map(|it| it.place).collect()), shadowed }
 }
 
-/// The answer to a prompt that is longer than any candidate takes, where nobody can be passed over.
-#[must_use]
-pub fn too_long(prices: &Prices, endpoint: Endpoint, estimate: &Estimate) -> Option<Reply> {
-    let rules = Rules { capabilities: Mode::Off, context_length: Mode::Enforce };
-    fit(prices, rules, &Needs::default(), endpoint, estimate).left.err()
-}
-
 /// What candidates are measured by.
 enum Rule<'a> {
     Able(&'a Needs),

@@ -35,7 +35,8 @@ pub struct Config {
     /// Which chain serves which model; the first rule that covers the name counts. A model that no rule covers is
     /// answered 404.
     pub(crate) models: Vec<Rule>,
-    /// The chains: candidates in the order in which they are tried. In Envoy a chain's name is the name of its cluster.
+    /// The chains: candidates in the order in which they are tried. A list, or an object with `candidates` and what else
+    /// holds for them. In Kong the first that can serve a request is the only one tried.
     pub(crate) chains: Chains,
     /// What holds for the requests of a project, by its id. All others get what they ask for.
     #[serde(default)]
@@ -46,6 +47,11 @@ pub struct Config {
     /// The models of a role, by its name, in the same way. Where a project, a tier and a role have lists, all must have the model.
     #[serde(default)]
     pub(crate) roles: BTreeMap<String, Vec<String>>,
+    /// What becomes of a request that needs what none of its candidates can do, as far as that is known (tools, images, a
+    /// JSON Schema): `enforce` (the default) asks only those that can and answers 400 `unsupported_parameter` where none
+    /// is left, `shadow` counts it, `off` does not look.
+    #[serde(default)]
+    pub(crate) capabilities: Mode,
     /// What becomes of a chat or response whose prompt is longer than any candidate takes, as far as their limits are known:
     /// `enforce` (the default) answers 400 `context_length_exceeded`, `shadow` counts it, `off` does not look.
     #[serde(default)]
@@ -88,7 +94,7 @@ impl Config {
                 Ok(_) => {}
             }
         }
-        let known = |name: &ProviderName| self.chains.iter().any(|(_, it)| it.iter().any(|it| it.provider == *name));
+        let known = |name: &ProviderName| self.chains.candidates().any(|it| it.provider == *name);
         match self.kill.providers.iter().find(|it| !known(it)) {
             Some(name) => Err(format!("providers names `{}`, which is in no chain", name.as_str())),
             None => Ok(()),

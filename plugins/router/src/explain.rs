@@ -1,7 +1,11 @@
 //! What the filter would do with a name, step by step, for whoever wrote its configuration.
 
-use crate::{config::Config, policy};
-use domain::{caller::Caller, reply::Reply};
+use crate::{
+    candidates::{self, Found},
+    config::Config,
+    policy,
+};
+use domain::{caller::Caller, model::MOST_TRIES, reply::Reply};
 use std::fmt;
 
 /// What becomes of a request.
@@ -39,28 +43,22 @@ pub struct Outcome {
 pub fn explain(config: &Config, caller: Option<&Caller>, model: &str) -> Result<Explanation, String> {
     let catalog = config.catalog()?;
     let mut steps = Vec::new();
-    let found = catalog.resolve_for(caller, Some(model), &mut |step| steps.push(step.to_string()));
-    let outcome = found.map_err(|refused| policy::not_found(&refused)).and_then(|found| {
-        if let Some(reply) = config.kill.model(&found.canonical) {
-            steps.push(format!("kill.models has `{}`", found.canonical));
-            return Err(reply.about("model"));
-        }
-        let alive = policy::alive(catalog.chains(), &config.kill, found.chain, &found.canonical);
-        if !matches!(alive, Ok((chain, _)) if chain == found.chain) {
-            steps.push(format!("kill switches off a candidate of the chain `{}`", found.chain));
-        }
-        let (chain, candidates) = alive?;
-        let candidate = |it: &domain::model::Candidate| {
-            (it.provider.as_str().to_owned(), it.model_id(&found.canonical).into_owned())
-        };
+    let found = candidates::find(&catalog, &config.kill, caller, &candidates::alternatives(model), &mut |step| {
+        steps.push(step.to_string());
+    });
+    let outcome = found.and_then(|Found { named, mut choices }| {
+        choices.truncate(MOST_TRIES);
+        // Whose candidate is the first; of several names the first may be switched off.
+        let first = choices.first().and_then(|it| named.get(it.named)).ok_or_else(|| config.kill.no_provider())?;
+        let one = named.len() == 1;
         Ok(Outcome {
-            model: found.canonical.to_string(),
-            chain: chain.to_owned(),
-            candidates: candidates.iter().map(candidate).collect(),
-            replaced: found.replaced.map(|asked| policy::told(&asked, &found.canonical)),
-            reason: found.reason,
-            parameters: found.parameters.into_iter().map(|it| (it.name, it.json)).collect(),
-            ignored: found.ignored,
+            model: first.canonical.to_string(),
+            chain: first.chain.to_owned(),
+            candidates: choices.iter().map(|it| (it.candidate.provider.as_str().to_owned(), it.id.clone())).collect(),
+            replaced: first.replaced.as_ref().map(|asked| policy::told(asked, &first.canonical)),
+            reason: first.reason,
+            parameters: first.parameters.iter().filter(|_| one).map(|it| (it.name, it.json.clone())).collect(),
+            ignored: named.iter().flat_map(|it| it.ignored.clone()).collect(),
         })
     });
     Ok(Explanation { steps, outcome })
@@ -116,12 +114,12 @@ mod tests {
             "1. aliases[0] pattern `^best$` makes it `gpt-4o?temperature=0`\n\
              2. `gpt-4o` is `openai/gpt-4o`\n\
              3. models[0] leads to the chain `both`\n\
-             4. kill switches off a candidate of the chain `both`\n\
+             4. kill switches off `azure` with `deployed`\n\
              body: \"temperature\":0\n\
              x-tollgate-model-override: best -> openai/gpt-4o\n\
              x-tollgate-route-reason: alias\n\
              x-tollgate-model: openai/gpt-4o\n\
-             chain openai:\n  1. openai  gpt-4o"
+             chain both:\n  1. openai  gpt-4o"
         );
         assert_eq!(
             check("best", Some("free")),

@@ -3,14 +3,14 @@
 use crate::{
     capability,
     config::Config,
-    policy::{self, Route},
+    models::{self, Models},
+    policy::{self, Answered, Route, Rules},
 };
 use domain::{
     caller::{Caller, Identity, Trust},
     chat::Endpoint,
     headers,
     kill::ModelSwitches,
-    mode::Mode,
     model::Catalog,
     price::Prices,
     reply::Reply,
@@ -34,10 +34,11 @@ pub struct Router {
     trust: Trust,
     kill: ModelSwitches,
     hop: Option<Secret>,
-    /// Tells how much each model takes, where that is looked at.
-    models: Option<Prices>,
-    enforce_length: bool,
+    prices: Prices,
+    models: Models,
+    abilities: capability::Rules,
     too_long: Counter,
+    unable: Counter,
     not_found: Counter,
     killed: Counter,
 }
@@ -47,14 +48,14 @@ impl Plugin for Router {
 
     fn configure(config: &[u8], _: &Root) -> Result<Self, String> {
         let config = Config::parse(config)?;
+        let (catalog, prices) = (config.catalog()?, Prices::built_in(&BTreeMap::new())?);
         Ok(Self {
-            catalog: config.catalog()?,
+            models: Models::build(&catalog, &config.kill, &prices),
+            catalog,
             hop: config.hop(host::env)?,
-            models: match config.context_length {
-                Mode::Off => None,
-                Mode::Shadow | Mode::Enforce => Some(Prices::built_in(&BTreeMap::new())?),
-            },
-            enforce_length: config.context_length == Mode::Enforce,
+            prices,
+            abilities: capability::Rules { capabilities: config.capabilities, context_length: config.context_length },
+            unable: Counter::define("tollgate_router_unsupported_parameter"),
             too_long: Counter::define("tollgate_router_context_length_exceeded"),
             trust: config.trust,
             kill: config.kill,
@@ -71,14 +72,32 @@ impl Plugin for Router {
 impl Router {
     /// Reads the body, and finds where it leads.
     fn route(&self, caller: Option<&Caller>, endpoint: Endpoint, body: &[u8]) -> Result<Route, Reply> {
-        let route = policy::route(&self.catalog, &self.kill, caller, endpoint, body)?;
-        let models = self.models.as_ref();
-        match models.and_then(|models| capability::too_long(models, endpoint, &route.estimate)) {
-            Some(reply) => {
-                self.too_long.add(1);
-                if self.enforce_length { Err(reply) } else { Ok(route) }
-            }
-            None => Ok(route),
+        let (catalog, kill, prices) = (&self.catalog, &self.kill, &self.prices);
+        let rules = Rules { catalog, kill, prices, abilities: self.abilities };
+        let route = policy::route(&rules, caller, endpoint, body);
+        let counted = |code| match code {
+            "context_length_exceeded" => self.too_long.add(1),
+            "unsupported_parameter" => self.unable.add(1),
+            "model_not_found" => self.not_found.add(1),
+            "killed" => self.killed.add(1),
+            _ => {}
+        };
+        match &route {
+            Ok(route) => route.shadowed.iter().copied().for_each(counted),
+            Err(reply) => counted(reply.code),
+        }
+        route
+    }
+
+    /// Who asks, where it matters.
+    fn caller(&self, head: &RequestHead) -> Result<Option<Caller>, Reply> {
+        if !self.catalog.asks_who() {
+            return Ok(None);
+        }
+        match head.identity(self.trust) {
+            Identity::Known(caller) => Ok(Some(caller)),
+            Identity::Bypassed => Ok(None),
+            Identity::Missing => Err(policy::nobody()),
         }
     }
 }
@@ -89,8 +108,8 @@ enum Answer {
     NotOurs,
     /// Nothing yet: its body is to be read.
     Asked(Endpoint),
-    /// The model that was chosen, and what it replaced.
-    By { model: String, reason: &'static str, replaced: Option<String>, ignored: Option<String> },
+    /// Which model each of the tries gives, and what was left out behind its name.
+    By { answers: Vec<Answered>, ignored: Option<String> },
 }
 
 /// One exchange.
@@ -108,17 +127,20 @@ impl Stream for Exchange {
                 return Next::Reply(policy::twice(&name));
             }
         }
-        let Some(endpoint) = Endpoint::of(head.method(), head.path()) else {
+        let listed = models::Asked::of(head.method(), head.path());
+        let endpoint = Endpoint::of(head.method(), head.path());
+        if listed.is_none() && endpoint.is_none() {
             return Next::Pass;
-        };
-        if self.router.catalog.asks_who() {
-            match head.identity(self.router.trust) {
-                Identity::Known(caller) => self.caller = Some(caller),
-                Identity::Bypassed => {}
-                Identity::Missing => return Next::Reply(policy::nobody()),
-            }
         }
-        self.answer = Answer::Asked(endpoint);
+        self.caller = match self.router.caller(head) {
+            Ok(caller) => caller,
+            Err(reply) => return Next::Reply(reply),
+        };
+        if let Some(listed) = listed {
+            let answer = self.router.models.answer(&self.router.catalog, self.caller.as_ref(), &listed);
+            return answer.map_or_else(Next::Reply, Next::Answer);
+        }
+        self.answer = endpoint.map_or(Answer::NotOurs, Answer::Asked);
         Next::Body
     }
 
@@ -128,41 +150,46 @@ impl Stream for Exchange {
         };
         let router = &self.router;
         let routed = router.route(self.caller.as_ref(), endpoint, &body);
-        let Route { chain, model, estimate, replaced, reason, ignored, body } = match routed {
+        let Route { plan, retry, estimate, answers, ignored, body, .. } = match routed {
             Ok(route) => route,
-            Err(reply) => {
-                match reply.code {
-                    "model_not_found" => router.not_found.add(1),
-                    "killed" => router.killed.add(1),
-                    _ => {}
-                }
-                return Edit::Reply(reply);
-            }
+            Err(reply) => return Edit::Reply(reply),
         };
-        head.set(headers::CHAIN, &chain);
-        head.set(headers::MODEL, &model);
+        let route = plan.encode();
+        head.set(headers::ROUTE, &route);
         head.set(headers::ESTIMATE, &estimate.encode());
+        // A candidate that is alone is asked again when the connection broke.
+        let again = plan.tries.first().filter(|_| plan.tries.len() == 1);
+        for (name, it) in headers::TRIES.into_iter().zip(plan.tries.iter().chain(again)) {
+            head.set(name, it.provider.as_str());
+        }
+        for (name, value) in retry.headers() {
+            head.set(name, &value);
+        }
         if let Some(hop) = &self.router.hop {
             head.set(headers::HOP, hop.reveal());
         }
-        // `provider` takes these headers off at its first attempt, and they stay off at the next.
-        host::note::write("route", &format!("{chain} {model}"));
-        self.answer = Answer::By { model, reason, replaced, ignored };
+        // `provider` takes the header off at its first attempt, and it stays off at the next.
+        host::note::write("route", &route);
+        self.answer = Answer::By { answers, ignored };
         body.map_or(Edit::Keep, Edit::Replace)
     }
 
     fn response_head(&mut self, head: &mut ResponseHead) -> Watch {
-        if let Answer::By { model, reason, replaced, ignored } = &self.answer {
+        let Answer::By { answers, ignored } = &self.answer else { return Watch::Nothing };
+        let attempts = host::ending::attempts();
+        let index = attempts.and_then(|it| usize::try_from(it).ok()?.checked_sub(1)).unwrap_or_default();
+        if let Some(Answered { model, reason, replaced }) = answers.get(index).or(answers.last()) {
             head.set(headers::MODEL, model);
             head.set(ROUTE_REASON, reason);
-            if let Some(attempts) = host::ending::attempts() {
-                head.set(ATTEMPTS, &attempts.to_string());
+            if let Some(replaced) = replaced {
+                head.set(MODEL_OVERRIDE, replaced);
             }
-            for (name, told) in [(MODEL_OVERRIDE, replaced), (PARAMETERS_IGNORED, ignored)] {
-                if let Some(told) = told {
-                    head.set(name, told);
-                }
-            }
+        }
+        if let Some(attempts) = attempts {
+            head.set(ATTEMPTS, &attempts.to_string());
+        }
+        if let Some(ignored) = ignored {
+            head.set(PARAMETERS_IGNORED, ignored);
         }
         Watch::Nothing
     }

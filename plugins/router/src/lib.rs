@@ -1,16 +1,19 @@
 //! Which model, where? Reads the model's name from the request, in whatever form clients write it,
-//! and names the chain of candidates that serves it.
+//! and names the candidates that are asked for it, in which order.
 //!
 //! It refuses a model that no rule covers, and guesses none. It changes one member of the body and
 //! leaves every other byte alone; it holds no credential and calls nobody.
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails"))]
 
+mod candidates;
 pub mod capability;
 pub mod config;
 pub mod explain;
 pub mod filter;
 pub mod models;
 pub mod policy;
+mod preferences;
+pub mod retry;
 
 #[cfg(target_family = "wasm")]
 host::register!(crate::filter::Router);

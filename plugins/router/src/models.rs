@@ -4,7 +4,10 @@
 //! models, what the price table knows and the chain's providers sell. A name that a rule lets pass and nobody knows is served
 //! all the same, and not listed: nobody could say what it is.
 
-use crate::policy;
+use crate::{
+    candidates::{self, Choice, Found},
+    policy,
+};
 use domain::{
     caller::Caller,
     chat,
@@ -64,19 +67,16 @@ impl Models {
     #[must_use]
     pub fn build(catalog: &Catalog, kill: &ModelSwitches, prices: &Prices) -> Self {
         let written: BTreeSet<&str> = catalog.names().collect();
-        let candidates = catalog.chains().iter().flat_map(|(_, chain)| chain);
-        let own: BTreeSet<String> = candidates.filter_map(own_model).collect();
+        let own: BTreeSet<String> = catalog.chains().candidates().filter_map(own_model).collect();
         let all: BTreeSet<&str> =
             written.iter().copied().chain(own.iter().map(String::as_str)).chain(prices.names()).collect();
         let entry = |id: &str| {
-            let found = catalog.resolve(Some(id)).ok()?;
-            let model = found.canonical;
-            let off = kill.model(&model).is_some();
-            let (_, chain) = policy::alive(catalog.chains(), kill, found.chain, &model).ok().filter(|_| !off)?;
+            let Found { named, choices } = candidates::find(catalog, kill, None, &[id.into()], &mut |_| {}).ok()?;
+            let model = named.into_iter().next()?.canonical;
             let itself = model.as_str() == id;
-            let listed =
-                written.contains(id) || itself && (own.contains(id) || chain.iter().any(|it| sells(it, &model)));
-            listed.then(|| Entry { id: id.to_owned(), json: described(id, &model, chain, prices), model })
+            let listed = written.contains(id)
+                || itself && (own.contains(id) || choices.iter().any(|it| sells(&it.candidate, &model)));
+            listed.then(|| Entry { id: id.to_owned(), json: described(id, &model, &choices, prices), model })
         };
         Self(all.into_iter().filter_map(entry).collect())
     }
@@ -154,11 +154,11 @@ struct Rates {
     cache_write: Option<f64>,
 }
 
-fn described(id: &str, model: &Canonical, chain: &[Candidate], prices: &Prices) -> String {
+fn described(id: &str, model: &Canonical, choices: &[Choice], prices: &Prices) -> String {
     // An operator's own name says nothing; the first candidate's model, which is what is asked for, may.
-    let first = || prices.of(&policy::served_as(chain.first()?, model));
+    let first = || prices.of(choices.first()?.serves()?.as_str());
     let known = prices.of(model.as_str()).or_else(first);
-    let seller = chain.first().map_or("", |it| it.provider.as_str());
+    let seller = choices.first().map_or("", |it| it.candidate.provider.as_str());
     let element = Described {
         id,
         object: "model",

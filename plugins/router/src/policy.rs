@@ -1,22 +1,29 @@
 //! The decisions: which headers of the client's go, and where a request leads.
 
+use crate::{
+    candidates::{self, Choice, Found},
+    capability::{self, Fit, Needs},
+    preferences::Preferences,
+    retry::Retry,
+};
 use domain::{
     caller::Caller,
-    chat::{Body, Edit, Endpoint},
+    chat::{Body, Endpoint},
     estimate::Estimate,
     headers::{self, Headers},
     kill::ModelSwitches,
-    model::{Candidate, Canonical, Catalog, Chains, ModelName, NotFound, Parameter},
+    model::{self, Canonical, Catalog, NotFound, Parameter, Parameters, Plan, Resolved, Try},
+    price::Prices,
     reply::Reply,
 };
 
 /// The headers that only this filter may write.
-const WRITTEN_HERE: [&str; 4] = [headers::CHAIN, headers::MODEL, headers::ESTIMATE, headers::HOP];
+const WRITTEN_HERE: [&str; 4] = [headers::ROUTE, headers::MODEL, headers::ESTIMATE, headers::HOP];
 
 /// The client's own headers, as spelled, that say what only this filter may say.
 #[must_use]
 pub fn foreign(headers: &Headers) -> Vec<String> {
-    let ours = |name: &[u8]| WRITTEN_HERE.iter().any(|it| headers::same_name(name, it));
+    let ours = |name: &[u8]| WRITTEN_HERE.iter().chain(&headers::TRIES).any(|it| headers::same_name(name, it));
     let names = headers.iter().map(|(name, _)| name).filter(|name| ours(name));
     names.filter_map(|name| std::str::from_utf8(name).ok().map(str::to_owned)).collect()
 }
@@ -30,21 +37,45 @@ pub fn twice(name: &str) -> Reply {
 /// Where a request goes.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Route {
-    /// The chain that serves it.
-    pub chain: String,
-    /// The model's canonical name.
-    pub model: String,
+    /// Who is asked, in which order.
+    pub plan: Plan,
+    /// Which answers of a candidate are its failure, and how long it may take.
+    pub retry: Retry,
     /// How large the request is, and who may serve it.
     pub estimate: Estimate,
-    /// What the response tells in `x-tollgate-model-override`: the name that was asked for, when it was an alias,
-    /// none, or one that the caller does not get, and the model that came of it.
-    pub replaced: Option<String>,
-    /// Which rule decided on the model, for `x-tollgate-route-reason`.
-    pub reason: &'static str,
+    /// What each of the plan's tries means to the client.
+    pub answers: Vec<Answered>,
     /// What the response tells in `x-tollgate-model-params-ignored`: parameters behind the name that were left out.
     pub ignored: Option<String>,
+    /// The codes of the rules by which no candidate would be left, where they only count.
+    pub shadowed: Vec<&'static str>,
     /// The body with the first candidate's model id; `None` when the client's own has it.
     pub body: Option<Vec<u8>>,
+}
+
+/// What the response tells when one of the candidates has answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered {
+    /// The model's canonical name.
+    pub model: String,
+    /// Which rule decided on the model, for `x-tollgate-route-reason`.
+    pub reason: &'static str,
+    /// For `x-tollgate-model-override`: the name that was asked for, when it was an alias, none, or one that the caller
+    /// does not get, and the model that came of it.
+    pub replaced: Option<String>,
+}
+
+/// What the filter asks, besides the catalog.
+#[derive(Debug)]
+pub struct Rules<'a> {
+    /// The operator's names and chains.
+    pub catalog: &'a Catalog,
+    /// What is switched off.
+    pub kill: &'a ModelSwitches,
+    /// What each model costs.
+    pub prices: &'a Prices,
+    /// Whether candidates that cannot do what is asked are passed over.
+    pub abilities: capability::Rules,
 }
 
 /// Reads the body and finds where it leads for `caller`.
@@ -52,99 +83,96 @@ pub struct Route {
 /// # Errors
 /// 400 when the body cannot be read in only one way or a parameter behind the model's name is wrong, 404 when no rule
 /// covers its model or the caller may not use it, 503 when what it asks for is switched off.
-pub fn route(
-    catalog: &Catalog,
-    kill: &ModelSwitches,
-    caller: Option<&Caller>,
-    endpoint: Endpoint,
-    bytes: &[u8],
-) -> Result<Route, Reply> {
+pub fn route(rules: &Rules<'_>, caller: Option<&Caller>, endpoint: Endpoint, bytes: &[u8]) -> Result<Route, Reply> {
     let body = Body::parse(bytes)?;
     if body.member("background").is_some_and(|it| !matches!(it, "false" | "null")) {
         return Err(no_background());
     }
-    let found = catalog.resolve_for(caller, body.model(), &mut |_| {}).map_err(|refused| not_found(&refused))?;
-    if let Some(reply) = kill.model(&found.canonical) {
-        return Err(reply.about("model"));
+    let names = candidates::names(&body)?;
+    let mut found = candidates::find(rules.catalog, rules.kill, caller, &names, &mut |_| {})?;
+    if let Some(wanted) = Preferences::of(&body)? {
+        wanted.apply(&body, rules.prices, &mut found)?;
     }
-    let (chain, candidates) = alive(catalog.chains(), kill, found.chain, &found.canonical)?;
-    let id = candidates.first().map(|it| it.model_id(&found.canonical)).unwrap_or_default();
-    let (parameters, mut ignored) = (found.parameters, found.ignored);
-    let mut edits = members(&body, endpoint, parameters, catalog.is_lenient().then_some(&mut ignored))?;
-    if body.model() != Some(&id) {
-        edits.push(body.set_model(&id));
+    let (mut estimate, seen) = Estimate::read(&body, endpoint);
+    estimate.models = found.serves();
+    let needs = Needs::of(&body, endpoint, seen);
+    let Fit { left, shadowed } = capability::fit(rules.prices, rules.abilities, &needs, endpoint, &estimate);
+    found.keep(&left?);
+    estimate.models = found.serves();
+    let Found { mut named, choices } = found;
+    let lenient = rules.catalog.is_lenient();
+    let mut ignored = Vec::new();
+    for it in &mut named {
+        ignored.append(&mut it.ignored);
+        check_parameters(endpoint, &mut it.parameters, lenient.then_some(&mut ignored))?;
     }
-    let mut estimate = Estimate::of(&body, endpoint);
-    estimate.models = candidates.iter().map(|it| served_as(it, &found.canonical)).collect();
-    let model = found.canonical.to_string();
-    Ok(Route {
-        chain: chain.to_owned(),
-        replaced: found.replaced.map(|asked| told(&asked, &found.canonical)),
-        reason: found.reason,
-        ignored: (!ignored.is_empty()).then(|| ignored.join(", ")),
-        body: (!edits.is_empty()).then(|| body.apply(edits)),
-        estimate,
-        model,
-    })
+    let plan = plan(&named, &choices);
+    let mut edits = Vec::new();
+    if let [only] = named.as_slice() {
+        edits.extend(only.parameters.iter().map(|it| body.set_member(it.name, &it.json)));
+    }
+    let id = choices.first().map(|it| it.id.as_str()).unwrap_or_default();
+    if body.model() != Some(id) {
+        edits.push(body.set_model(id));
+    }
+    if !plan.for_openrouter {
+        edits.extend(model::FOR_OPENROUTER.iter().filter_map(|it| body.remove_member(it)));
+    }
+    let answers = choices.iter().filter_map(|it| named.get(it.named)).map(Answered::of).collect();
+    let retry = named.first().map(|it| Retry::of(it.policy, choices.len())).unwrap_or_default();
+    let body = (!edits.is_empty()).then(|| body.apply(edits));
+    let ignored = (!ignored.is_empty()).then(|| ignored.join(", "));
+    Ok(Route { plan, retry, estimate, answers, ignored, shadowed, body })
 }
 
-/// What makes `parameters` members of the body. One that requests to `endpoint` do not have is named in `ignored`.
+impl Answered {
+    fn of(it: &Resolved<'_>) -> Self {
+        Self {
+            model: it.canonical.to_string(),
+            reason: it.reason,
+            replaced: it.replaced.as_ref().map(|asked| told(asked, &it.canonical)),
+        }
+    }
+}
+
+/// The plan for these candidates. Where the request gives several names, the parameters behind each are its tries' own.
+fn plan(named: &[Resolved<'_>], choices: &[Choice]) -> Plan {
+    let one = |it: &Choice| {
+        let of = named.get(it.named)?;
+        let own = if named.len() > 1 { of.parameters.clone() } else { Vec::new() };
+        Some(Try {
+            provider: it.candidate.provider.clone(),
+            model: it.id.clone(),
+            name: of.canonical.to_string(),
+            set: Parameters(own),
+            parameters: it.candidate.parameters.clone(),
+        })
+    };
+    let tries: Vec<Try> = choices.iter().filter_map(one).collect();
+    Plan { for_openrouter: tries.iter().any(Try::is_openrouter), tries }
+}
+
+/// Takes away the parameters that requests to `endpoint` do not have, and names them in `ignored`.
 ///
 /// # Errors
 /// 400 for such a one where there is no `ignored`.
-fn members(
-    body: &Body<'_>,
+fn check_parameters(
     endpoint: Endpoint,
-    parameters: Vec<Parameter>,
-    mut ignored: Option<&mut Vec<String>>,
-) -> Result<Vec<Edit>, Reply> {
-    let mut edits = Vec::with_capacity(parameters.len().saturating_add(1));
-    for it in parameters {
-        match &mut ignored {
-            _ if it.fits(endpoint) => edits.push(body.set_member(it.name, &it.json)),
-            Some(ignored) => ignored.push(it.name.to_owned()),
-            None => {
+    parameters: &mut Vec<Parameter>,
+    ignored: Option<&mut Vec<String>>,
+) -> Result<(), Reply> {
+    let Some(ignored) = ignored else {
+        return match parameters.iter().find(|it| !it.fits(endpoint)) {
+            Some(it) => {
                 let message = format!("The model's parameter `{}` is none of {}.", it.name, endpoint.path());
-                return Err(Reply::new(400, "invalid_model_params", message).about("model"));
+                Err(Reply::new(400, "invalid_model_params", message).about("model"))
             }
-        }
-    }
-    Ok(edits)
-}
-
-/// The chain that serves `model`, as far as its providers, and the models that they serve, are not switched off: itself, or one that lists those of its
-/// candidates that are left. The order of a chain is its cluster's, so that nobody can be left out of one.
-pub(crate) fn alive<'a>(
-    chains: &'a Chains,
-    kill: &ModelSwitches,
-    chain: &'a str,
-    model: &Canonical,
-) -> Result<(&'a str, &'a [Candidate]), Reply> {
-    let candidates = chains.get(chain).unwrap_or_default();
-    // Under `*` one provider's model has as many names as there are vendors, so what is asked of the provider counts.
-    let model_off = |it: &Candidate| served_by(it, model).and_then(|it| kill.model(&it));
-    let off = |it: &Candidate| kill.provider(&it.provider) || model_off(it).is_some();
-    if !candidates.iter().any(off) {
-        return Ok((chain, candidates));
-    }
-    let left: Vec<&Candidate> = candidates.iter().filter(|it| !off(it)).collect();
-    let same = |(one, other): (&&Candidate, &Candidate)| {
-        one.provider == other.provider && one.model_id(model) == other.model_id(model)
+            None => Ok(()),
+        };
     };
-    let is_rest = |it: &[Candidate]| it.len() == left.len() && left.iter().zip(it).all(same);
-    let rest = chains.iter().find(|(_, it)| is_rest(it));
-    let refused = || candidates.iter().find_map(model_off).unwrap_or_else(|| kill.no_provider());
-    rest.ok_or_else(|| refused().about("model"))
-}
-
-/// The canonical name of what a candidate serves, by which its price is known.
-pub(crate) fn served_as(candidate: &Candidate, model: &Canonical) -> String {
-    served_by(candidate, model).unwrap_or_else(|| model.clone()).to_string()
-}
-
-fn served_by(candidate: &Candidate, model: &Canonical) -> Option<Canonical> {
-    let id = candidate.model_id(model);
-    ModelName::parse(&format!("{}/{id}", candidate.provider.as_str())).ok().map(|it| it.canonical())
+    ignored.extend(parameters.iter().filter(|it| !it.fits(endpoint)).map(|it| it.name.to_owned()));
+    parameters.retain(|it| it.fits(endpoint));
+    Ok(())
 }
 
 /// What the response tells of a name that was not the model's own.
@@ -181,6 +209,7 @@ pub(crate) fn not_found(refused: &NotFound) -> Reply {
 mod tests {
     use super::*;
     use crate::config::Config;
+    use std::collections::BTreeMap;
 
     const CHAT: Endpoint = Endpoint::ChatCompletions;
 
@@ -193,38 +222,55 @@ mod tests {
         Config::parse(json.as_bytes()).unwrap().catalog().unwrap()
     }
 
-    /// `chain | model | override | body`, or `status code param`.
+    fn routed(catalog: &Catalog, kill: &str, body: &str) -> Result<Route, Reply> {
+        let kill = serde_json::from_str(kill).unwrap();
+        let prices = Prices::built_in(&BTreeMap::new()).unwrap();
+        route(
+            &Rules { catalog, kill: &kill, prices: &prices, abilities: capability::Rules::default() },
+            None,
+            CHAT,
+            body.as_bytes(),
+        )
+    }
+
+    /// `provider=id,… | model | override | body`, or `status code param`.
     fn check(body: &str) -> String {
-        let catalog = catalog(r#""default_model":"fast","#);
-        match route(&catalog, &ModelSwitches::default(), None, CHAT, body.as_bytes()) {
+        match routed(&catalog(r#""default_model":"fast","#), "{}", body) {
             Ok(it) => {
                 let body = it.body.map_or("-".into(), |it| String::from_utf8(it).unwrap());
-                format!("{} | {} | {} | {body}", it.chain, it.model, it.replaced.unwrap_or_default())
+                let first = &it.answers[0];
+                let replaced = first.replaced.clone().unwrap_or_default();
+                format!("{} | {} | {replaced} | {body}", shown(&it.plan), first.model)
             }
             Err(it) => format!("{} {} {}", it.status, it.code, it.param.unwrap_or_default()),
         }
     }
 
+    fn shown(plan: &Plan) -> String {
+        let one = |it: &Try| format!("{}={}", it.provider.as_str(), it.model);
+        plan.tries.iter().map(one).collect::<Vec<_>>().join(",")
+    }
+
     #[test]
     fn only_the_models_name_changes_and_only_when_it_must() {
         for (body, expected) in [
-            (r#"{"model":"gpt-4o-mini"}"#, "openai | openai/gpt-4o-mini |  | -"),
+            (r#"{"model":"gpt-4o-mini"}"#, "openai=gpt-4o-mini | openai/gpt-4o-mini |  | -"),
             (
                 r#"{ "n": 1.0, "model" : "openai/gpt-4o-mini","x":"é" }"#,
-                r#"openai | openai/gpt-4o-mini |  | { "n": 1.0, "model" : "gpt-4o-mini","x":"é" }"#,
+                r#"openai=gpt-4o-mini | openai/gpt-4o-mini |  | { "n": 1.0, "model" : "gpt-4o-mini","x":"é" }"#,
             ),
             (
                 r#"{"model":"fast"}"#,
-                r#"openai | openai/gpt-4o-mini | fast -> openai/gpt-4o-mini | {"model":"gpt-4o-mini"}"#,
+                r#"openai=gpt-4o-mini | openai/gpt-4o-mini | fast -> openai/gpt-4o-mini | {"model":"gpt-4o-mini"}"#,
             ),
-            (r#"{"model":"gpt-4o"}"#, r#"both | openai/gpt-4o |  | {"model":"gpt\"4"}"#),
+            (r#"{"model":"gpt-4o"}"#, r#"azure=gpt"4,openai=gpt-4o | openai/gpt-4o |  | {"model":"gpt\"4"}"#),
             (
                 r#"{"n":1}"#,
-                r#"openai | openai/gpt-4o-mini | default -> openai/gpt-4o-mini | {"model":"gpt-4o-mini","n":1}"#,
+                r#"openai=gpt-4o-mini | openai/gpt-4o-mini | default -> openai/gpt-4o-mini | {"model":"gpt-4o-mini","n":1}"#,
             ),
             (
                 r#"{"model":""}"#,
-                r#"openai | openai/gpt-4o-mini | default -> openai/gpt-4o-mini | {"model":"gpt-4o-mini"}"#,
+                r#"openai=gpt-4o-mini | openai/gpt-4o-mini | default -> openai/gpt-4o-mini | {"model":"gpt-4o-mini"}"#,
             ),
         ] {
             assert_eq!(check(body), expected, "{body}");
@@ -246,15 +292,14 @@ mod tests {
         ] {
             assert_eq!(check(body), expected, "{body}");
         }
-        let refused = route(&catalog(""), &ModelSwitches::default(), None, CHAT, b"{}").unwrap_err();
+        let refused = routed(&catalog(""), "{}", "{}").unwrap_err();
         assert_eq!((refused.status, refused.param.as_deref()), (400, Some("model")));
     }
 
-    /// Chain and candidates, or status, what was switched off.
+    /// The candidates, or status, what was switched off.
     fn killed(kill: &str, body: &str) -> String {
-        let kill = serde_json::from_str(kill).unwrap();
-        match route(&catalog(""), &kill, None, CHAT, body.as_bytes()) {
-            Ok(it) => format!("{} {}", it.chain, it.estimate.models.join(",")),
+        match routed(&catalog(""), kill, body) {
+            Ok(it) => shown(&it.plan),
             Err(it) => {
                 let scope =
                     it.headers.iter().find(|(name, _)| *name == headers::KILLED).map(|(_, scope)| scope.as_str());
@@ -267,26 +312,59 @@ mod tests {
     fn what_is_switched_off_is_not_called() {
         let (both, mini) = (r#"{"model":"gpt-4o"}"#, r#"{"model":"fast"}"#);
         for (kill, body, expected) in [
-            ("{}", both, "both azure/gpt\"4,openai/gpt-4o"),
-            (r#"{"providers":["azure"]}"#, both, "openai openai/gpt-4o"),
-            (r#"{"providers":["openai"]}"#, both, "503 provider"),
+            ("{}", both, "azure=gpt\"4,openai=gpt-4o"),
+            (r#"{"providers":["azure"]}"#, both, "openai=gpt-4o"),
+            (r#"{"providers":["openai"]}"#, both, "azure=gpt\"4"),
+            (r#"{"providers":["openai","azure"]}"#, both, "503 provider"),
             (r#"{"providers":["openai"]}"#, mini, "503 provider"),
             (r#"{"models":["openai/gpt-4o-mini"]}"#, mini, "503 model"),
-            (r#"{"models":["gpt-4o-mini"]}"#, both, "both azure/gpt\"4,openai/gpt-4o"),
+            (r#"{"models":["gpt-4o-mini"]}"#, both, "azure=gpt\"4,openai=gpt-4o"),
         ] {
             assert_eq!(killed(kill, body), expected, "{kill} {body}");
         }
     }
 
     #[test]
+    fn several_names_are_tried_in_turn_each_with_its_own_parameters() {
+        let (azure, both) = (r#"azure=gpt"4"#, "azure=gpt\"4,openai=gpt-4o");
+        for (body, expected) in [
+            (r#"{"model":"fast|gpt-4o"}"#, format!("openai=gpt-4o-mini,{both}")),
+            (r#"{"model":"gpt-4o","models":["gpt-4o","fast"]}"#, format!("{both},openai=gpt-4o-mini")),
+            (r#"{"models":["fast"]}"#, "openai=gpt-4o-mini".into()),
+            (r#"{"model":"gpt-4o","models":null}"#, both.into()),
+            (r#"{"model":"gpt-4o|openai/gpt-4o"}"#, both.into()),
+            (r#"{"model":"gpt-4o|o1|o3|gpt-4|gpt-5"}"#, format!("{both},openai=o1,openai=o3,openai=gpt-4")),
+        ] {
+            assert_eq!(shown(&routed(&catalog(""), "{}", body).unwrap().plan), expected, "{body}");
+        }
+        for (body, expected) in [
+            (r#"{"model":"fast|claude-opus-4-5"}"#, "404 model_not_found model"),
+            (r#"{"model":"fast|"}"#, "400 invalid_request model"),
+            (r#"{"model":"a|b|c|d|e|f|g|h|i|j|k|l|m|n|o|p|q"}"#, "400 invalid_request model"),
+            (r#"{"model":"fast","models":"gpt-4o"}"#, "400 invalid_request models"),
+            (r#"{"model":"fast","models":[7]}"#, "400 invalid_request models"),
+        ] {
+            assert_eq!(check(body), expected, "{body}");
+        }
+        let body =
+            r#"{"n":1, "model":"gpt-4o?temperature=0|fast?top_p=1","models":[], "provider":{"ignore":["nobody"]}}"#;
+        let found = routed(&catalog(""), "{}", body).unwrap();
+        let set: Vec<_> = found.plan.tries.iter().flat_map(|it| &it.set.0).map(|it| it.name).collect();
+        assert_eq!(set, ["temperature", "temperature", "top_p"]);
+        assert_eq!(found.body.unwrap(), br#"{"n":1, "model":"gpt\"4"}"#);
+        assert_eq!(shown(&found.plan).split(',').next(), Some(azure));
+    }
+
+    #[test]
     fn our_headers_are_found_in_every_spelling() {
         let headers = Headers::from_iter([
             ("x-tollgate-memory", "off"),
-            ("X_Tollgate_Chain", "a"),
+            ("X_Tollgate_Route", "a"),
+            ("x-tollgate-try-5", "a"),
             ("x-tollgate-model", "b"),
             ("X-TOLLGATE-HOP", "c"),
-            ("x-tollgate-chains", "d"),
+            ("x-tollgate-try-6", "d"),
         ]);
-        assert_eq!(foreign(&headers), ["X_Tollgate_Chain", "x-tollgate-model", "X-TOLLGATE-HOP"]);
+        assert_eq!(foreign(&headers), ["X_Tollgate_Route", "x-tollgate-try-5", "x-tollgate-model", "X-TOLLGATE-HOP"]);
     }
 }

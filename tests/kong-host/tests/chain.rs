@@ -124,16 +124,14 @@ fn a_request_without_a_good_token_stops_at_the_first_hop() {
 #[test]
 fn the_second_hop_takes_no_request_that_did_not_pass_the_first() {
     let mut world = World::new();
-    let request = world
-        .chat("u1", &says("fast", "hi"))
-        .header("X-Tollgate-Hop", "guess")
-        .header("X-Tollgate-Chain", "chain-openai");
+    let request =
+        world.chat("u1", &says("fast", "hi")).header("X-Tollgate-Hop", "guess").header("X-Tollgate-Try-1", "openai");
     assert_eq!(world.get(request).status, 200, "the client's own words were written over");
     // Not a path that the router serves: it writes no hop, so Kong's second listener has no route.
     let token = request_header(&world.chat("u1", &Value::Null));
     let request =
         Request::post("/v1/files", "{}").header("Authorization", token).header("X-Tollgate-Hop", common::HOP_SECRET);
-    let request = request.header("X-Tollgate-Chain", "chain-openai");
+    let request = request.header("X-Tollgate-Try-1", "openai");
     let answer = world.get(request);
     assert_eq!((answer.status, world.services()), (404, vec!["front"]));
 }

@@ -45,7 +45,7 @@ fn whoever_has_no_token_gets_no_further_and_hurts_nobody() {
         (b"authorization", b"Bearer \xff\xfe"),
         (b"x-tenant-id", b"\xff"),
         (b"x-session-id", b"\xc3\x28"),
-        (b"x-tollgate-chain", b"\xff"),
+        (b"x-tollgate-try-1", b"\xff"),
         (b"\xffname", b"v"),
     ];
     for (name, value) in hostile {
@@ -73,8 +73,8 @@ fn the_provider_learns_neither_who_asks_nor_what_they_claim_to_be() {
         .header("x_end_user_id", "spoofed")
         .header("x-role", "admin")
         .header("x-tier", "pro")
-        .header("x-tollgate-chain", "chain-anthropic")
-        .header("x-tollgate-chain", "chain-google")
+        .header("x-tollgate-try-1", "anthropic")
+        .header("x-tollgate-try-1", "google")
         .header("X-Tollgate-Hop", "spoofed")
         .header("x-envoy-max-retries", "9")
         .header("x-api-key", "spoofed")

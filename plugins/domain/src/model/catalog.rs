@@ -3,9 +3,9 @@
 use super::{
     access::{Access, Project},
     alias::{Alias, Aliases, Named},
-    chain::{Candidate, Chains, ProviderName},
+    chain::{Candidate, Chain, Chains, ProviderName},
     name::{Canonical, ModelName, printable},
-    parameters::{self, ModelParameters, Parameter},
+    parameters::{self, ModelParameters, Parameter, Parameters},
     pattern::Pattern,
 };
 use crate::caller::Caller;
@@ -93,8 +93,10 @@ pub struct Resolved<'a> {
     pub canonical: Canonical,
     /// The chain that serves it.
     pub chain: &'a str,
-    /// The id by which the chain's first candidate knows the model.
-    pub model_id: String,
+    /// What holds for that chain.
+    pub policy: &'a Chain,
+    /// Who of it is asked, the one to try first in front: all, or the one provider that the name is of. Never empty.
+    pub candidates: Vec<Candidate>,
     /// What was asked for, when that was no name of this model: an alias, none at all (`default`), or one that the
     /// project does not get. Printable.
     pub replaced: Option<String>,
@@ -252,26 +254,14 @@ impl Catalog {
         if !self.access.allows(caller, &meant.model, told) {
             return Err(unknown());
         }
-        let chain = match &meant.backend {
-            Some((provider, id)) => self.chain_of(provider, id, &meant.model),
-            None => self.chain_for(&meant.model),
-        };
-        let (rule, chain) = chain.ok_or_else(unknown)?;
-        let first: &Candidate = self.chains.get(chain).and_then(<[_]>::first).ok_or_else(unknown)?;
-        let model_id = first.model_id(&meant.model).into_owned();
-        match &meant.backend {
-            // What leaves is what was checked: `anthropic:openai/claude-x` must not be asked for as `claude-x`.
-            Some((provider, _)) if at(provider, &model_id).as_ref() != Some(&meant.model) => return Err(unknown()),
-            Some((provider, _)) => {
-                told(format_args!("models[{rule}] lets `{}` serve it: the chain `{chain}`", provider.as_str()));
-            }
-            None => told(format_args!("models[{rule}] leads to the chain `{chain}`")),
-        }
+        let (chain, candidates) = self.served(&meant, told).ok_or_else(unknown)?;
+        let policy = self.chains.get(chain).ok_or_else(unknown)?;
         let shown = if name.is_empty() { DEFAULT.to_owned() } else { printable(asked).trim().to_owned() };
         Ok(Resolved {
-            model_id,
             canonical: meant.model,
             chain,
+            policy,
+            candidates,
             replaced: meant.replaced.then_some(shown),
             reason: meant.reason,
             parameters: read.parameters,
@@ -374,7 +364,7 @@ impl Catalog {
     }
 
     fn provider(&self, name: &str) -> Option<&ProviderName> {
-        self.chains.iter().flat_map(|(_, it)| it).map(|it| &it.provider).find(|it| it.as_str() == name)
+        self.chains.candidates().map(|it| &it.provider).find(|it| it.as_str() == name)
     }
 
     /// `provider:model`, if the provider is one of ours: `llama3:8b` is a name.
@@ -399,18 +389,34 @@ impl Catalog {
         rules.find(|(_, (it, _))| it.matches(model)).map(|(at, (_, chain))| (at, chain.as_str()))
     }
 
-    /// The chain of `provider` alone that can be asked for any model, if a rule lets it serve this one.
-    fn chain_of(&self, provider: &ProviderName, id: &str, model: &Canonical) -> Option<(usize, &str)> {
-        let beside = at_its_own(provider, id);
-        let mut rules = self.rules.iter().enumerate();
-        let serves = |chain: &str| {
-            self.chains.get(chain).is_some_and(|it| it.iter().any(|candidate| candidate.provider == *provider))
+    /// The chain that serves what is meant, and who of it is asked.
+    fn served(&self, meant: &Meant<'_>, told: Told<'_>) -> Option<(&str, Vec<Candidate>)> {
+        let Some((provider, id)) = &meant.backend else {
+            let (rule, chain) = self.chain_for(&meant.model)?;
+            told(format_args!("models[{rule}] leads to the chain `{chain}`"));
+            return Some((chain, self.chains.get(chain)?.candidates.clone()));
         };
+        let (rule, chain, candidate) = self.at_backend(provider, id, &meant.model)?;
+        // What leaves is what was checked: `anthropic:openai/claude-x` must not be asked for as `claude-x`.
+        if at(provider, &candidate.model_id(&meant.model)).as_ref() != Some(&meant.model) {
+            return None;
+        }
+        told(format_args!("models[{rule}] lets `{}` serve it: the chain `{chain}`", provider.as_str()));
+        Some((chain, vec![candidate]))
+    }
+
+    /// The first rule that lets `provider` serve this model, and what it is asked for.
+    fn at_backend(&self, provider: &ProviderName, id: &str, model: &Canonical) -> Option<(usize, &str, Candidate)> {
+        let beside = at_its_own(provider, id);
         let covers = |it: &Pattern| it.matches(model) || beside.as_ref().is_some_and(|name| it.matches(name));
-        let (rule, _) = rules.find(|(_, (it, chain))| covers(it) && serves(chain))?;
-        let alone = |it: &[Candidate]| matches!(it, [one] if one.provider == *provider && one.model.as_ref().is_none_or(|it| it.as_str() == id));
-        let (chain, _) = self.chains.iter().find(|(_, it)| alone(it))?;
-        Some((rule, chain))
+        let of = |chain: &str| self.chains.get(chain)?.candidates.iter().find(|it| it.provider == *provider).cloned();
+        let mut rules = self.rules.iter().enumerate().filter(|(_, (it, _))| covers(it));
+        let (rule, chain, mut candidate) = rules.find_map(|(at, (_, chain))| Some((at, chain.as_str(), of(chain)?)))?;
+        // Another model's id and parameters are not this one's.
+        if candidate.model.as_ref().is_some_and(|it| it.as_str() != id) {
+            (candidate.model, candidate.parameters) = (None, Parameters::default());
+        }
+        Some((rule, chain, candidate))
     }
 }
 
@@ -446,20 +452,10 @@ fn rules(models: &[Rule], chains: &Chains) -> Result<Vec<(Pattern, String)>, Str
         rules.push((pattern, chain.clone()));
     }
     let used = |name: &str| models.iter().any(|it| it.chain == name);
-    match chains
-        .iter()
-        .find(|(name, chain)| !used(name) && !chains.iter().any(|(other, it)| used(other) && is_rest(chain, it)))
-    {
-        Some((name, _)) => {
-            Err(format!("chains.{name} is used by no rule of `models`, and is no rest of a chain that is"))
-        }
+    match chains.iter().find(|(name, _)| !used(name)) {
+        Some((name, _)) => Err(format!("chains.{name} is used by no rule of `models`")),
         None => Ok(rules),
     }
-}
-
-/// Whether `chain` is what is left of `whole` when some of its providers are switched off.
-fn is_rest(chain: &[Candidate], whole: &[Candidate]) -> bool {
-    chain.len() < whole.len() && chain.iter().all(|one| whole.iter().any(|it| it.provider == one.provider))
 }
 
 fn check_aliases(aliases: &Aliases, models: &[Rule], rules: &[(Pattern, String)]) -> Result<(), String> {

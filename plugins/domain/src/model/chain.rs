@@ -1,15 +1,27 @@
 //! Who can serve a model, in which order.
 
-use super::name::{Canonical, ModelName, printable};
-use serde::Deserialize;
+use super::{
+    name::{Canonical, ModelName, printable},
+    parameters::Parameters,
+};
+use crate::time::Period;
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{
+        MapAccess, SeqAccess, Visitor,
+        value::{MapAccessDeserializer, SeqAccessDeserializer},
+    },
+};
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
+    fmt,
+    time::Duration,
 };
 
 /// A provider as the configuration names it, the same in the router's chains, in the provider
 /// filter's table and in the metadata of Envoy's endpoints: letters, digits, `-`, `_` and `.`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct ProviderName(String);
 
@@ -63,6 +75,9 @@ pub struct Candidate {
     /// for, without its provider's part.
     #[serde(default)]
     pub model: Option<ModelName>,
+    /// Members that the body gets for this candidate where the client says nothing of them: `{"temperature": 0.2}`.
+    #[serde(default)]
+    pub parameters: Parameters,
 }
 
 /// Vendors that are no provider of their own: the host of their models knows them by the whole name.
@@ -92,53 +107,148 @@ impl Candidate {
     }
 }
 
-/// The chains by name, checked: each has a candidate, and none names a provider twice.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "BTreeMap<String, Vec<Candidate>>")]
-pub struct Chains(BTreeMap<String, Vec<Candidate>>);
+/// The most candidates of a chain.
+const MOST_CANDIDATES: usize = 16;
 
-impl Chains {
-    /// The candidates of the chain `name`, the one to try first in front; never empty.
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<&[Candidate]> {
-        self.0.get(name).map(Vec::as_slice)
+/// The statuses of a provider's answer that may be taken for its failure where the operator says so. 429 and 5xx always are.
+const MAY_BE_FAILURES: [u16; 5] = [401, 402, 403, 404, 408];
+
+/// The candidates of some models, and how they are tried. A list alone is one with nothing else said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chain {
+    /// The candidates; never empty, and never the same model of the same provider twice.
+    pub candidates: Vec<Candidate>,
+    /// Statuses besides 429 and 5xx after which the next candidate is tried.
+    pub also_retry: Vec<u16>,
+    /// How long a candidate may take until its answer begins.
+    pub try_timeout: Option<Period>,
+}
+
+/// A chain with more to say than its candidates.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+struct Long {
+    /// The candidates in the order in which they are tried, 16 at most; the first five that can serve a request are.
+    candidates: Vec<Candidate>,
+    /// Statuses besides 429 and 5xx after which the next candidate is tried: some of 401, 402, 403, 404, 408. Default none.
+    #[serde(default)]
+    also_retry: Vec<u16>,
+    /// How long a candidate may take until its answer begins, as in `"20s"`; then the next is tried. Default: for ever.
+    #[serde(default)]
+    try_timeout: Option<Period>,
+}
+
+#[cfg(feature = "schema")]
+#[derive(schemars::JsonSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "the two forms, for the schema alone")]
+enum Written {
+    List(Vec<Candidate>),
+    Long(Long),
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Chain {
+    fn schema_name() -> Cow<'static, str> {
+        "Chain".into()
     }
 
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Every chain's name and candidates.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &[Candidate])> {
-        self.0.iter().map(|(name, chain)| (name.as_str(), chain.as_slice()))
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        Written::json_schema(generator)
     }
 }
 
-impl TryFrom<BTreeMap<String, Vec<Candidate>>> for Chains {
+impl<'de> Deserialize<'de> for Chain {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        struct Either;
+        // Not an untagged enum: its only error is that neither form fits.
+        impl<'de> Visitor<'de> for Either {
+            type Value = Long;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("a list of candidates, or an object with `candidates`")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Long, A::Error> {
+                let candidates = Vec::deserialize(SeqAccessDeserializer::new(list))?;
+                Ok(Long { candidates, also_retry: Vec::new(), try_timeout: None })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Long, A::Error> {
+                Long::deserialize(MapAccessDeserializer::new(map))
+            }
+        }
+        let Long { candidates, also_retry, try_timeout } = input.deserialize_any(Either)?;
+        Ok(Self { candidates, also_retry, try_timeout })
+    }
+}
+
+impl Chain {
+    fn check(&self) -> Result<(), String> {
+        let count = self.candidates.len();
+        if count == 0 {
+            return Err(" is empty: expected a candidate".into());
+        }
+        if count > MOST_CANDIDATES {
+            return Err(format!(" has {count} candidates: expected {MOST_CANDIDATES} at most"));
+        }
+        let mut seen = BTreeSet::new();
+        let mut each = self.candidates.iter();
+        let twice = each.find(|it| !seen.insert((&it.provider, it.model.as_ref().map(ModelName::as_str))));
+        if let Some(it) = twice {
+            let (provider, model) = (it.provider.as_str(), it.model.as_ref().map_or("its own id", ModelName::as_str));
+            return Err(format!(
+                " names the provider `{provider}` with {model} twice: the second would be asked the same"
+            ));
+        }
+        if let Some(it) = self.also_retry.iter().find(|it| !MAY_BE_FAILURES.contains(it)) {
+            return Err(format!(
+                ".also_retry has {it}: expected some of 401, 402, 403, 404 and 408; 429 and 5xx always are"
+            ));
+        }
+        match &self.try_timeout {
+            Some(it) => it.between(".try_timeout", Duration::from_millis(10), Duration::from_secs(3600)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The chains by name, checked.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "BTreeMap<String, Chain>")]
+pub struct Chains(BTreeMap<String, Chain>);
+
+impl Chains {
+    /// The chain `name`.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Chain> {
+        self.0.get(name)
+    }
+
+    /// Every chain with its name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Chain)> {
+        self.0.iter().map(|(name, chain)| (name.as_str(), chain))
+    }
+
+    /// Every candidate of every chain.
+    pub fn candidates(&self) -> impl Iterator<Item = &Candidate> {
+        self.0.values().flat_map(|it| &it.candidates)
+    }
+}
+
+impl TryFrom<BTreeMap<String, Chain>> for Chains {
     type Error = String;
 
-    fn try_from(chains: BTreeMap<String, Vec<Candidate>>) -> Result<Self, String> {
+    fn try_from(chains: BTreeMap<String, Chain>) -> Result<Self, String> {
         for (name, chain) in &chains {
             if !is_name(name) {
                 return Err(format!(
-                    "chains: `{}` is no chain's name: expected 1 to 64 letters, digits, `-`, `_` or `.`, \
-                     for it is a cluster's name and a header's value",
+                    "chains: `{}` is no chain's name: expected 1 to 64 letters, digits, `-`, `_` or `.`",
                     printable(name)
                 ));
             }
-            if chain.is_empty() {
-                return Err(format!("chains.{name} is empty: expected a candidate"));
-            }
-            let mut seen = BTreeSet::new();
-            if let Some(twice) = chain.iter().find(|it| !seen.insert(&it.provider)) {
-                return Err(format!(
-                    "chains.{name} names the provider `{}` twice: an endpoint tells which provider it is, \
-                     so give the second candidate a provider (and a cluster) of its own name",
-                    twice.provider.as_str()
-                ));
-            }
+            chain.check().map_err(|wrong| format!("chains.{name}{wrong}"))?;
         }
         Ok(Self(chains))
     }
@@ -151,7 +261,7 @@ impl schemars::JsonSchema for Chains {
     }
 
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        <BTreeMap<String, Vec<Candidate>>>::json_schema(generator)
+        <BTreeMap<String, Chain>>::json_schema(generator)
     }
 }
 
@@ -193,7 +303,20 @@ mod tests {
             (r#"{"c":[]}"#, "chains.c is empty"),
             (r#"{"":[{"provider":"a"}]}"#, "no chain's name"),
             (r#"{"a\nb":[{"provider":"a"}]}"#, "no chain's name"),
-            (r#"{"c":[{"provider":"a"},{"provider":"a","model":"m"}]}"#, "chains.c names the provider `a` twice"),
+            (r#"{"c":[{"provider":"a"},{"provider":"a"}]}"#, "chains.c names the provider `a` with its own id twice"),
+            (
+                r#"{"c":[{"provider":"a","model":"m"},{"provider":"a","model":"m"}]}"#,
+                "chains.c names the provider `a` with m twice",
+            ),
+            (r#"{"c":{"candidates":[]}}"#, "chains.c is empty"),
+            (r#"{"c":{}}"#, "missing field `candidates`"),
+            (r#"{"c":7}"#, "expected a list of candidates, or an object with `candidates`"),
+            (r#"{"c":{"candidates":[{"provider":"a"}],"retry":[]}}"#, "unknown field `retry`"),
+            (r#"{"c":{"candidates":[{"provider":"a"}],"also_retry":[400]}}"#, "chains.c.also_retry has 400"),
+            (r#"{"c":{"candidates":[{"provider":"a"}],"try_timeout":"0s"}}"#, "is zero"),
+            (r#"{"c":{"candidates":[{"provider":"a"}],"try_timeout":"5000s"}}"#, "chains.c.try_timeout is 5000s"),
+            (r#"{"c":[{"provider":"a","parameters":{"model":"x"}}]}"#, "`model`"),
+            (r#"{"c":[{"provider":"a","parameters":{"nobody_knows":1}}]}"#, "`nobody_knows`"),
             (r#"{"c":[{"provider":""}]}"#, "no provider's name"),
             (r#"{"c":[{"provider":"a","model":""}]}"#, "no model's name"),
             (r#"{"c":[{"provider":"a","modle":"m"}]}"#, "unknown field `modle`"),

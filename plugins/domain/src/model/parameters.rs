@@ -5,7 +5,7 @@
 
 use super::name::printable;
 use crate::chat::{Endpoint, decoded};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 
 /// How parameters behind a model's name are read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -29,6 +29,59 @@ pub struct Parameter {
     pub name: &'static str,
     /// Its value as JSON.
     pub json: String,
+}
+
+/// Members that a candidate sets where the client says nothing of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "serde_json::Map<String, serde_json::Value>")]
+pub struct Parameters(pub Vec<Parameter>);
+
+/// What makes a request what it is, and is the client's alone.
+const THE_CLIENTS: [&str; 9] =
+    ["model", "messages", "input", "prompt", "stream", "stream_options", "background", "models", "provider"];
+
+/// How long all of a candidate's parameters may be together, as JSON: they travel in a header.
+const LONGEST: usize = 1024;
+
+impl TryFrom<serde_json::Map<String, serde_json::Value>> for Parameters {
+    type Error = String;
+
+    fn try_from(members: serde_json::Map<String, serde_json::Value>) -> Result<Self, String> {
+        let mut all = Vec::with_capacity(members.len());
+        for (name, value) in members {
+            let known = crate::chat::member_called(&name).filter(|it| !THE_CLIENTS.contains(it));
+            let known = known.ok_or_else(|| {
+                format!("parameters has `{}`, which is no parameter that a candidate can set", printable(&name))
+            })?;
+            all.push(Parameter { name: known, json: value.to_string() });
+        }
+        match all.iter().map(|it| it.name.len().saturating_add(it.json.len())).sum::<usize>() {
+            long if long > LONGEST => Err(format!("parameters are {long} bytes long: expected {LONGEST} at most")),
+            _ => Ok(Self(all)),
+        }
+    }
+}
+
+impl Serialize for Parameters {
+    fn serialize<S: Serializer>(&self, output: S) -> Result<S::Ok, S::Error> {
+        output.collect_map(
+            self.0.iter().map(|it| (it.name, serde_json::value::RawValue::from_string(it.json.clone()).ok())),
+        )
+    }
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Parameters {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Parameters".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "object",
+            "description": "Members of a request's body, as in `{\"temperature\": 0.2}`; 1 KiB at most."
+        })
+    }
 }
 
 /// What stands behind a `?`.

@@ -11,10 +11,6 @@ const CONFIG: &str = r#"{
                   "auth": {"header": "api-key"}, "credential": {"value": "az"}},
         "ollama": {"base_path": "/", "host": "localhost:11434"},
         "kong": {}
-    },
-    "chains": {
-        "pinned": [{"provider": "openai", "model": "gpt-4o"}, {"provider": "azure", "model": "deployed"}],
-        "free": [{"provider": "openai"}, {"provider": "ollama"}]
     }
 }"#;
 
@@ -65,8 +61,8 @@ fn client() -> Headers {
         ("X_Tenant_Id", "t"),
         ("x-end-user-id", "ada"),
         ("x-session-id", "s"),
-        ("x-tollgate-chain", "pinned"),
-        ("x-tollgate-model", "openai/gpt-4o"),
+        ("x-tollgate-route", "{}"),
+        ("x-tollgate-try-1", "openai"),
         ("x-forwarded-for", "10.0.0.1"),
         ("x-envoy-expected-rq-timeout-ms", "1"),
         ("x-nobody-thought-of-this", "x"),
@@ -145,16 +141,20 @@ fn an_operation_is_told_from_a_clients_path_and_from_a_rewritten_one() {
     }
 }
 
-/// The headers or the note that tell the route, the provider, and what it is sent.
-fn check(said: Option<(&str, &str)>, note: Option<&str>, provider: &str) -> String {
-    let chains = serde_json::from_str::<serde_json::Value>(CONFIG).unwrap()["chains"].clone();
-    let chains: Chains = serde_json::from_value(chains).unwrap();
-    let pairs = said.map(|(chain, model)| [(headers::CHAIN, chain), (headers::MODEL, model)]);
-    let headers = Headers::from_iter(pairs.into_iter().flatten());
-    match send(&chains, &routed(&headers, || note.map(str::to_owned)), provider) {
-        Ok((Send::AsItIs, model)) => format!("as it is, {}", model.unwrap_or_default()),
-        Ok((Send::Edited { model, stale, .. }, _)) => {
-            format!("{}{}", model.unwrap_or_default(), if stale { ", again" } else { "" })
+/// One of a plan's tries.
+fn one(provider: &str, model: &str, name: &str) -> Try {
+    let json = format!(r#"{{"provider":"{provider}","model":"{model}","name":"{name}"}}"#);
+    serde_json::from_str(&json).unwrap()
+}
+
+/// The header or the note that tells the plan, the attempt, the provider, and what it is sent.
+fn check(said: Option<&str>, note: Option<&str>, attempt: u64, provider: &str) -> String {
+    let headers = Headers::from_iter(said.map(|it| (headers::ROUTE, it)));
+    match send(&routed(&headers, || note.map(str::to_owned)), Some(attempt), provider) {
+        Ok((Send::AsItIs, ask)) => format!("as it is, {}", ask.map(|it| it.model).unwrap_or_default()),
+        Ok((Send::Edited(Changes { ask, stale, without, .. }), _)) => {
+            let without = if without.is_empty() { "" } else { ", alone" };
+            format!("{}{}{without}", ask.unwrap().model, if stale { ", again" } else { "" })
         }
         Err(reply) => format!("{} {}", reply.status, reply.code),
     }
@@ -162,36 +162,39 @@ fn check(said: Option<(&str, &str)>, note: Option<&str>, provider: &str) -> Stri
 
 #[test]
 fn a_body_is_read_only_for_another_model_or_after_another_attempt() {
-    let pinned = Some(("pinned", "openai/gpt-4o"));
-    let free = Some(("free", "openai/gpt-4o-mini"));
-    for (said, note, provider, expected) in [
-        (pinned, None, "openai", "as it is, gpt-4o"),
-        (pinned, None, "azure", "deployed"),
-        (free, None, "openai", "as it is, gpt-4o-mini"),
-        (free, None, "ollama", "as it is, gpt-4o-mini"),
-        (None, Some("pinned openai/gpt-4o"), "azure", "deployed, again"),
-        (None, Some("free openai/gpt-4o-mini"), "ollama", "gpt-4o-mini, again"),
-        (None, None, "openai", "as it is, "),
-        (None, Some("nonsense"), "openai", "as it is, "),
-        (pinned, None, "ollama", "502 upstream_error"),
-        (Some(("unknown", "x")), None, "openai", "502 upstream_error"),
+    let tries = [("openai", "gpt-4o"), ("azure", "deployed"), ("ollama", "gpt-4o"), ("openai", "gpt-4o-mini")];
+    let tries = tries.map(|(provider, model)| one(provider, model, "openai/gpt-4o")).to_vec();
+    let plan = Plan { tries, for_openrouter: false }.encode();
+    let both = r#"{"tries":[{"provider":"openai","model":"m","name":"n"},{"provider":"openrouter","model":"m","name":"n"}],
+                   "for_openrouter":true}"#;
+    let free = r#"{"tries":[{"provider":"openai","model":"m","name":"n","parameters":{"seed":1}}]}"#;
+    for (said, note, attempt, provider, expected) in [
+        (Some(plan.as_str()), None, 1, "openai", "as it is, gpt-4o"),
+        (Some(&plan), None, 2, "azure", "deployed"),
+        (Some(&plan), None, 3, "ollama", "as it is, gpt-4o"),
+        (Some(&plan), None, 4, "openai", "gpt-4o-mini"),
+        (None, Some(plan.as_str()), 2, "azure", "deployed, again"),
+        (None, Some(&plan), 3, "ollama", "gpt-4o, again"),
+        (None, None, 1, "openai", "as it is, "),
+        (None, Some("nonsense"), 1, "openai", "as it is, "),
+        (Some(&plan), None, 1, "kong", "502 upstream_error"),
+        (Some(both), None, 1, "openai", "m, alone"),
+        (Some(both), None, 2, "openrouter", "as it is, m"),
+        (Some(free), None, 1, "openai", "m"),
     ] {
-        assert_eq!(check(said, note, provider), expected, "{said:?} {note:?} {provider}");
+        assert_eq!(check(said, note, attempt, provider), expected, "{said:?} {note:?} {provider}");
     }
 }
 
-#[test]
-fn without_chains_every_model_stays() {
-    let headers = Headers::from_iter([(headers::CHAIN, "c"), (headers::MODEL, "openai/gpt-4o")]);
-    assert_eq!(send(&Chains::default(), &routed(&headers, || None), "openai"), Ok((Send::AsItIs, None)));
+fn asks(model: &str) -> Changes {
+    Changes { ask: Some(one("openai", model, "openai/x")), ..Changes::default() }
 }
 
 #[test]
 fn a_body_changes_in_its_model_alone() {
     let check = |body: &str, stale| {
-        let named = edited(body.as_bytes(), Some("m2"), false, &[], stale)
-            .map(|it| it.map(|it| String::from_utf8(it).unwrap()));
-        named.map_err(|it| it.status)
+        let named = edited(body.as_bytes(), &Changes { stale, ..asks("m2") });
+        named.map(|it| it.map(|it| String::from_utf8(it).unwrap())).map_err(|it| it.status)
     };
     assert_eq!(check(r#"{ "model":"m1", "n":1.0}"#, false), Ok(Some(r#"{ "model":"m2", "n":1.0}"#.into())));
     assert_eq!(check(r#"{"model":"m2"}"#, false), Ok(None));
@@ -200,10 +203,32 @@ fn a_body_changes_in_its_model_alone() {
 }
 
 #[test]
+fn a_candidates_parameters_stand_where_the_client_says_nothing_and_a_names_stand_before_it() {
+    let rules = targets()["ollama"].rules("/chat/completions", None);
+    let members = |json: &str| serde_json::from_str(json).unwrap();
+    let ask = Try {
+        parameters: members(r#"{"temperature":0.5,"max_completion_tokens":9}"#),
+        set: members(r#"{"top_p":0.1}"#),
+        ..one("ollama", "m", "m")
+    };
+    let changes = Changes { ask: Some(ask), rules, without: &FOR_OPENROUTER, ..Changes::default() };
+    for (body, expected) in [
+        (r#"{"model":"m"}"#, r#"{"top_p":0.1,"max_tokens":9,"temperature":0.5,"model":"m"}"#),
+        (
+            r#"{"model":"a", "temperature":1.00,"top_p":1,"max_tokens":3,"provider":{"only":[]},"models":["a"]}"#,
+            r#"{"model":"m", "temperature":1.00,"top_p":0.1,"max_tokens":3}"#,
+        ),
+    ] {
+        let text = String::from_utf8(edited(body.as_bytes(), &changes).unwrap().unwrap()).unwrap();
+        assert_eq!(text, expected);
+    }
+}
+
+#[test]
 fn usage_is_asked_of_those_who_take_it_whatever_a_former_attempt_left() {
     let headers = |it: Option<&str>| Headers::from_iter(it.map(|it| (headers::USAGE, it)));
     let note = |it: Option<&str>| it.map(str::to_owned);
-    let named = || Send::Edited { model: Some("m".into()), usage: false, rules: &[], stale: false };
+    let named = || Send::Edited(asks("m"));
     for (header, left, taken, plain, other) in [
         (None, None, true, (false, false), (false, false)),
         (Some("no"), Some("ask"), true, (false, false), (false, false)),
@@ -215,7 +240,7 @@ fn usage_is_asked_of_those_who_take_it_whatever_a_former_attempt_left() {
         let asked = asked(&headers(header), || note(left));
         let check = |body: Send| match body.with_usage(asked, taken) {
             Send::AsItIs => (false, false),
-            Send::Edited { usage, stale, .. } => (usage, stale),
+            Send::Edited(Changes { usage, stale, .. }) => (usage, stale),
         };
         assert_eq!((check(Send::AsItIs), check(named())), (plain, other), "{header:?} {left:?} {taken}");
     }
@@ -223,48 +248,48 @@ fn usage_is_asked_of_those_who_take_it_whatever_a_former_attempt_left() {
 
 #[test]
 fn a_body_that_is_edited_twice_is_written_once() {
-    let body = edited(br#"{"model":"m1","stream":true}"#, Some("m2"), true, &[], false).unwrap().unwrap();
+    let usage = Changes { usage: true, ..Changes::default() };
+    let body = edited(br#"{"model":"m1","stream":true}"#, &Changes { usage: true, ..asks("m2") });
     assert_eq!(
-        String::from_utf8(body).unwrap(),
+        String::from_utf8(body.unwrap().unwrap()).unwrap(),
         r#"{"stream_options":{"include_usage":true},"model":"m2","stream":true}"#
     );
-    assert_eq!(edited(br#"{"stream_options":{"include_usage":true}}"#, None, true, &[], false), Ok(None));
-    assert_eq!(
-        edited(br#"{"stream_options":7}"#, None, true, &[], false).unwrap_err().param.as_deref(),
-        Some("stream_options")
-    );
+    assert_eq!(edited(br#"{"stream_options":{"include_usage":true}}"#, &usage), Ok(None));
+    assert_eq!(edited(br#"{"stream_options":7}"#, &usage).unwrap_err().param.as_deref(), Some("stream_options"));
 }
 
 #[test]
 fn a_chat_completion_is_under_the_providers_rules_and_nothing_else_is() {
     let targets = targets();
-    let routed = Routed::First(Route::read("free", "openai/gpt-5").unwrap());
-    for (provider, operation, model, routed, expected) in [
-        ("openai", "/chat/completions", Some("gpt-5"), &routed, 1),
-        ("openai", "/chat/completions", None, &Routed::Never, 0),
-        ("openai", "/chat/completions", Some("gpt-4o"), &Routed::Never, 0),
-        ("azure", "/chat/completions", Some("deployed"), &routed, 1),
-        ("ollama", "/chat/completions", None, &Routed::Never, 2),
-        ("ollama", "/responses", Some("x"), &routed, 0),
-        ("kong", "/chat/completions", Some("gpt-5"), &routed, 0),
+    let (thinks, plain) = (one("openai", "gpt-5", "openai/gpt-5"), one("openai", "gpt-4o", "openai/gpt-4o"));
+    let deployed = one("azure", "deployed", "openai/gpt-5");
+    for (provider, operation, model, expected) in [
+        ("openai", "/chat/completions", Some(&thinks), 1),
+        ("openai", "/chat/completions", None, 0),
+        ("openai", "/chat/completions", Some(&plain), 0),
+        ("azure", "/chat/completions", Some(&deployed), 1),
+        ("ollama", "/chat/completions", None, 2),
+        ("ollama", "/responses", Some(&thinks), 0),
+        ("kong", "/chat/completions", Some(&thinks), 0),
     ] {
-        let rules = targets[provider].rules(operation, model, routed);
+        let rules = targets[provider].rules(operation, model);
         assert_eq!(rules.len(), expected, "{provider} {operation} {model:?}");
         assert_eq!(Send::AsItIs.with_rules(rules, false) == Send::AsItIs, expected == 0);
     }
     let stale = Send::AsItIs.with_rules(&[], true);
-    assert!(matches!(stale, Send::Edited { model: None, usage: false, rules: [], stale: true }));
+    assert_eq!(stale, Send::Edited(Changes { stale: true, ..Changes::default() }));
 }
 
 #[test]
 fn a_rule_the_model_and_the_usage_change_one_body() {
-    let rules = targets()["ollama"].rules("/chat/completions", None, &Routed::Never);
-    let body = edited(br#"{"n":2,"model":"m1" , "max_completion_tokens":5}"#, Some("m2"), true, rules, false);
+    let rules = targets()["ollama"].rules("/chat/completions", None);
+    let changes = Changes { usage: true, rules, ..asks("m2") };
+    let body = edited(br#"{"n":2,"model":"m1" , "max_completion_tokens":5}"#, &changes);
     assert_eq!(
         String::from_utf8(body.unwrap().unwrap()).unwrap(),
         r#"{"stream_options":{"include_usage":true},"model":"m2" , "max_tokens":5}"#
     );
-    assert_eq!(edited(br#"{"x":1}"#, None, false, rules, false), Ok(None));
+    assert_eq!(edited(br#"{"x":1}"#, &Changes { rules, ..Changes::default() }), Ok(None));
 }
 
 #[test]

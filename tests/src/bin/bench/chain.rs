@@ -129,10 +129,14 @@ pub(crate) fn bare() -> EnvoyConfig {
     config
 }
 
-/// Everything goes to one provider, whether or not a router has chosen it.
+/// Everything goes to a provider, whether or not a router has chosen it.
 pub(crate) fn one_route(config: &mut EnvoyConfig) {
+    let clusters = config.root()["static_resources"]["clusters"].as_array_mut().expect("clusters");
+    let first = clusters.iter_mut().find(|it| it["name"] == "try-1").expect("the first try");
+    first["load_balancing_policy"]["policies"][0]["typed_extension_config"]["typed_config"]["fallback_policy"] =
+        json!("ANY_ENDPOINT");
     manager(config)["route_config"]["virtual_hosts"][0]["routes"] =
-        json!([{"match": {"prefix": "/"}, "route": {"cluster": "chain-openai", "timeout": "0s"}}]);
+        json!([{"match": {"prefix": "/"}, "route": {"cluster": "providers", "timeout": "0s"}}]);
 }
 
 fn with_jwt_authn(signer: &Signer) -> EnvoyConfig {

@@ -11,8 +11,7 @@ fn catalog() -> Catalog {
                       {"name":"anthropic/*","chain":"anthropic"},{"name":"openrouter/*","chain":"openrouter"},
                       {"name":"llama3:8b","chain":"local"}],
             "chains":{"both":[{"provider":"openai"},{"provider":"openai.1"}],"anthropic":[{"provider":"anthropic"}],
-                      "openai":[{"provider":"openai"}],"openai-1":[{"provider":"openai.1"}],
-                      "openrouter":[{"provider":"openrouter"}],"local":[{"provider":"ollama"}]},
+                      "openai":[{"provider":"openai"}],"openrouter":[{"provider":"openrouter"}],"local":[{"provider":"ollama"}]},
             "projects":{"pinned":{"model":"gpt-4o","model_policy":"pin"},
                         "same":{"model":"gpt-4o"},
                         "fixed":{"model":"fast","model_policy":"fixed"},
@@ -30,14 +29,15 @@ fn caller(text: &str) -> Option<Caller> {
     Some(Caller { project, user: "u".into(), tier, role, ..Caller::default() })
 }
 
-/// `canonical | chain | replaced | parameters`, or the refusal.
+/// `canonical | providers | replaced | parameters`, or the refusal.
 fn check(who: &str, asked: &str) -> String {
     let catalog = catalog();
     match catalog.resolve_for(caller(who).as_ref(), Some(asked), &mut |_| {}) {
         Ok(it) => {
             let parameters: Vec<_> = it.parameters.iter().map(|it| format!("{}={}", it.name, it.json)).collect();
             let replaced = it.replaced.unwrap_or_default();
-            format!("{} | {} | {replaced} | {}", it.canonical, it.chain, parameters.join(" "))
+            let providers: Vec<_> = it.candidates.iter().map(|it| it.provider.as_str()).collect();
+            format!("{} | {} | {replaced} | {}", it.canonical, providers.join(","), parameters.join(" "))
         }
         Err(NotFound::Unknown(name)) => format!("unknown {name}"),
         Err(refused) => refused.to_string(),
@@ -48,11 +48,11 @@ fn check(who: &str, asked: &str) -> String {
 fn every_form_of_a_name_is_read() {
     for (asked, expected) in [
         ("openai:gpt-4o", "openai/gpt-4o | openai |  | "),
-        ("openai.1:gpt-4o", "openai/gpt-4o | openai-1 |  | "),
+        ("openai.1:gpt-4o", "openai/gpt-4o | openai.1 |  | "),
         ("openrouter:anthropic/claude-sonnet-4-5", "anthropic/claude-sonnet-4-5 | openrouter |  | "),
         ("openrouter:auto", "openrouter/auto | openrouter |  | "),
         ("ollama:llama3:8b", "unknown ollama:llama3:8b"),
-        ("llama3:8b", "llama3:8b | local |  | "),
+        ("llama3:8b", "llama3:8b | ollama |  | "),
         ("anthropic:gpt-4o", "openai/gpt-4o | anthropic |  | "),
         ("ollama:gpt-4o", "unknown ollama:gpt-4o"),
         ("openai:", "unknown openai:"),
@@ -61,7 +61,7 @@ fn every_form_of_a_name_is_read() {
         ("openai:anthropic/gpt-4o", "unknown openai:anthropic/gpt-4o"),
         ("nobody:gpt-4o", "openrouter/nobody:gpt-4o | openrouter |  | "),
         ("some-model", "openrouter/some-model | openrouter |  | "),
-        ("gpt-4o?temperature=0.2", "openai/gpt-4o | both |  | temperature=0.2"),
+        ("gpt-4o?temperature=0.2", "openai/gpt-4o | openai,openai.1 |  | temperature=0.2"),
         ("openai:gpt-4o?verbosity=low", r#"openai/gpt-4o | openai |  | verbosity="low""#),
         ("?temperature=0", "openai/gpt-4o-mini | openai | default | temperature=0"),
         ("default?top_k=1", "openai/gpt-4o-mini | openai | default?top_k=1 | top_k=1"),
@@ -82,17 +82,17 @@ fn every_form_of_a_name_is_read() {
 #[test]
 fn a_project_a_tier_and_a_role_decide_on_the_model_that_came_of_it() {
     for (who, asked, expected) in [
-        ("other", "gpt-4o", "openai/gpt-4o | both |  | "),
+        ("other", "gpt-4o", "openai/gpt-4o | openai,openai.1 |  | "),
         ("pinned", "claude-sonnet-4-5", "anthropic/claude-sonnet-4-5 | anthropic |  | "),
-        ("pinned", "", "openai/gpt-4o | both | default | "),
+        ("pinned", "", "openai/gpt-4o | openai,openai.1 | default | "),
         ("same", "openai/gpt-4o-mini", "openai/gpt-4o-mini | openai |  | "),
-        ("same", "claude-sonnet-4-5", "openai/gpt-4o | both | claude-sonnet-4-5 | "),
-        ("same", "openrouter:some", "openai/gpt-4o | both | openrouter:some | "),
+        ("same", "claude-sonnet-4-5", "openai/gpt-4o | openai,openai.1 | claude-sonnet-4-5 | "),
+        ("same", "openrouter:some", "openai/gpt-4o | openai,openai.1 | openrouter:some | "),
         ("fixed", "gpt-4o", "openai/gpt-4o-mini | openai | gpt-4o | "),
         ("fixed", "fast", "openai/gpt-4o-mini | openai | fast | "),
         ("fixed", "gpt-4o-mini", "openai/gpt-4o-mini | openai |  | "),
         ("listed", "claude-sonnet-4-5", "anthropic/claude-sonnet-4-5 | anthropic |  | "),
-        ("listed", "fast", "openai/gpt-4o | both | fast | "),
+        ("listed", "fast", "openai/gpt-4o | openai,openai.1 | fast | "),
         ("narrow", "gpt-4o-mini", "openai/gpt-4o-mini | openai |  | "),
         ("narrow", "gpt-4o", "unknown gpt-4o"),
         ("other/free", "fast", "openai/gpt-4o-mini | openai | fast | "),
@@ -101,7 +101,7 @@ fn a_project_a_tier_and_a_role_decide_on_the_model_that_came_of_it() {
         ("same/free", "gpt-4o-mini", "openai/gpt-4o-mini | openai |  | "),
         ("other//guest", "anthropic:openai/claude-opus-4-5", "unknown anthropic:openai/claude-opus-4-5"),
         ("fixed", "openai:gpt-4o-mini", "openai/gpt-4o-mini | openai |  | "),
-        ("other//guest", "gpt-4o", "openai/gpt-4o | both |  | "),
+        ("other//guest", "gpt-4o", "openai/gpt-4o | openai,openai.1 |  | "),
         ("other//guest", "claude-sonnet-4-5", "unknown claude-sonnet-4-5"),
         ("other/free/guest", "gpt-4o", "unknown gpt-4o"),
     ] {

@@ -57,7 +57,7 @@ fn check(requested: Option<&str>) -> String {
     match catalog().resolve(requested) {
         Ok(it) => {
             let replaced = it.replaced.unwrap_or_default();
-            format!("{} | {} | {} | {replaced}", it.canonical, it.chain, it.model_id)
+            format!("{} | {} | {} | {replaced}", it.canonical, it.chain, it.candidates[0].model_id(&it.canonical))
         }
         Err(refused) => refused.to_string(),
     }
@@ -95,7 +95,8 @@ fn a_name_that_no_rule_covers_is_not_found_and_shown_in_part_only() {
 fn without_a_default_a_model_must_be_named() {
     let catalog = build(r#"{"models":[{"name":"*","chain":"a"}],"chains":{"a":[{"provider":"a"}]}}"#).unwrap();
     assert_eq!(catalog.resolve(None), Err(NotFound::Unnamed));
-    assert_eq!(catalog.resolve(Some("x/y")).unwrap().model_id, "y");
+    let found = catalog.resolve(Some("x/y")).unwrap();
+    assert_eq!(found.candidates[0].model_id(&found.canonical), "y");
 }
 
 #[test]
@@ -179,7 +180,7 @@ proptest! {
         if let Ok(found) = catalog.resolve(Some(&text)) {
             let again = catalog.resolve(Some(found.canonical.as_str())).unwrap();
             prop_assert_eq!(again.chain, found.chain);
-            prop_assert_eq!(again.model_id, found.model_id);
+            prop_assert_eq!(again.candidates, found.candidates);
         }
     }
 }
