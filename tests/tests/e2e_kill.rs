@@ -23,8 +23,7 @@ fn a_model_or_provider_that_is_switched_off_is_not_called_by_any_of_its_names() 
     for (kill, model, scope) in [
         (json!({"models": ["openai/gpt-4o-mini"]}), "fast", "model"),
         (json!({"models": ["gpt-4o-mini"]}), "openai/gpt-4o-mini", "model"),
-        // The chain of gpt-4o has no rest of its own in the shipped file.
-        (json!({"providers": ["openai"]}), "gpt-4o", "provider"),
+        (json!({"providers": ["openai", "anthropic"]}), "gpt-4o", "provider"),
         (json!({"providers": ["mistral"]}), "mistral-large", "provider"),
     ] {
         let gateway = gateway(&fake, &kill);
@@ -33,10 +32,19 @@ fn a_model_or_provider_that_is_switched_off_is_not_called_by_any_of_its_names() 
         assert_eq!(answer.header("x-tollgate-killed").as_deref(), Some(scope), "{kill} {model}");
         assert_eq!(answer.header("x-should-retry").as_deref(), Some("false"));
         assert_eq!(fake.requests().len(), 0, "{kill} {model}");
-        assert_eq!(ask(&gateway, "claude-sonnet-4-5").status, 200, "another model is served");
+        assert_eq!(ask(&gateway, "gemini-2.5-flash").status, 200, "another model is served");
         assert_eq!(gateway.stat("wasmcustom.tollgate_router_killed"), 1);
         fake.clear();
     }
+}
+
+#[test]
+fn where_one_candidate_is_switched_off_the_other_serves() {
+    let fake = FakeProvider::start();
+    let gateway = gateway(&fake, &json!({"providers": ["openai"]}));
+    let answer = ask(&gateway, "gpt-4o");
+    assert_eq!((answer.status, answer.header("x-tollgate-provider").as_deref()), (200, Some("anthropic")));
+    assert_eq!(fake.only_request().json()["model"], "claude-sonnet-4-5");
 }
 
 #[test]

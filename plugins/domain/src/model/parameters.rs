@@ -6,6 +6,7 @@
 use super::name::printable;
 use crate::chat::{Endpoint, decoded};
 use serde::{Deserialize, Serialize, Serializer};
+use std::collections::BTreeMap;
 
 /// How parameters behind a model's name are read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -33,7 +34,7 @@ pub struct Parameter {
 
 /// Members that a candidate sets where the client says nothing of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "serde_json::Map<String, serde_json::Value>")]
+#[serde(try_from = "BTreeMap<String, serde_json::Value>")]
 pub struct Parameters(pub Vec<Parameter>);
 
 /// What makes a request what it is, and is the client's alone.
@@ -43,10 +44,10 @@ const THE_CLIENTS: [&str; 9] =
 /// How long all of a candidate's parameters may be together, as JSON: they travel in a header.
 const LONGEST: usize = 1024;
 
-impl TryFrom<serde_json::Map<String, serde_json::Value>> for Parameters {
+impl TryFrom<BTreeMap<String, serde_json::Value>> for Parameters {
     type Error = String;
 
-    fn try_from(members: serde_json::Map<String, serde_json::Value>) -> Result<Self, String> {
+    fn try_from(members: BTreeMap<String, serde_json::Value>) -> Result<Self, String> {
         let mut all = Vec::with_capacity(members.len());
         for (name, value) in members {
             let known = crate::chat::member_called(&name).filter(|it| !THE_CLIENTS.contains(it));
