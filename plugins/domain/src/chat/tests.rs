@@ -138,8 +138,16 @@ fn every_text_is_shown_with_its_place() {
     );
     let own = r#"{"system":[{"type":"text","text":"s"}],"messages":[{"role":"user","content":[
         {"type":"tool_result","content":"a"},{"type":"tool_result","content":[{"type":"text","text":"b"}]},
+        {"type":"tool_use","name":"n","input":{ "k\"" : ["x\\",{"l":1,"m":"\"y"}],"": ""}},
         {"type":"document","source":{"type":"text","data":"c"}},{"type":"image","source":{"type":"base64","data":"d"}}]}]}"#;
-    let places = ["content[0].content user a", "content[1].content[0].text user b", "content[2].source.data user c"];
+    let places = [
+        "content[0].content user a",
+        "content[1].content[0].text user b",
+        "content[2].input user x\\",
+        "content[2].input user \"y",
+        "content[2].input user ",
+        "content[3].source.data user c",
+    ];
     let mut places: Vec<_> = places.iter().map(|it| format!("messages[0].{it}")).collect();
     places.push("system[0].text system s".to_owned());
     assert_eq!(check(own), places);

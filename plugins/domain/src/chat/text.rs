@@ -95,9 +95,9 @@ impl<'a> Collect<'a> {
         Ok(())
     }
 
-    /// A part: a text, or in Anthropic's own API a tool's result or a document with texts inside, one level deep.
+    /// A part: a text, or in Anthropic's own API a call, or a tool's result or a document with texts inside, one level deep.
     fn part(&mut self, place: &str, raw: &'a str) -> Result<(), Malformed> {
-        for (name, value) in members(place, raw, &["text", "refusal", "content", "source"])? {
+        for (name, value) in members(place, raw, &["text", "refusal", "content", "source", "input"])? {
             let place = format!("{place}.{name}");
             match name {
                 "source" => {
@@ -107,6 +107,7 @@ impl<'a> Collect<'a> {
                     }
                 }
                 _ if value.starts_with('"') => self.string(&place, value)?,
+                "input" => strings_in(value).try_for_each(|it| self.string(&place, it))?,
                 "content" => {
                     for (index, part) in read::array(value).unwrap_or_default().into_iter().enumerate() {
                         self.strings(&format!("{place}[{index}]"), part, &["text"])?;
@@ -171,6 +172,27 @@ impl<'a> Collect<'a> {
         });
         Ok(())
     }
+}
+
+/// Every string in valid JSON, however deep it stands, but for the members' names.
+fn strings_in(json: &str) -> impl Iterator<Item = &str> {
+    let mut rest = json;
+    std::iter::from_fn(move || {
+        loop {
+            let from = rest.get(rest.find('"')?..)?;
+            let mut escaped = false;
+            let end = from.bytes().skip(1).position(|it| {
+                let ends = it == b'"' && !escaped;
+                escaped = it == b'\\' && !escaped;
+                ends
+            })?;
+            let (string, behind) = from.split_at_checked(end.saturating_add(2))?;
+            rest = behind;
+            if !behind.trim_start_matches(read::blank).starts_with(':') {
+                return Some(string);
+            }
+        }
+    })
 }
 
 /// Those of `names` that the object `raw` has, in order; nothing, if it is no object.
