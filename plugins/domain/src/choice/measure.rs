@@ -39,7 +39,7 @@ pub struct Sample {
     pub throughput: Option<f64>,
     /// What the answer was worth by its form.
     pub verdict: Verdict,
-    /// From 0 to 1, as [`super::reward()`] makes it; `None` where the answer could not be judged.
+    /// From 0 to 1, as [`super::reward()`] makes it; `None` where the request tells nothing about the candidate.
     pub reward: Option<f64>,
 }
 

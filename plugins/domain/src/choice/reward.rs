@@ -21,18 +21,21 @@ pub struct Compared {
 
 /// What an answer was worth: 0 where it was invalid; otherwise 0.4 for that, 0.3 times the share of its tool calls that were
 /// right, 0.15 times the cheapest price over its own and 0.15 times the fastest time over its own, over the sum of those
-/// weights that there are. `None` where the answer could not be judged.
+/// weights that there are.
+///
+/// One that was not judged is held to be valid: it was answered, and a candidate without rewards would be taken for untried
+/// for ever.
 #[must_use]
-pub fn reward(verdict: Verdict, compared: Compared) -> Option<f64> {
-    if !verdict.valid? {
-        return Some(0.0);
+pub fn reward(verdict: Verdict, compared: Compared) -> f64 {
+    if verdict.valid == Some(false) {
+        return 0.0;
     }
     let cost = compared.price.map(|(own, least)| share(seconds(least), seconds(own)));
     let latency = compared.first_byte.map(|(own, least)| share(least.as_secs_f64(), own.as_secs_f64()));
     let parts = [(VALID, Some(1.0)), (TOOLS, verdict.tools), (COST, cost), (LATENCY, latency)];
     let known = parts.into_iter().filter_map(|(weight, part)| Some((weight, part?)));
     let (sum, weights) = known.fold((0.0, 0.0), |(sum, all), (weight, part)| (sum + weight * part, all + weight));
-    Some((sum / weights).clamp(0.0, 1.0))
+    (sum / weights).clamp(0.0, 1.0)
 }
 
 /// How much the least is of one's own; who is free, or took no time, has all of it.
@@ -52,14 +55,14 @@ mod tests {
     fn check(valid: Option<bool>, tools: Option<f64>, price: Option<(u64, u64)>, millis: Option<(u64, u64)>) -> String {
         let time = |(own, least)| (Duration::from_millis(own), Duration::from_millis(least));
         let reward = reward(Verdict { valid, tools }, Compared { price, first_byte: millis.map(time) });
-        reward.map_or("-".to_owned(), |it| format!("{it:.3}"))
+        format!("{reward:.3}")
     }
 
     #[test]
     fn a_reward_is_made_of_what_is_known() {
         let ok = Some(true);
         for (reward, expected) in [
-            (check(None, Some(1.0), None, None), "-"),
+            (check(None, Some(1.0), Some((10, 5)), None), "0.912"),
             (check(Some(false), Some(1.0), Some((1, 1)), Some((1, 1))), "0.000"),
             (check(ok, None, None, None), "1.000"),
             (check(ok, Some(1.0), Some((5, 5)), Some((300, 300))), "1.000"),

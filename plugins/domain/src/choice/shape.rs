@@ -73,6 +73,17 @@ struct Room {
 }
 
 impl Room {
+    fn whole() -> Self {
+        Self { nodes: MOST_NODES, text: MOST_TEXT }
+    }
+
+    /// The names in a list, as far as they fit.
+    fn names(&mut self, raw: Option<&RawValue>) -> Vec<String> {
+        let mut names: Vec<String> = raw.and_then(|it| serde_json::from_str(it.get()).ok()).unwrap_or_default();
+        names.retain(|it| self.text(it));
+        names
+    }
+
     fn text(&mut self, text: &str) -> bool {
         let left = self.text.checked_sub(text.len());
         self.text = left.unwrap_or_default();
@@ -88,12 +99,18 @@ impl Shape {
 
     /// What the schema `json` demands; nothing if it is none.
     pub(super) fn of(json: &str) -> Self {
-        Self::within(json, DEEPEST, &mut Room { nodes: MOST_NODES, text: MOST_TEXT })
+        Self::within(json, DEEPEST, &mut Room::whole())
     }
 
     /// An object with the members that the schema `json` requires, whatever they are.
     pub(super) fn members_of(json: &str) -> Self {
-        Self { types: OBJECT, required: Self::of(json).required, ..Self::default() }
+        #[derive(Deserialize)]
+        struct Demanded<'a> {
+            #[serde(borrow, default)]
+            required: Option<&'a RawValue>,
+        }
+        let required = serde_json::from_str(json).ok().and_then(|Demanded { required }| required);
+        Self { types: OBJECT, required: Room::whole().names(required), ..Self::default() }
     }
 
     /// How many bytes of names it keeps.
@@ -108,8 +125,7 @@ impl Shape {
         };
         room.nodes = room.nodes.saturating_sub(1);
         let depth = depth.saturating_sub(1);
-        let mut required: Vec<String> = list(required);
-        required.retain(|it| room.text(it));
+        let required = room.names(required);
         let mut members = BTreeMap::new();
         for (name, schema) in properties.and_then(object).unwrap_or_default() {
             let shape = Self::within(schema.get(), depth, room);
@@ -130,10 +146,6 @@ impl Shape {
     fn may_be(&self, kinds: u8) -> bool {
         self.types == 0 || self.types & kinds != 0
     }
-}
-
-fn list(raw: Option<&RawValue>) -> Vec<String> {
-    raw.and_then(|it| serde_json::from_str(it.get()).ok()).unwrap_or_default()
 }
 
 fn object(raw: &RawValue) -> Option<BTreeMap<String, &RawValue>> {

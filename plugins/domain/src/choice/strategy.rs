@@ -9,6 +9,8 @@ use std::num::NonZeroU32;
 /// One of so many requests, on average, goes first to a candidate that is not the best by its measures: those of the
 /// others would be as old as their last failover otherwise.
 const EXPLORED: u64 = 20;
+/// Who was tried so often and still has no measure (it never answered, or not in a way that is measured) is tried last.
+const TRIED: u32 = 5;
 
 /// By what candidates are put in order.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -71,9 +73,10 @@ pub fn order(strategy: Strategy, candidates: &[Known<'_>], now: Micros, rng: &mu
     }
 }
 
-/// The least `measure` first, who has none before that.
+/// The least `measure` first, who has none yet before that.
 fn measured(candidates: &[Known<'_>], rng: &mut Rng, measure: impl Fn(&Measures) -> Option<f64>) -> Vec<usize> {
-    let rank = |it: &Known<'_>| measure(it.measures).unwrap_or(f64::NEG_INFINITY);
+    let unknown = |it: &Measures| if it.count() < TRIED { f64::NEG_INFINITY } else { f64::INFINITY };
+    let rank = |it: &Known<'_>| measure(it.measures).unwrap_or_else(|| unknown(it.measures));
     let mut order = sorted(candidates, rank, f64::total_cmp);
     let draw = rng.number();
     if draw.is_multiple_of(EXPLORED) {
@@ -159,6 +162,18 @@ mod tests {
         let with_new = [known(None, 1, &slow), known(None, 1, &quick), known(None, 1, &never)];
         assert!(firsts(Strategy::Latency, &with_new)[2] > 900);
         assert_eq!(firsts(Strategy::Latency, &all[..1]), [1000]);
+    }
+
+    #[test]
+    fn who_never_answers_is_not_first_for_ever() {
+        let (quick, mut dead) = (measures(100, 1.0, true, 1.0), Measures::default());
+        for tried in 0..8 {
+            let all = [known(None, 1, &quick), known(None, 1, &dead)];
+            let first = firsts(Strategy::Latency, &all)[1];
+            assert!(if tried < TRIED { first > 900 } else { first < 100 }, "{first} after {tried}");
+            let verdict = Verdict::FAILED;
+            dead.add(&Sample { ok: false, first_byte: None, throughput: None, verdict, reward: Some(0.0) }, NOW);
+        }
     }
 
     #[test]
