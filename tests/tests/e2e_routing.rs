@@ -83,8 +83,8 @@ fn every_operation_finds_its_path_at_the_provider() {
     let world = World::start();
     for (path, body) in [
         ("completions", json!({"model": "gemini-2.5-flash", "prompt": "hi"})),
-        ("embeddings", json!({"model": "gemini-2.5-flash", "input": "hi"})),
-        ("responses", json!({"model": "gemini-2.5-flash", "input": "hi"})),
+        ("embeddings", json!({"model": "gemini-embedding-001", "input": "hi"})),
+        ("responses", json!({"model": "gemini-9-nobody-knows", "input": "hi"})),
     ] {
         let (_, received) = world.received(&world.gateway.client().post(&format!("/v1/{path}?key=secret"), &body));
         assert_eq!(received.path, format!("/google/v1beta/openai/{path}"));
@@ -313,7 +313,7 @@ fn the_router_alone_names_the_provider() {
     assert_eq!(models, ["llama3.2:3b", "meta-llama/Llama-3.1-8B"]);
     assert_eq!(client.chat("t", "gpt-4o", "hi").header("x-tollgate-try-1", "vllm").send().status, 404);
     // Not a model call: the router names no provider, and the client may not.
-    assert_ne!(client.get("/v1/models").header("x-tollgate-try-1", "vllm").send().status, 200);
+    assert_ne!(client.get("/v1/files").header("x-tollgate-try-1", "vllm").send().status, 200);
     assert_eq!(fake.requests().len(), 2);
 }
 
