@@ -34,13 +34,8 @@ impl World {
 
     /// With Anthropic in front of OpenAI.
     fn turned() -> Self {
-        let turn = |config: &mut Value| config["chains"]["chain-gpt-4o"].as_array_mut().unwrap().reverse();
         Self::with(|builder| {
-            builder.edit_filter("provider", turn).edit_filter("router", turn).edit(|config| {
-                let clusters = config["static_resources"]["clusters"].as_array_mut().unwrap();
-                let chain = clusters.iter_mut().find(|it| it["name"] == "chain-gpt-4o").unwrap();
-                chain["cluster_type"]["typed_config"]["clusters"].as_array_mut().unwrap().reverse();
-            })
+            builder.edit_filter("router", |config| config["chains"]["gpt-4o"].as_array_mut().unwrap().reverse())
         })
     }
 
@@ -168,8 +163,8 @@ fn images_go_along_and_what_has_no_counterpart_is_refused() {
     let sent = json!({"type": "image", "source": source});
     assert_eq!(world.fake.only_request().json()["messages"][0]["content"][1], sent);
 
-    let audio = json!({"type": "input_audio", "input_audio": {"data": "", "format": "wav"}});
-    assert_eq!(ask(audio).error(), "400 unsupported_parameter");
+    let file = json!({"type": "file", "file": {"file_id": "file-1"}});
+    assert_eq!(ask(file).error(), "400 unsupported_parameter");
     let several = world.chat("anthropic/claude-sonnet-4-5", json!({"n": 2})).send();
     assert_eq!(told(&several).1["param"], "n");
     let embeddings = json!({"model": "anthropic/claude-sonnet-4-5", "input": "hi"});
@@ -197,6 +192,11 @@ fn errors_have_the_four_keys_and_a_broken_stream_never_ends_well() {
         let error: Value = serde_json::from_str(last).unwrap_or_default();
         assert!(error["error"]["message"].as_str().is_some_and(|it| it.contains(ended)), "{behaviour}: {last}");
     }
+    for (behaviour, said) in [("error-body", "told to answer 503"), ("malformed", "cannot be read")] {
+        let answer = world.chat("anthropic/claude-sonnet-4-5", json!({})).header("x-fake", behaviour).send();
+        assert!(told(&answer).1["message"].as_str().is_some_and(|it| it.contains(said)), "{}", answer.text());
+    }
+    assert_eq!(world.chat("anthropic/claude-sonnet-4-5", json!({})).send().content(), "You said: hi there");
     let mut cut = world.chat("anthropic/claude-sonnet-4-5", json!({"stream": true})).header("x-fake", "cut-4").stream();
     assert!(cut.events().iter().all(|it| it.data != "[DONE]") && cut.broken);
 }
