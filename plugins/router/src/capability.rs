@@ -185,7 +185,9 @@ fn unable(model: &str, capability: Capability, member: &'static str) -> Reply {
         // The others are nothing that a request asks for.
         _ => "tools",
     };
-    let message = format!("Unsupported parameter: '{member}'. The model `{model}` does not support {what}.");
+    // The operation is asked for by the path.
+    let asked_for = if member == "model" { String::new() } else { format!(", which `{member}` asks for") };
+    let message = format!("The model `{model}` does not support {what}{asked_for}.");
     let details = json!({"model": model, "capability": capability});
     Reply::new(400, "unsupported_parameter", message).about(member).details(details)
 }

@@ -5,6 +5,7 @@ use domain::{
     kill::ModelSwitches,
     mode::Mode,
     model::{Alias, Catalog, Chains, ModelName, ModelParameters, Naming, Project, ProviderName, Rule},
+    price::{Info, Prices},
     secret::{self, Secret, SecretRef},
 };
 use serde::Deserialize;
@@ -56,6 +57,10 @@ pub struct Config {
     /// `enforce` (the default) answers 400 `context_length_exceeded`, `shadow` counts it, `off` does not look.
     #[serde(default)]
     pub(crate) context_length: Mode,
+    /// What is known of models besides what the built-in table says, by their names: of a server of one's own, or of an Azure
+    /// deployment under the name `azure/<deployment>`.
+    #[serde(default)]
+    pub(crate) model_info: BTreeMap<String, Info>,
     /// Who says who calls. Only read where `projects`, `tiers` or `roles` say something; a caller whom nobody vouches for is
     /// then answered 401.
     #[serde(default)]
@@ -77,6 +82,7 @@ impl Config {
     /// Which key is wrong, what was found and what is expected.
     pub fn parse(json: &[u8]) -> Result<Self, String> {
         let config: Self = serde_json::from_slice(json).map_err(|wrong| format!("router: {wrong}"))?;
+        config.prices()?;
         config.check_kill(&config.catalog()?).map_err(|wrong| format!("router: kill.{wrong}"))?;
         Ok(config)
     }
@@ -118,6 +124,12 @@ impl Config {
         Catalog::build(naming).map_err(|wrong| format!("router: {wrong}"))
     }
 
+    /// What is known of models.
+    pub(crate) fn prices(&self) -> Result<Prices, String> {
+        let prices = Prices::built_in(&BTreeMap::new()).and_then(|it| it.informed(&self.model_info));
+        prices.map_err(|wrong| format!("router: {wrong}"))
+    }
+
     /// The hop's secret, if there is to be one.
     pub(crate) fn hop(&self, env: impl FnOnce(&str) -> Option<String>) -> Result<Option<Secret>, String> {
         secret::hop(self.hop_secret.as_ref(), env).map_err(|wrong| format!("router: {wrong}"))
@@ -148,6 +160,8 @@ mod tests {
             ),
             (r#","kill":{"providers":["azure"]}"#, "kill.providers names `azure`"),
             (r#","kill":{"tenants":["t"]}"#, "unknown field `tenants`, expected `models` or `providers`"),
+            (r#","model_info":{"x":{}}"#, "router: model_info.x says nothing"),
+            (r#","capabilities":"no""#, "unknown variant `no`"),
             (r#","hop_secret":{"value":"short"}"#, "hop_secret must be 16 to 256"),
             (r#","hop_secret":{"env":"UNSET"}"#, "hop_secret is not set"),
             (r#","hop_secret":{"value":"0123456789abcde\n"}"#, "hop_secret must be"),

@@ -17,7 +17,7 @@ use domain::{
     secret::Secret,
 };
 use host::{Edit, Next, Plugin, RequestHead, ResponseHead, Root, Stream, Watch, metrics::Counter};
-use std::{collections::BTreeMap, rc::Rc};
+use std::rc::Rc;
 
 /// Tells the client which model it got.
 const MODEL_OVERRIDE: &str = "x-tollgate-model-override";
@@ -48,7 +48,7 @@ impl Plugin for Router {
 
     fn configure(config: &[u8], _: &Root) -> Result<Self, String> {
         let config = Config::parse(config)?;
-        let (catalog, prices) = (config.catalog()?, Prices::built_in(&BTreeMap::new())?);
+        let (catalog, prices) = (config.catalog()?, config.prices()?);
         Ok(Self {
             models: Models::build(&catalog, &config.kill, &prices),
             catalog,

@@ -45,6 +45,8 @@ impl Asked {
         let path = chat::normalised(path);
         match path.strip_prefix(PATH)? {
             "" => Some(Self::All),
+            // The companion's.
+            "/leaderboard" => None,
             rest => rest.strip_prefix('/').map(|name| Self::One(name.to_owned())),
         }
     }
@@ -242,6 +244,7 @@ mod tests {
             ("/v1/models/openai/gpt-4o?x", one("openai/gpt-4o")),
             ("/v1/models/openai%2Fgpt-4o", one("openai/gpt-4o")),
             ("/v1/models/llama3%3a8b", one("llama3:8b")),
+            ("/v1/models/leaderboard?days=1", None),
             ("/v1/modelsx", None),
             ("/v1/chat/completions", None),
             ("/models", None),

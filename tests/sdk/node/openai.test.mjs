@@ -38,6 +38,13 @@ test("embeddings come as the SDK asked for them", async () => {
   assert.equal(typeof answer.data[0].embedding[0], "number");
 });
 
+test("models are listed", async () => {
+  const ids = [];
+  for await (const model of await client(await mint()).models.list()) ids.push(model.id);
+  assert.ok(ids.includes("openai/gpt-4o") && ids.includes("fast"));
+  assert.equal((await client(await mint()).models.retrieve("gpt-4o")).id, "openai/gpt-4o");
+});
+
 test("a callable key is asked for each request", async () => {
   let asked = 0;
   const key = async () => {

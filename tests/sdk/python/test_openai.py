@@ -120,3 +120,13 @@ def test_a_provider_that_breaks_off_is_an_error(client, stream):
     # What it is depends on the SDK's HTTP library; that it is no normal end does not.
     with pytest.raises(Exception):
         read()
+
+
+def test_models_are_listed_and_told_one_by_one(client):
+    listed = {it.id: it for it in client.models.list()}
+    assert {"fast", "openai/gpt-4o", "anthropic/claude-sonnet-4-5"} <= set(listed)
+    model = client.models.retrieve("gpt-4o")
+    assert model == listed["openai/gpt-4o"]
+    assert (model.object, model.owned_by, model.context_window) == ("model", "openai", 128_000)
+    with pytest.raises(openai.NotFoundError):
+        client.models.retrieve("no-such-model")

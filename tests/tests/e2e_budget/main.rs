@@ -138,7 +138,7 @@ fn every_endpoint_is_counted_and_other_paths_are_not() {
         call.header("x-project-id", "p1").header("x-end-user-id", "ada").send().status
     };
     assert_eq!(call("/v1/completions", &json!({"model": "gpt-4o", "prompt": "one two", "max_tokens": 9})), 200);
-    assert_eq!(call("/v1/embeddings", &json!({"model": "gpt-4o", "input": "one two three"})), 200);
+    assert_eq!(call("/v1/embeddings", &json!({"model": "text-embedding-3-small", "input": "one two three"})), 200);
     assert_eq!(call("/v1/responses", &json!({"model": "gpt-4o", "input": "one", "max_output_tokens": 9})), 200);
     assert_eq!(world.gateway.client().get("/v1/models").send().status, 200, "nobody is asked who they are");
     let records = world.stub.records(3);
