@@ -268,6 +268,55 @@ fn a_stream_passes_piece_by_piece_as_it_came() {
     assert_eq!(answer.header("content-type"), Some("text/event-stream"));
 }
 
+/// kong.yml with an Anthropic that speaks its native API: the service's URL has the whole path.
+fn native() -> String {
+    let mut text = kong_yml();
+    for (old, new) in [
+        ("  url: https://api.anthropic.com\n", "  url: https://api.anthropic.com/v1/messages\n"),
+        (
+            r#"http.headers.x_tollgate_try_1 == "anthropic"
+    priority: 10
+    strip_path: false"#,
+            r#"http.headers.x_tollgate_try_1 == "anthropic" && http.path ^= "/v1/chat/completions"
+    priority: 10
+    strip_path: true"#,
+        ),
+        ("anthropic: {credential", "anthropic: {api: anthropic, credential"),
+    ] {
+        assert!(text.contains(old), "{old}");
+        text = text.replace(old, new);
+    }
+    text
+}
+
+#[test]
+fn a_provider_with_an_api_of_its_own_is_asked_and_answers_in_the_clients_words() {
+    let mut world = World::with(&native());
+    let message = r#"{"id":"msg_1","type":"message","model":"claude","content":[{"type":"text","text":"h\u00ef"}],"stop_reason":"end_turn"}"#;
+    let ask = says("anthropic/claude-sonnet-4-5", "hi");
+    let request = world.chat("u1", &ask);
+    let answer = world.send(request, &UpstreamResponse::json(200, message).in_pieces_of(9)).unwrap();
+    assert!(answer.text().contains(r#""content":"h\u00ef""#), "{}", answer.text());
+    let sent = world.sent();
+    assert_eq!((sent.path.as_str(), sent.headers("x-api-key")), ("/v1/messages", vec!["sk-anthropic"]));
+    assert_eq!(sent.headers("anthropic-version"), ["2023-06-01"]);
+    let body: Value = serde_json::from_slice(&sent.body).unwrap();
+    assert_eq!(body["messages"], json!([{"role": "user", "content": [{"type": "text", "text": "hi"}]}]));
+
+    let mut ask = ask;
+    ask["stream"] = json!(true);
+    let request = world.chat("u1", &ask);
+    let events = [
+        r#"{"type":"message_start","message":{"id":"m","model":"claude"}}"#,
+        r#"{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}"#,
+        r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"hi"}}"#,
+        r#"{"type":"message_stop"}"#,
+    ];
+    let events = events.map(|it| format!("event: x\ndata: {it}\n\n"));
+    let answer = world.send(request, &UpstreamResponse::stream(events)).unwrap();
+    assert!(answer.text().contains(r#""delta":{"content":"hi"}"#) && answer.text().contains("data: [DONE]\n\n"));
+}
+
 #[test]
 fn the_companions_own_paths_reach_it_without_the_clients_identity_headers() {
     let mut world = World::new();
