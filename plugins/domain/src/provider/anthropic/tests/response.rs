@@ -2,6 +2,7 @@
 
 use super::super::response;
 use crate::usage::{self, Usage};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 /// The choice that a message with this content and reason becomes.
@@ -93,4 +94,16 @@ fn what_is_no_message_becomes_nothing() {
     let made: Value = serde_json::from_slice(&response(odd, 0).unwrap()).unwrap();
     assert_eq!(made["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"], "{}");
     assert_eq!((&made["id"], made.get("usage")), (&json!(""), None));
+}
+
+proptest! {
+    #[test]
+    fn whatever_comes_it_is_json_or_nothing(text in "\\PC{0,8}", kind in "text|tool_use|\\PC{0,3}", input in "null|\\{\"a\":1\\}|\"x\"|[0-9]", cut in 0_usize..200) {
+        let text = json!(text);
+        let message = format!(r#"{{"id":{text},"content":[{{"type":{},"text":{text},"name":{text},"input":{input}}}],"stop_reason":null}}"#, json!(kind));
+        if let Some(made) = response(message.as_bytes(), 0) {
+            prop_assert!(serde_json::from_slice::<Value>(&made).is_ok(), "{message}");
+        }
+        prop_assert_eq!(response(message.as_bytes().get(..cut.min(message.len() - 1)).unwrap(), 0), None);
+    }
 }

@@ -179,6 +179,19 @@ fn a_last_event_without_its_blank_line_ends_the_stream_too() {
 
 proptest! {
     #[test]
+    fn whatever_comes_there_is_one_end_and_every_chunk_is_json(
+        pieces in prop::collection::vec("(data: |event: |\\{|\"type\":\"(message_start|content_block_start|content_block_delta|message_stop|error)\"|\"delta\":|\"text\":|\"content_block\":|\"message\":|null|\\{\\}|,|\\}|\n|\n\n|é|\\PC){0,12}", 0..6),
+    ) {
+        let out = told(false, pieces.iter().map(|it| it.as_bytes()));
+        let data: Vec<_> = out.split_terminator("\n\n").map(|it| it.strip_prefix("data: ").unwrap()).collect();
+        let (end, chunks) = data.split_last().unwrap();
+        prop_assert!(*end == "[DONE]" || end.starts_with(r#"{"error""#), "{end}");
+        for chunk in chunks {
+            prop_assert!(serde_json::from_str::<Value>(chunk).unwrap().get("choices").is_some(), "{chunk}");
+        }
+    }
+
+    #[test]
     fn the_cut_makes_no_difference(
         events in prop::collection::vec(prop::sample::select(vec![
             START, STOP, "{", "[DONE]", r#"{"type":"ping"}"#, r#"{"type":"content_block_stop","index":0}"#,
