@@ -8,7 +8,7 @@ use std::fs;
 use std::process::Command;
 use tests::process::scratch;
 use tests::token::now;
-use tests::{Companion, FakeProvider, Gateway, Project, Signer, tools};
+use tests::{Companion, EnvoyConfig, FakeProvider, Gateway, PROVIDERS, Project, Provider, Signer, tools};
 
 /// Whose tokens the gateway accepts beside the companion's: an issuer that also signs what is too old, which the
 /// companion never does.
@@ -23,7 +23,9 @@ fn check(runner: &mut Command) {
     let (fake, companion, signer) = (FakeProvider::start(), Companion::start(), Signer::new());
     let project = companion.project("acme", "shop");
     let (pem, environment) = register(&companion, &project);
-    let gateway = Gateway::from("envoy/envoy.yaml").fake(&fake).companion(&companion);
+    let mut config = EnvoyConfig::load("envoy/envoy.yaml").expect("envoy/envoy.yaml");
+    PROVIDERS.iter().for_each(|it| it.add_to(&mut config));
+    let gateway = Gateway::with(config).fake(&fake).companion(&companion);
     let gateway = gateway.edit_filter("auth", |config| accept(config, &signer)).edit_filter("budget", budgets);
     let gateway = gateway.edit_filter("provider", native).start();
     let token = |signer: &Signer, expires: u64| {
@@ -40,6 +42,7 @@ fn check(runner: &mut Command) {
         ("CAPPED_TOKEN_WITH_USAGE", signer.sign(&json!({"iss": ISSUER, "pid": CAPPED, "uid": "u2", "exp": soon}))),
         ("SPENT_TOKEN", signer.sign(&json!({"iss": ISSUER, "pid": SPENT, "exp": soon}))),
         ("SIGNING_KEY_PEM", pem),
+        ("PROVIDERS", providers().to_string()),
     ];
     let environment =
         environment.as_object().expect("settings").iter().map(|(name, value)| (name, value.as_str().unwrap()));
@@ -47,6 +50,12 @@ fn check(runner: &mut Command) {
     let program = runner.get_program();
     let status = status.unwrap_or_else(|error| panic!("{program:?}: {error}. Run: make setup"));
     assert!(status.success(), "{program:?}: {status}\n{}", gateway.log());
+}
+
+/// The rows for the SDKs' own tests.
+fn providers() -> Value {
+    let row = |it: &Provider| json!({"name": it.name, "embeddings": it.embeddings, "structured": it.structured});
+    PROVIDERS.iter().map(row).collect()
 }
 
 /// A key of the customer's own, registered for the project, as the published client's sign mode uses it: its private half,

@@ -15,6 +15,14 @@ export const apiKey = setting("API_KEY");
 
 export const ask = (text) => [{ role: "user", content: text }];
 
+export const tool = {
+  type: "function",
+  function: {
+    name: "get_weather",
+    parameters: { type: "object", properties: { city: { type: "string" } }, required: ["city"] },
+  },
+};
+
 /** Mints a token, by default for a user whom no other test has. */
 export async function mint(user = `user-${randomUUID()}`, more = {}) {
   const answer = await fetch(`${gateway}/v1/auth/mint`, {

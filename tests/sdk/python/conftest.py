@@ -1,5 +1,6 @@
 """What the SDK tests share. The Rust test `sdk` starts the gateway and says here where it is."""
 
+import json
 import os
 import uuid
 
@@ -14,6 +15,10 @@ def setting(name: str) -> str:
     if not value:
         pytest.exit(f"{name} is not set; run these tests with `cargo nextest run -p tests --test sdk`", returncode=1)
     return value
+
+
+def setting_json(name: str):
+    return json.loads(setting(name))
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::behaviour::Behaviour;
 use super::usage::{Count, Flavour, tokens};
-use super::{Served, anthropic};
+use super::{Served, anthropic, schema};
 
 const CREATED: u64 = 1_730_000_000;
 
@@ -31,7 +31,8 @@ pub(super) enum Said {
 }
 
 impl Asked {
-    pub(super) fn new(body: &Value, behaviour: &Behaviour, number: u64) -> Self {
+    /// `wanted` is the schema of the answer, where it should be JSON.
+    pub(super) fn new(body: &Value, behaviour: &Behaviour, wanted: Option<&Value>, number: u64) -> Self {
         let asked_for_usage = body["stream_options"]["include_usage"] == true;
         let unsaid = matches!(behaviour.flavour, Flavour::None | Flavour::Last);
         Self {
@@ -40,7 +41,7 @@ impl Asked {
             include_usage: (asked_for_usage || behaviour.usage) && !unsaid,
             id: format!("fake-{number}"),
             flavour: behaviour.flavour,
-            answer: answer(body, behaviour),
+            answer: answer(body, behaviour, wanted),
             prompt_tokens: tokens(&said_to(body)),
             heard: last_heard(body).1,
             number,
@@ -216,7 +217,7 @@ impl Asked {
     }
 }
 
-fn answer(body: &Value, behaviour: &Behaviour) -> Said {
+fn answer(body: &Value, behaviour: &Behaviour, wanted: Option<&Value>) -> Said {
     let tools = body["tools"].as_array().filter(|tools| behaviour.tools && !tools.is_empty());
     if let Some(tools) = tools {
         let heard = last_heard(body).1;
@@ -225,6 +226,9 @@ fn answer(body: &Value, behaviour: &Behaviour) -> Said {
             name.unwrap_or("unnamed").to_owned()
         };
         return Said::Tools(tools.iter().map(|tool| (name(tool), json!({"heard": heard}).to_string())).collect());
+    }
+    if let Some(schema) = wanted {
+        return Said::Text(schema::value(schema, &last_heard(body).1).to_string());
     }
     match (behaviour.words, last_heard(body)) {
         (Some(count), _) => {

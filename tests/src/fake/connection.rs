@@ -13,6 +13,7 @@ use socket2::SockRef;
 
 use super::answers::{self, Asked};
 use super::behaviour::{Behaviour, Ending};
+use super::manner::Manner;
 use super::usage::{Count, Flavour};
 use super::{Received, Served, State, anthropic, control, lock, remember};
 use crate::http::{self, Body, Framing};
@@ -29,6 +30,16 @@ enum Answer {
     Whole(Value, Count),
     /// Whether `[DONE]` comes after them.
     Events(Vec<Value>, bool),
+}
+
+/// A stream, and what else may be said in it.
+struct Told {
+    events: Vec<Value>,
+    done: bool,
+    /// Where it is told to fail.
+    broken: Value,
+    /// Before the first event.
+    comments: &'static str,
 }
 
 impl Answer {
@@ -64,7 +75,7 @@ fn is_own(path: &str) -> bool {
 fn error(path: &str, status: u16) -> Value {
     match is_own(path) {
         true => anthropic::error(status, &format!("The fake provider was told to answer {status}.")),
-        false => answers::error(status),
+        false => Manner::of(path).error(status),
     }
 }
 
@@ -150,14 +161,15 @@ impl Connection<'_> {
         if behaviour.reset {
             return Ok(Next::Reset);
         }
+        let path = request.path.split('?').next().unwrap_or_default();
+        let manner = Manner::of(path);
         if let Some(status) = behaviour.status {
             let retry_after = behaviour.retry_after.map(|seconds| format!("retry-after: {seconds}"));
-            return self.plain(status, retry_after.as_slice(), &error(&request.path, status).to_string(), None);
+            return self.plain(status, retry_after.as_slice(), &error(path, status).to_string(), None);
         }
         if behaviour.error_body {
             return self.plain(200, &[], &error(&request.path, 503).to_string(), None);
         }
-        let path = request.path.split('?').next().unwrap_or_default();
         let version = request.header("anthropic-version");
         if let Some(why) = is_own(path).then(|| anthropic::refusal(version.as_deref(), body)).flatten() {
             return self.plain(400, &[], &anthropic::error(400, &why).to_string(), None);
@@ -165,7 +177,11 @@ impl Connection<'_> {
         if path.ends_with("/models") && request.method == "GET" {
             return self.plain(200, &[], &answers::models().to_string(), None);
         }
-        let asked = Asked::new(body, behaviour, number);
+        if let Some((status, error)) = manner.refusal(path, body) {
+            return self.plain(status, &[], &error.to_string(), None);
+        }
+        let behaviour = &manner.over(behaviour.clone());
+        let asked = Asked::new(body, behaviour, manner.schema(body), number);
         let Some(answer) = Answer::of(path, &asked, body) else {
             return self.plain(404, &[], &answers::error(404).to_string(), None);
         };
@@ -174,11 +190,12 @@ impl Connection<'_> {
         }
         let mut served = asked.served(&request.path);
         self.state.serving.fetch_add(1, Ordering::SeqCst);
-        let next = match &answer {
-            Answer::Whole(whole, count) => self.whole(whole, behaviour, &mut served, *count),
+        let next = match answer {
+            Answer::Whole(whole, count) => self.whole(&manner.whole(whole), behaviour, &mut served, count),
             Answer::Events(events, done) => {
-                let broken = error(&request.path, 500);
-                self.stream(events, *done, &broken, behaviour, &mut served)
+                let broken = if is_own(path) { error(path, 500) } else { manner.error_event() };
+                let told = Told { events: manner.events(events), done, broken, comments: manner.comments() };
+                self.stream(&told, behaviour, &mut served)
             }
         };
         remember(&self.state.served, served);
@@ -225,23 +242,19 @@ impl Connection<'_> {
         Ok(if cut.is_some() { Next::Reset } else { Next::Request })
     }
 
-    fn stream(
-        &mut self,
-        events: &[Value],
-        done: bool,
-        broken: &Value,
-        behaviour: &Behaviour,
-        served: &mut Served,
-    ) -> io::Result<Next> {
+    fn stream(&mut self, told: &Told, behaviour: &Behaviour, served: &mut Served) -> io::Result<Next> {
         let head = self.head(200, "text/event-stream; charset=utf-8", &["transfer-encoding: chunked".to_owned()]);
         self.reader.get_mut().write_all(&head)?;
-        for (number, event) in events.iter().enumerate() {
+        if !told.comments.is_empty() {
+            self.chunk(told.comments)?;
+        }
+        for (number, event) in told.events.iter().enumerate() {
             match behaviour.after {
                 Some((after, Ending::Cut)) if after == number => return Ok(Next::Reset),
                 Some((after, Ending::End)) if after == number => return self.end(),
                 Some((after, Ending::Error)) if after == number => {
-                    let name = broken["type"].as_str();
-                    self.event(&broken.to_string(), name, behaviour)?;
+                    let name = told.broken["type"].as_str();
+                    self.event(&told.broken.to_string(), name, behaviour)?;
                     return self.end();
                 }
                 _ => {}
@@ -253,7 +266,7 @@ impl Connection<'_> {
             self.event(&text, event["type"].as_str(), behaviour)?;
             served.add(event);
         }
-        if done {
+        if told.done {
             self.event("[DONE]", None, behaviour)?;
         }
         let next = self.end()?;
@@ -269,8 +282,11 @@ impl Connection<'_> {
         }
         let newline = if behaviour.crlf { "\r\n" } else { "\n" };
         let name = name.map(|name| format!("event: {name}{newline}")).unwrap_or_default();
-        let event = format!("{name}data: {data}{newline}{newline}");
-        self.reader.get_mut().write_all(format!("{:x}\r\n{event}\r\n", event.len()).as_bytes())
+        self.chunk(&format!("{name}data: {data}{newline}{newline}"))
+    }
+
+    fn chunk(&mut self, text: &str) -> io::Result<()> {
+        self.reader.get_mut().write_all(format!("{:x}\r\n{text}\r\n", text.len()).as_bytes())
     }
 
     fn end(&mut self) -> io::Result<Next> {

@@ -2,13 +2,16 @@
 //! remembers byte for byte what it was sent.
 //!
 //! Any path that ends in `/chat/completions`, `/completions`, `/embeddings`, `/responses`, `/messages` or `/models` is answered, so
-//! that every provider of a gateway can have a base path of its own and a test can see which one was called.
+//! that every provider of a gateway can have a base path of its own and a test can see which one was called. A base path that
+//! begins with a known provider's name is answered in that provider's manner.
 
 mod answers;
 mod anthropic;
 pub mod behaviour;
 mod connection;
 mod control;
+mod manner;
+mod schema;
 mod served;
 pub mod usage;
 
