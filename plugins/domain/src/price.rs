@@ -10,13 +10,20 @@ mod info;
 mod own;
 mod table;
 
-use crate::{model::ModelName, money::Usd, usage::Usage};
+use crate::{
+    model::{Canonical, ModelName},
+    money::Usd,
+    usage::Usage,
+};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::{cell::RefCell, collections::BTreeMap};
 
 pub use capability::{Capabilities, Capability};
 pub use info::Info;
 pub use own::Override;
+
+/// How many models' facts are kept at hand.
+const MOST_KNOWN: usize = 256;
 
 /// How many pico-dollars a nano-dollar has.
 const PICOS: u128 = 1000;
@@ -123,6 +130,8 @@ pub struct Model {
 pub struct Prices {
     own: BTreeMap<String, Model>,
     rows: &'static str,
+    /// What was asked for lately: few models are asked for often, and finding one costs more than all else that is done with it.
+    known: RefCell<BTreeMap<String, Option<Model>>>,
 }
 
 impl Prices {
@@ -132,7 +141,7 @@ impl Prices {
     /// # Errors
     /// The first override that cannot be meant, by its key.
     pub fn built_in(overrides: &BTreeMap<String, Override>) -> Result<Self, String> {
-        let mut prices = Self { own: BTreeMap::new(), rows: table::rows() };
+        let mut prices = Self { own: BTreeMap::new(), rows: table::rows(), known: RefCell::default() };
         for (key, own) in overrides {
             let name = ModelName::parse(key).map_err(|wrong| format!("prices: {wrong}"))?.canonical().to_string();
             let model = own.over(table::find(prices.rows, &name), key)?;
@@ -151,7 +160,20 @@ impl Prices {
     /// (`openai-eu` is `openai`), and, for who sells at the vendors' prices (OpenRouter, Vertex), at the vendor.
     #[must_use]
     pub fn of(&self, model: &str) -> Option<Model> {
-        let name = ModelName::parse(model).ok()?.canonical();
+        if let Some(known) = self.known.borrow().get(model) {
+            return *known;
+        }
+        let name = ModelName::parse(model).ok()?;
+        let found = self.find(&name.canonical());
+        let mut known = self.known.borrow_mut();
+        if known.len() >= MOST_KNOWN {
+            known.clear();
+        }
+        known.insert(model.to_owned(), found);
+        found
+    }
+
+    fn find(&self, name: &Canonical) -> Option<Model> {
         let found = self.spelled(name.as_str());
         if found.is_some() {
             return found;
@@ -162,7 +184,7 @@ impl Prices {
         if resold {
             // It sells the vendor's model, and offers it over the operations of its own API.
             let own = |it: Model| Model { capabilities: it.capabilities.without(Capability::OPERATIONS), ..it };
-            return self.of(id).map(own);
+            return self.find(&ModelName::parse(id).ok()?.canonical()).map(own);
         }
         if base == provider { None } else { self.spelled(&format!("{base}/{id}")) }
     }

@@ -64,6 +64,7 @@ impl Prices {
             }
         }
         self.own.extend(own);
+        self.known.get_mut().clear();
         Ok(self)
     }
 }

@@ -298,6 +298,16 @@ fn some_usage() -> impl Strategy<Value = Usage> {
     )
 }
 
+#[test]
+fn what_was_found_once_is_found_again_however_many_are_asked_for() {
+    let prices = prices("{}").unwrap();
+    let first: Vec<_> = prices.names().map(|it| prices.of(it)).collect();
+    assert!(first.iter().all(Option::is_some));
+    assert_eq!(prices.names().map(|it| prices.of(it)).collect::<Vec<_>>(), first);
+    assert!(prices.known.borrow().len() <= MOST_KNOWN);
+    assert_eq!((prices.of("gpt-99"), prices.of("gpt-99")), (None, None));
+}
+
 proptest! {
     #[test]
     fn more_tokens_never_cost_less(row in 0_usize..1200, usage in some_usage(), more in some_usage()) {
