@@ -36,6 +36,20 @@ fn request_header(request: &Request) -> String {
 }
 
 #[test]
+fn the_models_are_the_gateways_own_list() {
+    let mut world = World::new();
+    let token = request_header(&world.chat("u1", &Value::Null));
+    let mut get = |path: &str| world.get(Request::get(path).header("Authorization", &token));
+    let all = get("/v1/models");
+    assert_eq!((all.status, all.local, all.header("content-type")), (200, true, Some("application/json")));
+    assert!(all.text().starts_with(r#"{"object":"list","data":[{"id":"anthropic/"#), "{}", all.text());
+    let one: Value = serde_json::from_slice(&get("/v1/models/openai%2Fgpt-4o").body()).unwrap();
+    assert_eq!((&one["id"], &one["context_window"]), (&json!("openai/gpt-4o"), &json!(128_000)));
+    assert_eq!(code(&get("/v1/models/gpt-99")), "model_not_found");
+    assert!(world.services().is_empty(), "nobody was asked");
+}
+
+#[test]
 fn each_provider_has_its_path_and_its_credential() {
     for (model, service, path, name, credential) in [
         ("openai/gpt-4o", "openai", "/v1/chat/completions", "gpt-4o", "Bearer sk-openai"),
