@@ -16,7 +16,7 @@ mod plan;
 
 pub use access::{ModelPolicy, Project};
 pub use alias::Alias;
-pub use catalog::{Catalog, Naming, NotFound, Resolved, Rule, Told};
+pub use catalog::{AUTO, Catalog, Naming, NotFound, Resolved, Rule, Told};
 pub use chain::{Candidate, Chain, Chains, ProviderName};
 pub use name::{Canonical, LONGEST_NAME, ModelName, printable};
 pub use parameters::{ModelParameters, Parameter, Parameters};

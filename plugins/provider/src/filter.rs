@@ -5,7 +5,7 @@ use crate::{
     native::{self, Answer, Api, Question, Way},
     policy::{self, Change, Credential, Failure, Routed, Send, Target},
 };
-use domain::{price::Prices, reply::Reply};
+use domain::{headers::Headers, price::Prices, reply::Reply};
 use host::{Chunk, Edit, Next, Plugin, RequestHead, ResponseHead, Root, Stream, Watch, metrics::Counter};
 use std::{collections::BTreeMap, rc::Rc};
 
@@ -73,6 +73,17 @@ impl Providers {
 /// Whether a former attempt wrote the path of another API for a chat completion.
 fn was_translated() -> bool {
     host::note::read(TRANSLATED).is_some()
+}
+
+/// The note that tells `router` what errors providers answered: `attempt status retry-after;` for each.
+const ERRORS: &str = "errors";
+
+/// Tells `router` of an error that a later attempt may hide from it.
+fn note_error(status: u16, headers: &Headers) {
+    let Some(attempt) = host::ending::attempts() else { return };
+    let seconds = headers.text("retry-after").filter(|it| it.bytes().all(|it| it.is_ascii_digit()));
+    let earlier = host::note::read(ERRORS).unwrap_or_default();
+    host::note::write(ERRORS, &format!("{earlier}{attempt} {status} {};", seconds.unwrap_or_default()));
 }
 
 /// The note of an attempt that a later one may find its body's length in the headers.
@@ -190,6 +201,9 @@ impl Stream for Attempt {
         if let Some(answer) = answer {
             self.stage = Stage::Answered(answer);
             return Watch::Edit;
+        }
+        if status >= 400 {
+            note_error(status, &headers);
         }
         if !policy::reads_error(status, &headers) {
             return Watch::Nothing;

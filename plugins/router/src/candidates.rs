@@ -1,11 +1,12 @@
 //! From what a request names to the candidates that may serve it, the first to try in front.
 
-use crate::policy::not_found;
+use crate::{order::By, policy::not_found};
 use domain::{
     caller::Caller,
     chat::Body,
+    choice::Strategy,
     kill::ModelSwitches,
-    model::{Candidate, Canonical, Catalog, MOST_TRIES, ModelName, Resolved, Told},
+    model::{AUTO, Candidate, Canonical, Catalog, ModelName, Resolved, Told},
     reply::Reply,
 };
 use std::borrow::Cow;
@@ -18,9 +19,23 @@ const MOST_NAMES: usize = 16;
 pub(crate) struct Found<'a> {
     /// What each of its names leads to; never empty.
     pub(crate) named: Vec<Resolved<'a>>,
+    /// By what the client wants each name's candidates put in order, where the name says so.
+    pub(crate) variants: Vec<Option<Strategy>>,
     /// The candidates of all of them, in order; never empty.
     pub(crate) choices: Vec<Choice>,
+    /// By what they are to be put in order.
+    pub(crate) by: By,
 }
+
+/// Words behind a name and a `:` that say what the client wants of the candidates. Any other is part of the name
+/// (`llama3:8b`).
+const VARIANTS: [(&str, Strategy); 5] = [
+    (":floor", Strategy::Price),
+    (":fast", Strategy::Latency),
+    (":nitro", Strategy::Throughput),
+    (":best", Strategy::Quality),
+    (":smart", Strategy::Bandit),
+];
 
 /// One candidate for one of the names.
 #[derive(Debug, Clone)]
@@ -41,15 +56,29 @@ impl Found<'_> {
         each.map(|it| it.map(|it| it.to_string()).unwrap_or_default()).collect()
     }
 
-    /// Leaves those at these places, and no more of them than can be tried.
+    /// By what the candidates of one of the names are put in order.
+    pub(crate) fn strategy(&self, named: usize) -> Strategy {
+        let chains = || self.named.get(named).map(|it| it.policy.strategy);
+        match self.by {
+            By::Client => Strategy::Priority,
+            By::Each(strategy) | By::All(strategy) => strategy,
+            By::Chains => self.variants.get(named).copied().flatten().or_else(chains).unwrap_or_default(),
+        }
+    }
+
+    /// Leaves those at these places.
     pub(crate) fn keep(&mut self, places: &[usize]) {
         let mut place = 0_usize..;
         self.choices.retain(|_| place.next().is_some_and(|it| places.contains(&it)));
-        self.choices.truncate(MOST_TRIES);
     }
 }
 
 impl Choice {
+    /// By what earlier outcomes of it are remembered.
+    pub(crate) fn key(&self) -> String {
+        format!("{}/{}", self.candidate.provider.as_str(), self.id)
+    }
+
     /// The canonical name of what it serves, by which its price and abilities are known.
     pub(crate) fn serves(&self) -> Option<Canonical> {
         ModelName::parse(&format!("{}/{}", self.candidate.provider.as_str(), self.id)).ok().map(|it| it.canonical())
@@ -101,12 +130,21 @@ pub(crate) fn find<'a>(
     names: &[Cow<'_, str>],
     told: Told<'_>,
 ) -> Result<Found<'a>, Reply> {
+    if let [one] = names
+        && one == AUTO
+        && !catalog.auto().is_empty()
+    {
+        return any(catalog, kill, caller, told);
+    }
     let asked: Vec<Option<&str>> =
         if names.is_empty() { vec![None] } else { names.iter().map(|it| Some(it.as_ref())).collect() };
-    let mut found = Found { named: Vec::with_capacity(asked.len()), choices: Vec::new() };
+    let mut found =
+        Found { named: Vec::with_capacity(asked.len()), variants: Vec::new(), choices: Vec::new(), by: By::Chains };
     let mut off = None;
     for (named, name) in asked.into_iter().enumerate() {
-        let mut resolved = catalog.resolve_for(caller, name, told).map_err(|refused| not_found(&refused))?;
+        let (name, variant) = variant(catalog, name, told);
+        let mut resolved = catalog.resolve_for(caller, name.as_deref(), told).map_err(|refused| not_found(&refused))?;
+        found.variants.push(variant);
         let candidates = std::mem::take(&mut resolved.candidates);
         if let Some(reply) = kill.model(&resolved.canonical) {
             told(format_args!("kill.models has `{}`", resolved.canonical));
@@ -135,6 +173,46 @@ pub(crate) fn find<'a>(
         Some(reply) => Err(reply.about("model")),
         None => Ok(found),
     }
+}
+
+/// The cheapest of what `auto` stands for, as far as the caller gets it.
+fn any<'a>(
+    catalog: &'a Catalog,
+    kill: &ModelSwitches,
+    caller: Option<&Caller>,
+    told: Told<'_>,
+) -> Result<Found<'a>, Reply> {
+    let given = |name: &&String| {
+        catalog.resolve_for(caller, Some(name), &mut |_| {}).is_ok_and(|it| it.reason != "model_policy")
+    };
+    let names: Vec<Cow<'_, str>> = catalog.auto().iter().filter(given).map(|it| it.as_str().into()).collect();
+    if names.is_empty() {
+        // Then it is a name like any other, and the caller's rules say what comes of it.
+        let resolved = catalog.resolve_for(caller, Some(AUTO), told).map_err(|refused| not_found(&refused))?;
+        return find(catalog, kill, caller, &[resolved.canonical.to_string().into()], told);
+    }
+    told(format_args!("auto chooses from {}", names.join(", ")));
+    let mut found = find(catalog, kill, caller, &names, told)?;
+    for it in &mut found.named {
+        (it.replaced, it.reason) = (Some(AUTO.to_owned()), AUTO);
+    }
+    found.by = By::All(Strategy::Price);
+    Ok(found)
+}
+
+/// A name without the word behind it that says what the client wants of the candidates, and what that is.
+fn variant<'t>(catalog: &Catalog, name: Option<&'t str>, told: Told<'_>) -> (Option<Cow<'t, str>>, Option<Strategy>) {
+    let Some(name) = name else { return (None, None) };
+    let (plain, parameters) = name.find('?').map_or((name, ""), |at| name.split_at(at));
+    let own = catalog.names().any(|it| it == plain);
+    let found = VARIANTS.iter().filter(|_| !own).find_map(|(word, strategy)| {
+        // `openai:best` is a provider's model of that name.
+        let base = plain.strip_suffix(word).filter(|it| !it.is_empty() && !catalog.is_provider(it))?;
+        Some((base, word, *strategy))
+    });
+    let Some((base, word, strategy)) = found else { return (Some(name.into()), None) };
+    told(format_args!("`{word}` puts its candidates in order"));
+    (Some(if parameters.is_empty() { base.into() } else { format!("{base}{parameters}").into() }), Some(strategy))
 }
 
 /// Under `*` one provider's model has as many names as there are vendors, so what is asked of the provider counts.

@@ -30,6 +30,11 @@ pub struct Config {
     /// `x-tollgate-model-override`.
     #[serde(default)]
     pub(crate) aliases: Vec<Alias>,
+    /// What the model `auto` chooses from, 16 at most: of those that the caller may use and that can do what the request
+    /// needs, the cheapest. The same needs lead to the same model, so a conversation stays with it. Default: none, and
+    /// `auto` is a name like any other.
+    #[serde(default)]
+    pub(crate) auto: Vec<ModelName>,
     /// What becomes of parameters behind a name, as in `gpt-4o?temperature=0.2`. Default `strict`.
     #[serde(default)]
     pub(crate) model_parameters: ModelParameters,
@@ -120,6 +125,7 @@ impl Config {
             projects: it.projects,
             tiers: it.tiers,
             roles: it.roles,
+            auto: it.auto,
         };
         Catalog::build(naming).map_err(|wrong| format!("router: {wrong}"))
     }

@@ -3,9 +3,16 @@
 use crate::{
     candidates::{self, Found},
     config::Config,
-    policy,
+    health::Unknown,
+    order,
+    policy::{self, Moment},
 };
-use domain::{caller::Caller, model::MOST_TRIES, reply::Reply};
+use domain::{
+    caller::Caller,
+    choice::{Rng, Strategy},
+    reply::Reply,
+    time::Micros,
+};
 use std::fmt;
 
 /// What becomes of a request.
@@ -41,13 +48,25 @@ pub struct Outcome {
 /// # Errors
 /// As [`Config::parse`].
 pub fn explain(config: &Config, caller: Option<&Caller>, model: &str) -> Result<Explanation, String> {
-    let catalog = config.catalog()?;
+    let (catalog, prices) = (config.catalog()?, config.prices()?);
     let mut steps = Vec::new();
     let found = candidates::find(&catalog, &config.kill, caller, &candidates::alternatives(model), &mut |step| {
         steps.push(step.to_string());
     });
-    let outcome = found.and_then(|Found { named, mut choices }| {
-        choices.truncate(MOST_TRIES);
+    let outcome = found.and_then(|mut found| {
+        let measures = (0..found.named.len()).any(|it| found.strategy(it).measures());
+        let mut moment = Moment { health: &Unknown, now: Micros(1), rng: &mut Rng::seeded(1) };
+        order::arrange(&mut found, &prices, &mut moment)?;
+        for (at, it) in found.named.iter().enumerate() {
+            match found.strategy(at) {
+                Strategy::Priority => {}
+                strategy => steps.push(format!("the candidates of `{}` are in order of {}", it.chain, strategy.name())),
+            }
+        }
+        if measures {
+            steps.push("what the gateway measures is not known here: who is first there may be another".to_owned());
+        }
+        let Found { named, choices, .. } = found;
         // Whose candidate is the first; of several names the first may be switched off.
         let first = choices.first().and_then(|it| named.get(it.named)).ok_or_else(|| config.kill.no_provider())?;
         let one = named.len() == 1;

@@ -3,12 +3,15 @@
 use crate::{
     capability,
     config::Config,
+    health::Shared,
+    learning::Learning,
     models::{self, Models},
-    policy::{self, Answered, Route, Rules},
+    policy::{self, Answered, Moment, Route, Rules},
 };
 use domain::{
     caller::{Caller, Identity, Trust},
     chat::Endpoint,
+    choice::Rng,
     headers,
     kill::ModelSwitches,
     model::Catalog,
@@ -16,8 +19,12 @@ use domain::{
     reply::Reply,
     secret::Secret,
 };
-use host::{Edit, Next, Plugin, RequestHead, ResponseHead, Root, Stream, Watch, metrics::Counter};
-use std::rc::Rc;
+use host::{Chunk, Edit, Next, Plugin, RequestHead, ResponseHead, Root, Stream, Watch, metrics::Counter};
+use std::{
+    cell::RefCell,
+    hash::{BuildHasher, RandomState},
+    rc::Rc,
+};
 
 /// Tells the client which model it got.
 const MODEL_OVERRIDE: &str = "x-tollgate-model-override";
@@ -41,13 +48,15 @@ pub struct Router {
     unable: Counter,
     not_found: Counter,
     killed: Counter,
+    rng: RefCell<Rng>,
 }
 
 impl Plugin for Router {
     type Stream = Exchange;
 
-    fn configure(config: &[u8], _: &Root) -> Result<Self, String> {
+    fn configure(config: &[u8], root: &Root) -> Result<Self, String> {
         let config = Config::parse(config)?;
+        Shared::prepare(root);
         let (catalog, prices) = (config.catalog()?, config.prices()?);
         Ok(Self {
             models: Models::build(&catalog, &config.kill, &prices),
@@ -61,11 +70,13 @@ impl Plugin for Router {
             kill: config.kill,
             not_found: Counter::define("tollgate_router_model_not_found"),
             killed: Counter::define("tollgate_router_killed"),
+            // Keyed by the host's random numbers, so that workers differ.
+            rng: RefCell::new(Rng::seeded(RandomState::new().hash_one(host::now().0))),
         })
     }
 
     fn stream(self: &Rc<Self>) -> Exchange {
-        Exchange { router: Rc::clone(self), caller: None, answer: Answer::NotOurs }
+        Exchange { router: Rc::clone(self), caller: None, answer: Answer::NotOurs, learning: None }
     }
 }
 
@@ -74,7 +85,9 @@ impl Router {
     fn route(&self, caller: Option<&Caller>, endpoint: Endpoint, body: &[u8]) -> Result<Route, Reply> {
         let (catalog, kill, prices) = (&self.catalog, &self.kill, &self.prices);
         let rules = Rules { catalog, kill, prices, abilities: self.abilities };
-        let route = policy::route(&rules, caller, endpoint, body);
+        let now = host::now();
+        let mut moment = Moment { health: &Shared { now }, now, rng: &mut self.rng.borrow_mut() };
+        let route = policy::route(&rules, &mut moment, caller, endpoint, body);
         let counted = |code| match code {
             "context_length_exceeded" => self.too_long.add(1),
             "unsupported_parameter" => self.unable.add(1),
@@ -118,6 +131,7 @@ pub struct Exchange {
     /// Who asks, where it matters.
     caller: Option<Caller>,
     answer: Answer,
+    learning: Option<Learning>,
 }
 
 impl Stream for Exchange {
@@ -150,7 +164,7 @@ impl Stream for Exchange {
         };
         let router = &self.router;
         let routed = router.route(self.caller.as_ref(), endpoint, &body);
-        let Route { plan, retry, estimate, answers, ignored, body, .. } = match routed {
+        let Route { plan, retry, estimate, answers, ignored, body, lessons, .. } = match routed {
             Ok(route) => route,
             Err(reply) => return Edit::Reply(reply),
         };
@@ -171,6 +185,7 @@ impl Stream for Exchange {
         // `provider` takes the header off at its first attempt, and it stays off at the next.
         host::note::write("route", &route);
         self.answer = Answer::By { answers, ignored };
+        self.learning = Some(Learning::new(lessons, retry.statuses().to_vec()));
         body.map_or(Edit::Keep, Edit::Replace)
     }
 
@@ -191,6 +206,19 @@ impl Stream for Exchange {
         if let Some(ignored) = ignored {
             head.set(PARAMETERS_IGNORED, ignored);
         }
-        Watch::Nothing
+        self.learning.as_mut().map_or(Watch::Nothing, |it| it.answered(head))
+    }
+
+    fn response_chunk(&mut self, chunk: Vec<u8>, last: bool) -> Chunk {
+        if let Some(learning) = &mut self.learning {
+            learning.piece(&chunk, last);
+        }
+        Chunk::Keep
+    }
+
+    fn log(&mut self) {
+        if let Some(learning) = self.learning.take() {
+            learning.over();
+        }
     }
 }

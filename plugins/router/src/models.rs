@@ -73,7 +73,7 @@ impl Models {
         let all: BTreeSet<&str> =
             written.iter().copied().chain(own.iter().map(String::as_str)).chain(prices.names()).collect();
         let entry = |id: &str| {
-            let Found { named, choices } = candidates::find(catalog, kill, None, &[id.into()], &mut |_| {}).ok()?;
+            let Found { named, choices, .. } = candidates::find(catalog, kill, None, &[id.into()], &mut |_| {}).ok()?;
             let model = named.into_iter().next()?.canonical;
             let itself = model.as_str() == id;
             let listed = written.contains(id)

@@ -3,18 +3,23 @@
 use crate::{
     candidates::{self, Choice, Found},
     capability::{self, Fit, Needs},
+    health::Health,
+    lesson::Lessons,
+    order,
     preferences::Preferences,
     retry::Retry,
 };
 use domain::{
     caller::Caller,
     chat::{Body, Endpoint},
+    choice::{Judge, Rng},
     estimate::Estimate,
     headers::{self, Headers},
     kill::ModelSwitches,
     model::{self, Canonical, Catalog, NotFound, Parameter, Parameters, Plan, Resolved, Try},
     price::Prices,
     reply::Reply,
+    time::Micros,
 };
 
 /// The headers that only this filter may write.
@@ -51,6 +56,8 @@ pub struct Route {
     pub shadowed: Vec<&'static str>,
     /// The body with the first candidate's model id; `None` when the client's own has it.
     pub body: Option<Vec<u8>>,
+    /// What is to be learned of the plan's tries.
+    pub lessons: Lessons,
 }
 
 /// What the response tells when one of the candidates has answered.
@@ -78,12 +85,28 @@ pub struct Rules<'a> {
     pub abilities: capability::Rules,
 }
 
+/// What differs from one request to the next, without being part of it.
+pub struct Moment<'a> {
+    /// What earlier requests tell of the candidates.
+    pub health: &'a dyn Health,
+    /// Now.
+    pub now: Micros,
+    /// Chance.
+    pub rng: &'a mut Rng,
+}
+
 /// Reads the body and finds where it leads for `caller`.
 ///
 /// # Errors
 /// 400 when the body cannot be read in only one way or a parameter behind the model's name is wrong, 404 when no rule
 /// covers its model or the caller may not use it, 503 when what it asks for is switched off.
-pub fn route(rules: &Rules<'_>, caller: Option<&Caller>, endpoint: Endpoint, bytes: &[u8]) -> Result<Route, Reply> {
+pub fn route(
+    rules: &Rules<'_>,
+    moment: &mut Moment<'_>,
+    caller: Option<&Caller>,
+    endpoint: Endpoint,
+    bytes: &[u8],
+) -> Result<Route, Reply> {
     let body = Body::parse(bytes)?;
     if body.member("background").is_some_and(|it| !matches!(it, "false" | "null")) {
         return Err(no_background());
@@ -98,8 +121,10 @@ pub fn route(rules: &Rules<'_>, caller: Option<&Caller>, endpoint: Endpoint, byt
     let needs = Needs::of(&body, endpoint, seen);
     let Fit { left, shadowed } = capability::fit(rules.prices, rules.abilities, &needs, endpoint, &estimate);
     found.keep(&left?);
+    let probes = order::arrange(&mut found, rules.prices, moment)?;
+    let lessons = Lessons::of(&found, probes, rules.prices, moment, || Judge::of_request(&body, endpoint));
     estimate.models = found.serves();
-    let Found { mut named, choices } = found;
+    let Found { mut named, choices, .. } = found;
     let lenient = rules.catalog.is_lenient();
     let mut ignored = Vec::new();
     for it in &mut named {
@@ -122,7 +147,7 @@ pub fn route(rules: &Rules<'_>, caller: Option<&Caller>, endpoint: Endpoint, byt
     let retry = named.first().map(|it| Retry::of(it.policy, choices.len())).unwrap_or_default();
     let body = (!edits.is_empty()).then(|| body.apply(edits));
     let ignored = (!ignored.is_empty()).then(|| ignored.join(", "));
-    Ok(Route { plan, retry, estimate, answers, ignored, shadowed, body })
+    Ok(Route { plan, retry, estimate, answers, ignored, shadowed, body, lessons })
 }
 
 impl Answered {
@@ -208,7 +233,7 @@ pub(crate) fn not_found(refused: &NotFound) -> Reply {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
+    use crate::{config::Config, health::Unknown};
     use std::collections::BTreeMap;
 
     const CHAT: Endpoint = Endpoint::ChatCompletions;
@@ -225,12 +250,9 @@ mod tests {
     fn routed(catalog: &Catalog, kill: &str, body: &str) -> Result<Route, Reply> {
         let kill = serde_json::from_str(kill).unwrap();
         let prices = Prices::built_in(&BTreeMap::new()).unwrap();
-        route(
-            &Rules { catalog, kill: &kill, prices: &prices, abilities: capability::Rules::default() },
-            None,
-            CHAT,
-            body.as_bytes(),
-        )
+        let rules = Rules { catalog, kill: &kill, prices: &prices, abilities: capability::Rules::default() };
+        let mut moment = Moment { health: &Unknown, now: Micros(1), rng: &mut Rng::seeded(1) };
+        route(&rules, &mut moment, None, CHAT, body.as_bytes())
     }
 
     /// `provider=id,… | model | override | body`, or `status code param`.

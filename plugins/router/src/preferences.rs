@@ -1,11 +1,15 @@
 //! What a client wants of the providers: OpenRouter's `provider` object, for the candidates of one's own.
 //!
-//! `order`, `only`, `ignore`, `allow_fallbacks`, `require_parameters` and `max_price` count; what else OpenRouter knows is
+//! `order`, `only`, `ignore`, `allow_fallbacks`, `require_parameters`, `max_price` and `sort` count; what else OpenRouter knows is
 //! left to OpenRouter. None of it gives a client a candidate that it would not have had.
 
-use crate::candidates::{Choice, Found};
+use crate::{
+    candidates::{Choice, Found},
+    order::By,
+};
 use domain::{
     chat::Body,
+    choice::Strategy,
     price::Prices,
     provider::{Kind, takes_all},
     reply::Reply,
@@ -22,6 +26,28 @@ pub(crate) struct Preferences {
     allow_fallbacks: Option<bool>,
     require_parameters: Option<bool>,
     max_price: Option<MaxPrice>,
+    sort: Option<Sort>,
+}
+
+/// By what the client wants its candidates put in order: a word, or an object with one.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Sort {
+    Word(String),
+    By { by: String },
+}
+
+impl Sort {
+    /// `None` for a word that only OpenRouter knows.
+    fn strategy(&self) -> Option<Strategy> {
+        let (Self::Word(word) | Self::By { by: word }) = self;
+        match word.as_str() {
+            "price" => Some(Strategy::Price),
+            "throughput" => Some(Strategy::Throughput),
+            "latency" => Some(Strategy::Latency),
+            _ => None,
+        }
+    }
 }
 
 /// US dollars per million tokens.
@@ -82,7 +108,10 @@ impl Preferences {
     pub(crate) fn apply(&self, body: &Body<'_>, prices: &Prices, found: &mut Found<'_>) -> Result<(), Reply> {
         let among =
             |list: &[String], it: &Choice| list.iter().any(|name| is_called(it.candidate.provider.as_str(), name));
-        let Found { named, choices } = found;
+        if let Some(strategy) = self.sort.as_ref().and_then(Sort::strategy) {
+            found.by = By::Each(strategy);
+        }
+        let Found { named, choices, by, .. } = found;
         if let Some(only) = &self.only {
             choices.retain(|it| among(only, it));
         }
@@ -101,6 +130,7 @@ impl Preferences {
             choices.retain(|it| most.allows(prices, it));
         }
         if let Some(order) = &self.order {
+            *by = By::Client;
             let place = |it: &Choice| {
                 order.iter().position(|name| is_called(it.candidate.provider.as_str(), name)).unwrap_or(usize::MAX)
             };

@@ -17,6 +17,12 @@ impl Retry {
         Self { candidates, statuses: chain.also_retry.clone(), timeout_ms }
     }
 
+    /// Statuses besides 429 and 5xx after which the next candidate is tried.
+    #[must_use]
+    pub fn statuses(&self) -> &[u16] {
+        &self.statuses
+    }
+
     /// Envoy's headers. The route itself says that a connection which broke is tried again; a single candidate is asked
     /// once more then, and what it answers is what the client hears.
     #[must_use]

@@ -35,6 +35,20 @@ pub enum Strategy {
 }
 
 impl Strategy {
+    /// Its name in a configuration.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Priority => "priority",
+            Self::Price => "price",
+            Self::Latency => "latency",
+            Self::Throughput => "throughput",
+            Self::Quality => "quality",
+            Self::Weighted => "weighted",
+            Self::Bandit => "bandit",
+        }
+    }
+
     /// Whether it needs what is measured of answers.
     #[must_use]
     pub fn measures(self) -> bool {

@@ -49,6 +49,8 @@ pub struct Naming {
     pub tiers: BTreeMap<String, Vec<String>>,
     /// The models of a role, by its name.
     pub roles: BTreeMap<String, Vec<String>>,
+    /// What `auto` chooses from.
+    pub auto: Vec<ModelName>,
 }
 
 impl Naming {
@@ -139,6 +141,12 @@ const LONGEST_ASKED: usize = 1024;
 /// The name that stands for the default model, as does none.
 const DEFAULT: &str = "default";
 
+/// The name by which a client leaves the choice to the gateway.
+pub const AUTO: &str = "auto";
+
+/// How many models `auto` chooses from at most.
+const MOST_AUTO: usize = 16;
+
 /// What a request means, before anybody's rules about callers.
 struct Meant<'a> {
     model: Canonical,
@@ -162,6 +170,7 @@ pub struct Catalog {
     chains: Chains,
     parameters: ModelParameters,
     access: Access,
+    auto: Vec<String>,
 }
 
 impl Catalog {
@@ -185,7 +194,9 @@ impl Catalog {
             chains: naming.chains,
             parameters: naming.model_parameters,
             access: Access::default(),
+            auto: Vec::new(),
         };
+        catalog.auto = catalog.check_auto(&naming.auto)?;
         if let Some(name) = catalog.default_provider.as_ref().filter(|it| catalog.provider(it.as_str()).is_none()) {
             return Err(format!("default_provider is `{}`, which is in no chain", name.as_str()));
         }
@@ -312,6 +323,31 @@ impl Catalog {
         told(format_args!("force_model makes `{}` `{model}`", printable(name)));
         let replaced = ModelName::parse(name).map_or(true, |it| it.canonical() != model);
         Some(Meant { model, reason: "force_model", backend: None, replaced, read: None })
+    }
+
+    fn check_auto(&self, names: &[ModelName]) -> Result<Vec<String>, String> {
+        if let Some(it) = names.iter().find(|it| it.as_str() == AUTO || self.written(it).is_none()) {
+            return Err(format!("auto names `{}`, which no rule of `models` covers", it.as_str()));
+        }
+        if !names.is_empty() && self.names().any(|it| it == AUTO) {
+            return Err("auto can never match: `auto` is the name of a model or an alias of its own".into());
+        }
+        if names.len() > MOST_AUTO {
+            return Err(format!("auto names {} models: expected {MOST_AUTO} at most", names.len()));
+        }
+        Ok(names.iter().map(|it| it.as_str().to_owned()).collect())
+    }
+
+    /// What the name [`AUTO`] chooses from; nothing, where it is a name like any other.
+    #[must_use]
+    pub fn auto(&self) -> &[String] {
+        &self.auto
+    }
+
+    /// Whether this is the name of a provider in the chains.
+    #[must_use]
+    pub fn is_provider(&self, name: &str) -> bool {
+        self.provider(name).is_some()
     }
 
     /// All chains.

@@ -4,7 +4,7 @@ use super::{
     name::{Canonical, ModelName, printable},
     parameters::Parameters,
 };
-use crate::time::Period;
+use crate::{choice::Strategy, time::Period};
 use serde::{
     Deserialize, Deserializer, Serialize,
     de::{
@@ -16,6 +16,7 @@ use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     fmt,
+    num::NonZeroU32,
     time::Duration,
 };
 
@@ -78,6 +79,9 @@ pub struct Candidate {
     /// Members that the body gets for this candidate where the client says nothing of them: `{"temperature": 0.2}`.
     #[serde(default)]
     pub parameters: Parameters,
+    /// Only under the strategy `weighted`: how often it is tried first, next to the others' weights. Default 1.
+    #[serde(default)]
+    pub weight: Option<NonZeroU32>,
 }
 
 /// Vendors that are no provider of their own: the host of their models knows them by the whole name.
@@ -118,6 +122,8 @@ const MAY_BE_FAILURES: [u16; 5] = [401, 402, 403, 404, 408];
 pub struct Chain {
     /// The candidates; never empty, and never the same model of the same provider twice.
     pub candidates: Vec<Candidate>,
+    /// By what they are put in order.
+    pub strategy: Strategy,
     /// Statuses besides 429 and 5xx after which the next candidate is tried.
     pub also_retry: Vec<u16>,
     /// How long a candidate may take until its answer begins.
@@ -131,6 +137,9 @@ pub struct Chain {
 struct Long {
     /// The candidates in the order in which they are tried, 16 at most; the first five that can serve a request are.
     candidates: Vec<Candidate>,
+    /// By what they are put in order, for each request. Default `priority`.
+    #[serde(default)]
+    strategy: Strategy,
     /// Statuses besides 429 and 5xx after which the next candidate is tried: some of 401, 402, 403, 404, 408. Default none.
     #[serde(default)]
     also_retry: Vec<u16>,
@@ -172,15 +181,15 @@ impl<'de> Deserialize<'de> for Chain {
 
             fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Long, A::Error> {
                 let candidates = Vec::deserialize(SeqAccessDeserializer::new(list))?;
-                Ok(Long { candidates, also_retry: Vec::new(), try_timeout: None })
+                Ok(Long { candidates, strategy: Strategy::default(), also_retry: Vec::new(), try_timeout: None })
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Long, A::Error> {
                 Long::deserialize(MapAccessDeserializer::new(map))
             }
         }
-        let Long { candidates, also_retry, try_timeout } = input.deserialize_any(Either)?;
-        Ok(Self { candidates, also_retry, try_timeout })
+        let Long { candidates, strategy, also_retry, try_timeout } = input.deserialize_any(Either)?;
+        Ok(Self { candidates, strategy, also_retry, try_timeout })
     }
 }
 
@@ -201,6 +210,15 @@ impl Chain {
             return Err(format!(
                 " names the provider `{provider}` with {model} twice: the second would be asked the same"
             ));
+        }
+        if self.strategy != Strategy::Weighted
+            && let Some(it) = self.candidates.iter().find(|it| it.weight.is_some())
+        {
+            let provider = it.provider.as_str();
+            return Err(format!(" gives `{provider}` a weight, which only the strategy `weighted` reads"));
+        }
+        if self.strategy != Strategy::Priority && count == 1 {
+            return Err(".strategy has one candidate to put in order: expected two or more".into());
         }
         if let Some(it) = self.also_retry.iter().find(|it| !MAY_BE_FAILURES.contains(it)) {
             return Err(format!(
@@ -310,6 +328,10 @@ mod tests {
             ),
             (r#"{"c":{"candidates":[]}}"#, "chains.c is empty"),
             (r#"{"c":{}}"#, "missing field `candidates`"),
+            (r#"{"c":[{"provider":"a","weight":3}]}"#, "chains.c gives `a` a weight"),
+            (r#"{"c":{"candidates":[{"provider":"a","weight":0}],"strategy":"weighted"}}"#, "nonzero"),
+            (r#"{"c":{"candidates":[{"provider":"a"}],"strategy":"price"}}"#, "chains.c.strategy has one candidate"),
+            (r#"{"c":{"candidates":[{"provider":"a"}],"strategy":"random"}}"#, "unknown variant `random`"),
             (r#"{"c":7}"#, "expected a list of candidates, or an object with `candidates`"),
             (r#"{"c":{"candidates":[{"provider":"a"}],"retry":[]}}"#, "unknown field `retry`"),
             (r#"{"c":{"candidates":[{"provider":"a"}],"also_retry":[400]}}"#, "chains.c.also_retry has 400"),

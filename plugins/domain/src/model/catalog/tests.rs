@@ -20,6 +20,8 @@ struct Config {
     tiers: BTreeMap<String, Vec<String>>,
     #[serde(default)]
     roles: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
+    auto: Vec<ModelName>,
 }
 
 pub(super) fn build(json: &str) -> Result<Catalog, String> {
@@ -35,6 +37,7 @@ pub(super) fn build(json: &str) -> Result<Catalog, String> {
         projects: it.projects,
         tiers: it.tiers,
         roles: it.roles,
+        auto: it.auto,
     })
 }
 

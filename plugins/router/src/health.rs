@@ -1,0 +1,161 @@
+//! What earlier requests tell of a candidate, in memory that all workers share.
+//!
+//! A candidate is `provider/id`; its hash picks one of a fixed number of slots, for a client may write the id under a rule
+//! for many models. Two that share a slot take turns in forgetting each other.
+
+use domain::{
+    choice::{Admit, Breaker, Kept, Measures, Sample},
+    time::Micros,
+};
+use host::{Root, slots};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+/// How many candidates are remembered at most, some fewer where hashes meet.
+pub(crate) const SLOTS: u32 = 512;
+/// Circuit breakers.
+const BREAKERS: &str = "breaker";
+/// What was measured.
+pub(crate) const MEASURES: &str = "measures";
+/// A slot begins with its candidate's hash.
+const TAG: usize = 8;
+
+/// What a decision asks about candidates, by their keys.
+pub trait Health {
+    /// Whether it may be asked; changes nothing.
+    fn peek(&self, key: &str) -> Admit;
+    /// Whether this request may ask it, which then may be the one that finds out whether it is well again.
+    fn admit(&self, key: &str) -> Admit;
+    /// What was measured of it.
+    fn measures(&self, key: &str) -> Measures;
+}
+
+/// What came of asking a candidate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It answered.
+    Success,
+    /// It did not answer, or said that it cannot.
+    Failure,
+    /// It wants to be left alone, for so many seconds if it says so.
+    Cooldown(Option<u64>),
+    /// It was not asked after all.
+    Untried,
+}
+
+/// The memory, as it is now.
+#[derive(Debug, Clone, Copy)]
+pub struct Shared {
+    /// Now.
+    pub now: Micros,
+}
+
+impl Shared {
+    /// Makes room. To be called from [`host::Plugin::configure`].
+    pub fn prepare(root: &Root) {
+        root.create_slots(BREAKERS, SLOTS);
+        root.create_slots(MEASURES, SLOTS);
+    }
+
+    /// Takes in what came of asking a candidate. `probe` says that the request was to find out whether it is well again.
+    pub fn tell(self, key: &str, outcome: Outcome, probe: bool) {
+        if outcome == Outcome::Untried && !probe {
+            return;
+        }
+        self.change(key, |breaker, now| match outcome {
+            Outcome::Success => breaker.success(now),
+            Outcome::Failure => breaker.failure(now),
+            Outcome::Cooldown(seconds) => breaker.cooldown(now, seconds),
+            Outcome::Untried => breaker.untried(now),
+        });
+    }
+
+    /// Takes in what was measured.
+    pub fn measured(self, key: &str, sample: &Sample) {
+        let (slot, tag) = place(key);
+        // Where nobody can write, this answer is not learned from.
+        let _ = slots::update(MEASURES, slot, |old| {
+            let (bytes, ()) = Kept::update(own(old, tag), |kept| kept.add(sample, self.now));
+            (tagged(tag, &bytes), ())
+        });
+    }
+
+    fn change<T: Default>(self, key: &str, change: impl Fn(&mut Breaker, Micros) -> T) -> T {
+        let (slot, tag) = place(key);
+        let changed = slots::update(BREAKERS, slot, |old| {
+            let (bytes, out) = Breaker::update(own(old, tag), |it| change(it, self.now));
+            (tagged(tag, &bytes), out)
+        });
+        // Without memory nothing is known of anybody, and everybody is asked.
+        changed.unwrap_or_default()
+    }
+}
+
+impl Health for Shared {
+    fn peek(&self, key: &str) -> Admit {
+        let (slot, tag) = place(key);
+        let found = slots::read(BREAKERS, slot).unwrap_or_default();
+        Breaker::read(own(&found, tag)).peek(self.now)
+    }
+
+    fn admit(&self, key: &str) -> Admit {
+        self.change(key, |it, now| Some(it.admit(now))).unwrap_or(Admit::Yes)
+    }
+
+    fn measures(&self, key: &str) -> Measures {
+        let (slot, tag) = place(key);
+        let found = slots::read(MEASURES, slot).unwrap_or_default();
+        Kept::read(own(&found, tag)).measures()
+    }
+}
+
+/// The slot of a candidate, and the hash that its content begins with.
+pub(crate) fn place(key: &str) -> (u32, [u8; TAG]) {
+    let mut hasher = DefaultHasher::new();
+    key.hash(&mut hasher);
+    let hash = hasher.finish();
+    let slot = hash.checked_rem(u64::from(SLOTS)).and_then(|it| u32::try_from(it).ok()).unwrap_or_default();
+    (slot, hash.to_le_bytes())
+}
+
+/// What a slot holds of the candidate with this hash; nothing, if it is another's.
+pub(crate) fn own(slot: &[u8], tag: [u8; TAG]) -> &[u8] {
+    slot.strip_prefix(&tag).unwrap_or_default()
+}
+
+pub(crate) fn tagged(tag: [u8; TAG], bytes: &[u8]) -> Vec<u8> {
+    [&tag, bytes].concat()
+}
+
+/// Nothing is known of anybody.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Unknown;
+
+impl Health for Unknown {
+    fn peek(&self, _: &str) -> Admit {
+        Admit::Yes
+    }
+
+    fn admit(&self, _: &str) -> Admit {
+        Admit::Yes
+    }
+
+    fn measures(&self, _: &str) -> Measures {
+        Measures::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_is_read_by_whom_it_belongs_to() {
+        let (slot, tag) = place("openai/gpt-4o");
+        let other = (0..).map(|it| format!("openai/{it}")).find(|it| place(it).0 == slot).unwrap();
+        let kept = tagged(tag, b"kept");
+        assert_eq!(own(&kept, tag), b"kept");
+        assert_eq!(own(&kept, place(&other).1), b"");
+        assert_eq!(own(b"", tag), b"");
+        assert!(slot < SLOTS && place("openai/gpt-4o") == (slot, tag));
+    }
+}
