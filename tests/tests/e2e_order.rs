@@ -1,0 +1,136 @@
+//! Who is asked, in which order, as earlier answers decide it: `router` and `provider` in a real Envoy.
+
+use serde_json::{Value, json};
+use tests::{Answer, FakeProvider, Gateway};
+
+/// A gateway whose router has these chains for `gpt-4o` and for `auto`.
+fn gateway(fake: &FakeProvider, chain: &Value) -> Gateway {
+    let config = json!({
+        "auto": ["gpt-4o", "gemini-2.5-flash"],
+        "models": [{"name": "gpt-4o", "chain": "chosen"}, {"name": "google/*", "chain": "google"}],
+        "chains": {"chosen": chain, "google": [{"provider": "google"}]}
+    });
+    ["auth", "ratelimit", "guardrails", "session", "budget"]
+        .into_iter()
+        .fold(Gateway::from("envoy/envoy.yaml"), |gateway, filter| gateway.without_filter(filter))
+        .filter("router", &config)
+        .fake(fake)
+        .start()
+}
+
+fn chat(gateway: &Gateway, model: &str) -> Answer {
+    gateway.client().post("/v1/chat/completions", &json!({"model": model, "messages": []})).send()
+}
+
+/// Status, and who answered after how many attempts.
+fn served(gateway: &Gateway, model: &str) -> String {
+    let answer = chat(gateway, model);
+    let said = |name: &str| answer.header(name).unwrap_or_default();
+    format!("{} {} {}", answer.status, said("x-tollgate-provider"), said("x-tollgate-attempts"))
+}
+
+fn two() -> Value {
+    json!([{"provider": "openai"}, {"provider": "anthropic", "model": "claude-sonnet-4-5"}])
+}
+
+#[test]
+fn a_provider_that_fails_five_times_is_left_alone() {
+    let fake = FakeProvider::start();
+    let gateway = gateway(&fake, &two());
+    for (path, failure) in [("/openai", "503"), ("/anthropic", "reset")] {
+        fake.behave(path, failure, None);
+    }
+    for _ in 0..5 {
+        assert!(chat(&gateway, "gpt-4o").status >= 500);
+    }
+    fake.clear();
+    let answer = chat(&gateway, "gpt-4o");
+    assert_eq!(answer.error(), "503 upstream_error");
+    let seconds: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=30).contains(&seconds), "{seconds}");
+    assert_eq!(fake.requests().len(), 0, "neither is asked");
+    assert_eq!(served(&gateway, "gemini-2.5-flash"), "200 google 1", "another provider is");
+}
+
+#[test]
+fn who_is_ill_is_passed_over_by_the_first_attempt() {
+    let fake = FakeProvider::start();
+    let gateway = gateway(&fake, &two());
+    fake.behave("/openai", "reset", None);
+    for _ in 0..5 {
+        assert_eq!(served(&gateway, "gpt-4o"), "200 anthropic 2");
+    }
+    fake.behave_well();
+    assert_eq!(served(&gateway, "gpt-4o"), "200 anthropic 1");
+}
+
+#[test]
+fn who_has_too_many_requests_is_left_alone_for_as_long_as_it_says() {
+    let fake = FakeProvider::start();
+    let gateway = gateway(&fake, &two());
+    fake.behave("/openai", "429-after-7", Some(1));
+    assert_eq!(served(&gateway, "gpt-4o"), "200 anthropic 2");
+    assert_eq!(served(&gateway, "gpt-4o"), "200 anthropic 1");
+}
+
+#[test]
+fn the_requests_own_faults_are_nobodys_failure() {
+    let fake = FakeProvider::start();
+    let gateway = gateway(&fake, &two());
+    fake.behave("/openai", "400", Some(8));
+    for _ in 0..8 {
+        assert_eq!(chat(&gateway, "gpt-4o").status, 400);
+    }
+    assert_eq!(served(&gateway, "gpt-4o"), "200 openai 1");
+}
+
+#[test]
+fn a_strategy_a_word_behind_the_name_and_the_client_each_decide_who_is_first() {
+    let fake = FakeProvider::start();
+    let chain = json!({"strategy": "price", "candidates": [
+        {"provider": "anthropic", "model": "claude-opus-4-5"}, {"provider": "openai"},
+        {"provider": "google", "model": "gemini-2.5-flash", "parameters": {"temperature": 0.5}}
+    ]});
+    let gateway = gateway(&fake, &chain);
+    assert_eq!(served(&gateway, "gpt-4o"), "200 google 1");
+    assert_eq!(fake.only_request().json()["temperature"], json!(0.5));
+    assert_eq!(served(&gateway, "auto"), "200 google 1");
+    fake.behave("/google", "503", None);
+    assert_eq!(served(&gateway, "gpt-4o:floor"), "200 openai 2");
+    for (preferences, expected) in [
+        (json!({"order": ["anthropic"]}), "anthropic"),
+        (json!({"only": ["openai"]}), "openai"),
+        (json!({"ignore": ["google", "openai"]}), "anthropic"),
+    ] {
+        fake.clear();
+        let body = json!({"model": "gpt-4o", "messages": [], "provider": preferences, "models": ["gpt-4o"]});
+        let answer = gateway.client().post("/v1/chat/completions", &body).send();
+        assert_eq!(answer.header("x-tollgate-provider").as_deref(), Some(expected), "{}", answer.text());
+        let sent = fake.only_request().json();
+        assert!(sent.get("provider").is_none() && sent.get("models").is_none(), "{sent}");
+    }
+    let body = json!({"model": "gpt-4o", "messages": [], "provider": {"only": ["mistral"]}});
+    assert_eq!(gateway.client().post("/v1/chat/completions", &body).send().error(), "404 model_not_found");
+}
+
+#[test]
+fn what_is_measured_decides_who_is_first() {
+    let fake = FakeProvider::start();
+    let chain = json!({"strategy": "quality", "candidates": [
+        {"provider": "openai"}, {"provider": "anthropic", "model": "claude-sonnet-4-5"}
+    ]});
+    let gateway = gateway(&fake, &chain);
+    // Each is tried while nothing is known of it; an answer that is cut short is no valid one.
+    fake.behave("/openai", "words-9+end-4", None);
+    let body = json!({"model": "gpt-4o", "stream": true, "messages": [{"role": "user", "content": "hi"}]});
+    let mut counts = [0; 2];
+    for _ in 0..30 {
+        let answer = gateway.client().post("/v1/chat/completions", &body).send();
+        match answer.header("x-tollgate-provider").as_deref() {
+            Some("openai") => counts[0] += 1,
+            Some("anthropic") => counts[1] += 1,
+            other => panic!("{other:?}: {}", answer.text()),
+        }
+    }
+    assert!(counts[1] > 3 * counts[0], "{counts:?}");
+}
