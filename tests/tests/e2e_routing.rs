@@ -239,6 +239,7 @@ fn a_failing_provider_is_followed_by_the_next_with_everything_its_own() {
     world.fake.behave("/openai", "400", None);
     assert_eq!(world.chat(sent).send().status, 400);
     assert_eq!(world.fake.requests().len(), 1);
+    world.fake.behave_well();
     // Who says 429 is left alone afterwards.
     for failure in ["503", "500", "reset", "429-after-7"] {
         world.fake.clear();
