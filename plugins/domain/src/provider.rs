@@ -53,6 +53,17 @@ pub enum Kind {
     Custom,
 }
 
+/// Where a provider's API is, and how it wants its credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Home {
+    /// Its host; empty where each customer has another.
+    pub host: &'static str,
+    /// What stands before `/chat/completions`; empty where nobody can know.
+    pub base_path: &'static str,
+    /// Whether the credential is the header `api-key`; else it is `authorization: Bearer`.
+    pub api_key: bool,
+}
+
 /// One thing that a provider wants otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
@@ -115,6 +126,12 @@ impl Kind {
             true => row.reasoning,
             false => row.rules,
         }
+    }
+
+    /// Where its API is.
+    #[must_use]
+    pub fn home(self) -> Home {
+        self.row().map_or(Home { host: "", base_path: "", api_key: false }, |it| it.home)
     }
 
     fn row(self) -> Option<&'static Row> {

@@ -41,18 +41,19 @@ pub struct Provider {
     /// chat completion is translated both ways, and `/v1/messages` passes.
     #[serde(default)]
     pub(crate) api: Api,
-    /// Which provider's rules for parameters apply to chat completions. Default: the known provider of this name
-    /// (`groq`, `groq.1`, `groq-eu`); no rules for any other name. `custom`: one that knows `max_tokens` alone.
+    /// Which provider this is: where its API is and how it wants its credential, as far as the other keys do not say, and
+    /// which rules for parameters apply to chat completions. Default: nothing but the rules of the known provider of this
+    /// name (`groq`, `groq.1`, `groq-eu`); none for any other name. `custom`: one that knows `max_tokens` alone.
     #[serde(default)]
     pub(crate) kind: Option<Kind>,
-    /// What stands before `/chat/completions` in its URLs: `/v1`, `/openai/v1`; `/` for nothing. Default: the path
-    /// stays as it is, as it must in Kong, where the service's URL decides.
+    /// What stands before `/chat/completions` in its URLs: `/v1`, `/openai/v1`; `/` for nothing. Default: its `kind`'s;
+    /// without one the path stays as it is, as it must in Kong, where the service's URL decides.
     #[serde(default)]
     pub(crate) base_path: Option<String>,
-    /// Its host name, with the port if that is unusual: `api.openai.com`. Default: the host stays as it is.
+    /// Its host name, with the port if that is unusual: `api.openai.com`. Default: its `kind`'s, or the host stays as it is.
     #[serde(default)]
     pub(crate) host: Option<String>,
-    /// The header that carries the credential. Default: `authorization` with the scheme `Bearer`; `x-api-key` where
+    /// The header that carries the credential. Default: its `kind`'s (`api-key` for `azure`), else `authorization` with the scheme `Bearer`; `x-api-key` where
     /// `api` is `anthropic`.
     #[serde(default)]
     pub(crate) auth: Option<Auth>,
@@ -127,6 +128,9 @@ impl Config {
         let target = |(name, provider): (&String, &Provider)| {
             let credential =
                 provider.credential(&env).map_err(|wrong| format!("provider: providers.{name}.{wrong}"))?;
+            // In Kong the service's URL says where a provider is.
+            let home = provider.kind.filter(|_| self.provider.is_none()).map(Kind::home);
+            let own = |it: &str| (!it.is_empty()).then(|| it.to_owned());
             let known_as = match provider.kind {
                 Some(kind) => kind.name(),
                 None => name,
@@ -137,8 +141,11 @@ impl Config {
                     api: provider.api,
                     kind: Kind::named(known_as),
                     name: name.clone(),
-                    base_path: provider.base_path.as_deref().map(|it| it.trim_end_matches('/').to_owned()),
-                    host: provider.host.clone(),
+                    base_path: match provider.base_path.as_deref() {
+                        Some(path) => Some(path.trim_end_matches('/').to_owned()),
+                        None => home.and_then(|it| own(it.base_path)),
+                    },
+                    host: provider.host.clone().or_else(|| home.and_then(|it| own(it.host))),
                     credential,
                     stream_usage: provider.stream_usage.unwrap_or_else(|| takes_include_usage(known_as)),
                 },
@@ -161,9 +168,15 @@ const CREDENTIALS: [&str; 8] = [
 ];
 
 impl Provider {
+    /// Whether its kind wants the credential in `api-key`, and the operator says nothing else.
+    fn has_api_key(&self) -> bool {
+        self.auth.is_none() && self.kind.is_some_and(|it| it.home().api_key)
+    }
+
     fn header(&self) -> &str {
         match (&self.auth, self.api) {
             (Some(auth), _) => &auth.header,
+            (None, Api::OpenAi) if self.has_api_key() => "api-key",
             (None, Api::OpenAi) => "authorization",
             (None, Api::Anthropic) => "x-api-key",
         }
@@ -213,7 +226,7 @@ impl Provider {
         }
         let scheme = match (&self.auth, self.api) {
             (Some(auth), _) => auth.scheme.as_deref(),
-            (None, Api::OpenAi) => Some("Bearer"),
+            (None, Api::OpenAi) => (!self.has_api_key()).then_some("Bearer"),
             (None, Api::Anthropic) => None,
         };
         let value = scheme.map_or_else(|| secret.clone(), |it| Secret::new(format!("{it} {}", secret.reveal())));

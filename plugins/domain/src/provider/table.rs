@@ -1,6 +1,6 @@
 //! The rows.
 
-use super::{Kind, Rule};
+use super::{Home, Kind, Rule};
 
 /// One provider.
 #[derive(Debug)]
@@ -8,6 +8,8 @@ pub(super) struct Row {
     pub(super) kind: Kind,
     /// The names that operators give it, its own in front.
     pub(super) names: &'static [&'static str],
+    /// Where its API is.
+    pub(super) home: Home,
     /// For every model but those of the next line.
     pub(super) rules: &'static [Rule],
     /// For OpenAI's models that think first.
@@ -15,8 +17,14 @@ pub(super) struct Row {
 }
 
 impl Row {
-    const fn new(kind: Kind, names: &'static [&'static str], rules: &'static [Rule]) -> Self {
-        Self { kind, names, rules, reasoning: rules }
+    const fn new(
+        kind: Kind,
+        names: &'static [&'static str],
+        host: &'static str,
+        base_path: &'static str,
+        rules: &'static [Rule],
+    ) -> Self {
+        Self { kind, names, home: Home { host, base_path, api_key: false }, rules, reasoning: rules }
     }
 }
 
@@ -51,20 +59,29 @@ const GROQ: &[Rule] = &[
     Rule::One("n"),
 ];
 
+/// Its host is the resource's own.
+const AZURE: Home = Home { host: "", base_path: "/openai/v1", api_key: true };
+
 pub(super) const ROWS: [Row; 15] = [
-    Row { reasoning: NEW_NAME, ..Row::new(Kind::OpenAi, &["openai"], &[]) },
-    Row { reasoning: NEW_NAME, ..Row::new(Kind::Azure, &["azure"], &[]) },
-    Row::new(Kind::Anthropic, &["anthropic"], &[Rule::AtMost { member: "temperature", most: "1" }, Rule::One("n")]),
-    Row::new(Kind::Google, &["google", "gemini"], &[]),
-    Row::new(Kind::Mistral, &["mistral", "mistralai"], MISTRAL),
-    Row::new(Kind::Cohere, &["cohere"], &[OLD_NAME]),
-    Row::new(Kind::OpenRouter, &["openrouter"], &[]),
-    Row::new(Kind::Groq, &["groq"], GROQ),
-    Row::new(Kind::Xai, &["xai", "x-ai"], &[]),
-    Row::new(Kind::DeepSeek, &["deepseek"], &[OLD_NAME]),
-    Row::new(Kind::Together, &["together"], &[OLD_NAME]),
-    Row::new(Kind::Fireworks, &["fireworks"], &[Rule::Drop(&["seed"])]),
-    Row::new(Kind::Ollama, &["ollama"], &[OLD_NAME, Rule::Drop(&["logit_bias", "user", "n"])]),
-    Row::new(Kind::Vllm, &["vllm"], &[]),
-    Row::new(Kind::Custom, &["custom"], &[OLD_NAME]),
+    Row { reasoning: NEW_NAME, ..Row::new(Kind::OpenAi, &["openai"], "api.openai.com", "/v1", &[]) },
+    Row { reasoning: NEW_NAME, home: AZURE, ..Row::new(Kind::Azure, &["azure"], "", "", &[]) },
+    Row::new(
+        Kind::Anthropic,
+        &["anthropic"],
+        "api.anthropic.com",
+        "/v1",
+        &[Rule::AtMost { member: "temperature", most: "1" }, Rule::One("n")],
+    ),
+    Row::new(Kind::Google, &["google", "gemini"], "generativelanguage.googleapis.com", "/v1beta/openai", &[]),
+    Row::new(Kind::Mistral, &["mistral", "mistralai"], "api.mistral.ai", "/v1", MISTRAL),
+    Row::new(Kind::Cohere, &["cohere"], "api.cohere.ai", "/compatibility/v1", &[OLD_NAME]),
+    Row::new(Kind::OpenRouter, &["openrouter"], "openrouter.ai", "/api/v1", &[]),
+    Row::new(Kind::Groq, &["groq"], "api.groq.com", "/openai/v1", GROQ),
+    Row::new(Kind::Xai, &["xai", "x-ai"], "api.x.ai", "/v1", &[]),
+    Row::new(Kind::DeepSeek, &["deepseek"], "api.deepseek.com", "/v1", &[OLD_NAME]),
+    Row::new(Kind::Together, &["together"], "api.together.ai", "/v1", &[OLD_NAME]),
+    Row::new(Kind::Fireworks, &["fireworks"], "api.fireworks.ai", "/inference/v1", &[Rule::Drop(&["seed"])]),
+    Row::new(Kind::Ollama, &["ollama"], "", "/v1", &[OLD_NAME, Rule::Drop(&["logit_bias", "user", "n"])]),
+    Row::new(Kind::Vllm, &["vllm"], "", "/v1", &[]),
+    Row::new(Kind::Custom, &["custom"], "", "", &[OLD_NAME]),
 ];

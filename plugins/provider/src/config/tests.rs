@@ -91,3 +91,42 @@ fn a_providers_rules_are_found_by_its_kind_or_its_name() {
     ];
     assert_eq!(found, expected);
 }
+
+/// Host, base path and credential's header of the one provider.
+fn home(provider: &str, rest: &str) -> String {
+    let json = format!(r#"{{"providers":{{"p":{provider}}}{rest}}}"#);
+    let targets = Config::parse(json.as_bytes()).unwrap().targets(|_| None).unwrap();
+    let it = &targets["p"];
+    let credential = match &it.credential {
+        Credential::Header { name, value } => format!("{name}: {}", value.reveal()),
+        Credential::None | Credential::Missing => "-".into(),
+    };
+    let said = |it: &Option<String>| it.clone().unwrap_or("-".into());
+    format!("{} {} {credential}", said(&it.host), said(&it.base_path))
+}
+
+#[test]
+fn a_kind_says_where_a_provider_is_as_far_as_nothing_else_does() {
+    for (provider, rest, expected) in [
+        (r#"{"kind":"groq","credential":{"value":"k"}}"#, "", "api.groq.com /openai/v1 authorization: Bearer k"),
+        (r#"{"kind":"openrouter"}"#, "", "openrouter.ai /api/v1 -"),
+        (
+            r#"{"kind":"azure","host":"r.openai.azure.com","credential":{"value":"k"}}"#,
+            "",
+            "r.openai.azure.com /openai/v1 api-key: k",
+        ),
+        (
+            r#"{"kind":"azure","auth":{"header":"authorization","scheme":"Bearer"},"credential":{"value":"k"}}"#,
+            "",
+            "- /openai/v1 authorization: Bearer k",
+        ),
+        (r#"{"kind":"mistral","host":"h","base_path":"/"}"#, "", "h  -"),
+        (r#"{"kind":"vllm"}"#, "", "- /v1 -"),
+        (r#"{"kind":"custom"}"#, "", "- - -"),
+        (r#"{}"#, "", "- - -"),
+        // In Kong the service's URL decides.
+        (r#"{"kind":"groq"}"#, r#","provider":"p""#, "- - -"),
+    ] {
+        assert_eq!(home(provider, rest), expected, "{provider}");
+    }
+}
