@@ -8,12 +8,14 @@
 //! twice, or is spelled with other letters or escapes (`"Model"`, `"\u006dodel"`) than its name.
 
 mod edit;
+mod end_user;
 mod endpoint;
 mod read;
 mod text;
 
 pub use edit::Edit;
 pub(crate) use edit::quoted;
+pub use end_user::EndUser;
 pub(crate) use endpoint::decoded;
 pub use endpoint::{Endpoint, normalised};
 pub(crate) use read::{array, object, string};

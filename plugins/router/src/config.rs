@@ -1,5 +1,6 @@
 //! What the operator writes.
 
+use crate::pseudonym::{Pseudonyms, UserIdentifier};
 use domain::{
     caller::Trust,
     kill::ModelSwitches,
@@ -66,8 +67,11 @@ pub struct Config {
     /// deployment under the name `azure/<deployment>`.
     #[serde(default)]
     pub(crate) model_info: BTreeMap<String, Info>,
-    /// Who says who calls. Only read where `projects`, `tiers` or `roles` say something; a caller whom nobody vouches for is
-    /// then answered 401.
+    /// What providers are told of who asks.
+    #[serde(default)]
+    pub(crate) user_identifier: UserIdentifier,
+    /// Who says who calls. Read for `user_identifier`, and where `projects`, `tiers` or `roles` say something; only there a
+    /// caller whom nobody vouches for is answered 401.
     #[serde(default)]
     pub(crate) trust: Trust,
     /// Models and providers that are switched off. Default none.
@@ -136,6 +140,11 @@ impl Config {
         prices.map_err(|wrong| format!("router: {wrong}"))
     }
 
+    /// What is done to the members that name an end user.
+    pub(crate) fn pseudonyms(&self, env: impl FnOnce(&str) -> Option<String>) -> Result<Pseudonyms, String> {
+        self.user_identifier.resolve(env).map_err(|wrong| format!("router: user_identifier.{wrong}"))
+    }
+
     /// The hop's secret, if there is to be one.
     pub(crate) fn hop(&self, env: impl FnOnce(&str) -> Option<String>) -> Result<Option<Secret>, String> {
         secret::hop(self.hop_secret.as_ref(), env).map_err(|wrong| format!("router: {wrong}"))
@@ -150,7 +159,9 @@ mod tests {
 
     fn check(rest: &str) -> Result<(), String> {
         let config = Config::parse(format!("{GOOD}{rest}}}").as_bytes())?;
-        config.hop(|name| (name == "SET").then(|| "0123456789abcdef".into())).map(|_| ())
+        let env = |name: &str| (name == "SET").then(|| "0123456789abcdef".into());
+        config.pseudonyms(env)?;
+        config.hop(env).map(|_| ())
     }
 
     #[test]
@@ -168,6 +179,7 @@ mod tests {
             (r#","kill":{"tenants":["t"]}"#, "unknown field `tenants`, expected `models` or `providers`"),
             (r#","model_info":{"x":{}}"#, "router: model_info.x says nothing"),
             (r#","capabilities":"no""#, "unknown variant `no`"),
+            (r#","user_identifier":{"mode":"hmac"}"#, "router: user_identifier.secret is missing"),
             (r#","hop_secret":{"value":"short"}"#, "hop_secret must be 16 to 256"),
             (r#","hop_secret":{"env":"UNSET"}"#, "hop_secret is not set"),
             (r#","hop_secret":{"value":"0123456789abcde\n"}"#, "hop_secret must be"),

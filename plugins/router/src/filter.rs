@@ -7,6 +7,7 @@ use crate::{
     learning::Learning,
     models::{self, Models},
     policy::{self, Answered, Moment, Route, Rules},
+    pseudonym::Pseudonyms,
 };
 use domain::{
     caller::{Caller, Identity, Trust},
@@ -44,6 +45,7 @@ pub struct Router {
     prices: Prices,
     models: Models,
     abilities: capability::Rules,
+    pseudonyms: Pseudonyms,
     too_long: Counter,
     unable: Counter,
     not_found: Counter,
@@ -57,11 +59,16 @@ impl Plugin for Router {
     fn configure(config: &[u8], root: &Root) -> Result<Self, String> {
         let config = Config::parse(config)?;
         Shared::prepare(root);
+        let pseudonyms = config.pseudonyms(host::env)?;
+        if matches!(pseudonyms, Pseudonyms::Unset) {
+            log::warn!("user_identifier.secret is not set; what names an end user is removed");
+        }
         let (catalog, prices) = (config.catalog()?, config.prices()?);
         Ok(Self {
             models: Models::build(&catalog, &config.kill, &prices),
             catalog,
             hop: config.hop(host::env)?,
+            pseudonyms,
             prices,
             abilities: capability::Rules { capabilities: config.capabilities, context_length: config.context_length },
             unable: Counter::define("tollgate_router_unsupported_parameter"),
@@ -84,7 +91,7 @@ impl Router {
     /// Reads the body, and finds where it leads.
     fn route(&self, caller: Option<&Caller>, endpoint: Endpoint, body: &[u8]) -> Result<Route, Reply> {
         let (catalog, kill, prices) = (&self.catalog, &self.kill, &self.prices);
-        let rules = Rules { catalog, kill, prices, abilities: self.abilities };
+        let rules = Rules { catalog, kill, prices, abilities: self.abilities, pseudonyms: &self.pseudonyms };
         let now = host::now();
         let mut moment = Moment { health: &Shared { now }, now, rng: &mut self.rng.borrow_mut() };
         let route = policy::route(&rules, &mut moment, caller, endpoint, body);
@@ -104,13 +111,15 @@ impl Router {
 
     /// Who asks, where it matters.
     fn caller(&self, head: &RequestHead) -> Result<Option<Caller>, Reply> {
-        if !self.catalog.asks_who() {
+        let required = self.catalog.asks_who();
+        if !required && !self.pseudonyms.ask_who() {
             return Ok(None);
         }
         match head.identity(self.trust) {
             Identity::Known(caller) => Ok(Some(caller)),
             Identity::Bypassed => Ok(None),
-            Identity::Missing => Err(policy::nobody()),
+            Identity::Missing if required => Err(policy::nobody()),
+            Identity::Missing => Ok(None),
         }
     }
 }

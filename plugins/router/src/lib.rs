@@ -18,6 +18,7 @@ mod order;
 pub mod outcome;
 pub mod policy;
 mod preferences;
+pub mod pseudonym;
 pub mod retry;
 
 #[cfg(target_family = "wasm")]

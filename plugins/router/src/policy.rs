@@ -7,6 +7,7 @@ use crate::{
     lesson::Lessons,
     order,
     preferences::Preferences,
+    pseudonym::Pseudonyms,
     retry::Retry,
 };
 use domain::{
@@ -54,7 +55,7 @@ pub struct Route {
     pub ignored: Option<String>,
     /// The codes of the rules by which no candidate would be left, where they only count.
     pub shadowed: Vec<&'static str>,
-    /// The body with the first candidate's model id; `None` when the client's own has it.
+    /// The body with the first candidate's model id; `None` when the client's own may stay.
     pub body: Option<Vec<u8>>,
     /// What is to be learned of the plan's tries.
     pub lessons: Lessons,
@@ -83,6 +84,8 @@ pub struct Rules<'a> {
     pub prices: &'a Prices,
     /// Whether candidates that cannot do what is asked are passed over.
     pub abilities: capability::Rules,
+    /// What providers are told of who asks.
+    pub pseudonyms: &'a Pseudonyms,
 }
 
 /// What differs from one request to the next, without being part of it.
@@ -132,7 +135,7 @@ pub fn route(
         check_parameters(endpoint, &mut it.parameters, lenient.then_some(&mut ignored))?;
     }
     let plan = plan(&named, &choices);
-    let mut edits = Vec::new();
+    let mut edits = rules.pseudonyms.edits(&body, endpoint, caller)?;
     if let [only] = named.as_slice() {
         edits.extend(only.parameters.iter().map(|it| body.set_member(it.name, &it.json)));
     }
@@ -250,7 +253,8 @@ mod tests {
     fn routed(catalog: &Catalog, kill: &str, body: &str) -> Result<Route, Reply> {
         let kill = serde_json::from_str(kill).unwrap();
         let prices = Prices::built_in(&BTreeMap::new()).unwrap();
-        let rules = Rules { catalog, kill: &kill, prices: &prices, abilities: capability::Rules::default() };
+        let (abilities, pseudonyms) = (capability::Rules::default(), &Pseudonyms::Removed);
+        let rules = Rules { catalog, kill: &kill, prices: &prices, abilities, pseudonyms };
         let mut moment = Moment { health: &Unknown, now: Micros(1), rng: &mut Rng::seeded(1) };
         route(&rules, &mut moment, None, CHAT, body.as_bytes())
     }
