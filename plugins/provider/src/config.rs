@@ -1,6 +1,7 @@
 //! What the operator writes.
 
 use crate::{
+    identity::{self, Identity},
     native::Api,
     policy::{Credential, SERVED, Target, allowed_by_default, served},
 };
@@ -24,6 +25,10 @@ pub struct Config {
     /// The one provider behind this filter, whatever the endpoint's metadata say. Needed in Kong.
     #[serde(default)]
     pub(crate) provider: Option<ProviderName>,
+    /// Which application providers are told they serve. Default: what the client says; `http-referer` and `x-title` go to
+    /// OpenRouter alone.
+    #[serde(default)]
+    pub(crate) identity: Option<Identity>,
     /// Further headers of the client's that providers may see. Credentials and identity are refused here.
     #[serde(default)]
     pub(crate) forward_headers: Vec<String>,
@@ -105,6 +110,7 @@ impl Config {
         if let Some(it) = self.provider.as_ref().filter(|it| !self.providers.contains_key(it.as_str())) {
             return Err(format!("provider is `{}`, which is not in `providers`", it.as_str()));
         }
+        self.identity.as_ref().map_or(Ok(()), Identity::check)?;
         self.forward_headers.iter().try_for_each(|name| self.check_forwarded(name))?;
         self.return_headers.iter().try_for_each(|name| check_returned(name))
     }
@@ -116,6 +122,9 @@ impl Config {
         let identity = headers::IDENTITY.into_iter().chain([headers::SESSION, headers::THREAD]).any(is);
         if credential || identity || starts_with_name(name.as_bytes(), headers::OURS) {
             return Err(format!("forward_headers: `{name}` says who calls, and never leaves the gateway"));
+        }
+        if identity::is_for_openrouter(name.as_bytes()) {
+            return Err(format!("forward_headers: `{name}` is OpenRouter's alone, which gets it in any case"));
         }
         if allowed_by_default(name.as_bytes()) {
             return Err(format!("forward_headers: `{name}` is forwarded or replaced in any case"));
@@ -239,7 +248,9 @@ impl Auth {
         check_header(&self.header).map_err(|wrong| format!("auth.header: {wrong}"))?;
         let name = self.header.as_bytes();
         let credential = CREDENTIALS.iter().any(|it| same_name(name, it));
-        if !credential && (allowed_by_default(name) || starts_with_name(name, headers::OURS)) {
+        if !credential
+            && (allowed_by_default(name) || identity::is_for_openrouter(name) || starts_with_name(name, headers::OURS))
+        {
             return Err(format!("auth.header: `{}` carries something else", self.header));
         }
         match self.scheme.as_deref() {

@@ -2,6 +2,7 @@
 
 use crate::{
     config::Config,
+    identity::{self, Identity},
     native::{self, Answer, Api, Question, Way},
     policy::{self, Change, Credential, Failure, Routed, Send, Target},
 };
@@ -17,6 +18,9 @@ pub struct Providers {
     /// How much each model can write, where a provider must be told.
     models: Prices,
     only: Option<String>,
+    identity: Identity,
+    /// Whether what only OpenRouter is told may be wanted by a later attempt.
+    openrouter: bool,
     forward: Vec<String>,
     returned: Vec<String>,
     not_configured: Counter,
@@ -33,9 +37,11 @@ impl Plugin for Providers {
         }
         Ok(Self {
             rules: targets.values().any(|it| it.kind.is_some() || it.api == Api::Anthropic),
+            openrouter: config.provider.is_none() && targets.values().any(Target::is_openrouter),
             models: Prices::built_in(&BTreeMap::new())?,
             targets,
             only: config.provider.map(|it| it.as_str().to_owned()),
+            identity: config.identity.unwrap_or_default(),
             forward: config.forward_headers,
             returned: config.return_headers,
             not_configured: Counter::define("tollgate_provider_not_configured"),
@@ -53,6 +59,10 @@ impl Providers {
         let headers = head.headers().clone();
         let mut changes = policy::request(&headers, target, way.path(operation), &self.forward);
         changes.extend(way.head(&headers, was_translated));
+        if self.openrouter {
+            identity::unsaid(&headers, target).for_each(|(name, value)| host::note::write(name, value));
+        }
+        changes.extend(self.identity.changes(&headers, target, host::note::read));
         if self.only.is_some()
             && let Some(name) = policy::twice(&headers, &changes)
         {

@@ -8,6 +8,7 @@
 
 pub mod config;
 pub mod filter;
+pub mod identity;
 pub mod native;
 pub mod policy;
 

@@ -2,7 +2,7 @@
 //!
 //! Both directions have a list of what may pass, so that a header which nobody thought of stays here.
 
-use crate::native::Api;
+use crate::{identity::is_for_openrouter, native::Api};
 use domain::{
     chat::{Body, Edit, Endpoint},
     headers::{self, Headers},
@@ -319,7 +319,8 @@ pub fn request<'a>(headers: &'a Headers, target: &'a Target, operation: &str, fo
     };
     let stays = |name: &[u8]| {
         let is_credential = credential.is_some_and(|(it, _)| name.eq_ignore_ascii_case(it.as_bytes()));
-        is_credential || allowed_by_default(name) || is_one_of(forward, name)
+        let may_pass = allowed_by_default(name) || (target.is_openrouter() && is_for_openrouter(name));
+        is_credential || may_pass || is_one_of(forward, name)
     };
     let mut changes: Vec<Change<'a>> = others(headers, stays);
     if let Some((name, value)) = credential {

@@ -39,7 +39,7 @@ fn shown(headers: &Headers) -> Vec<String> {
 
 fn attempt(headers: &Headers, provider: &str) -> Headers {
     let operation = served("POST", headers.text(":path").unwrap()).unwrap();
-    apply(headers, request(headers, &targets()[provider], operation, &["http-referer".into()]))
+    apply(headers, request(headers, &targets()[provider], operation, &["x-app".into()]))
 }
 
 fn client() -> Headers {
@@ -53,7 +53,7 @@ fn client() -> Headers {
         ("accept-encoding", "gzip, br"),
         ("user-agent", "OpenAI/Python"),
         ("x-stainless-lang", "python"),
-        ("HTTP-Referer", "https://app"),
+        ("X-App", "https://app"),
         ("authorization", "Bearer token"),
         ("api-key", "mine"),
         ("api-key", "mine too"),
@@ -70,7 +70,7 @@ fn client() -> Headers {
 }
 
 const SAME: [&str; 6] = [
-    "HTTP-Referer: https://app",
+    "X-App: https://app",
     "accept-encoding: identity",
     "accept: */*",
     "content-length: 100",
@@ -108,7 +108,7 @@ fn an_attempt_leaves_nothing_to_the_next() {
 #[test]
 fn what_is_right_is_not_touched() {
     let once = attempt(&client(), "openai");
-    assert_eq!(request(&once, &targets()["openai"], "/chat/completions", &["http-referer".into()]).len(), 0);
+    assert_eq!(request(&once, &targets()["openai"], "/chat/completions", &["x-app".into()]).len(), 0);
 }
 
 #[test]
