@@ -87,7 +87,7 @@ fn a_chat_completion_is_asked_and_answered_in_the_clients_words() {
     let expected = concat!(
         r#"{"model":"claude-3-5-sonnet-latest","max_tokens":4096,"system":[{"type":"text","text":"be nice"}],"#,
         r#""messages":[{"role":"user","content":[{"type":"text","text":"hi there"}]}],"temperature":1,"#,
-        r#""stop_sequences":["x"],"metadata":{"user_id":"u"}}"#
+        r#""stop_sequences":["x"]}"#
     );
     assert_eq!(String::from_utf8_lossy(&request.body), expected);
     let (said, served) = (answer.json(), &world.fake.served()[0]);

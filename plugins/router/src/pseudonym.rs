@@ -35,7 +35,7 @@ pub struct UserIdentifier {
     #[serde(default)]
     pub(crate) mode: Option<Mode>,
     /// The key of the HMAC, 16 characters or more: `{"env": "NAME"}` or `{"value": "…"}`. The same in all gateways, or a
-    /// user has several names. Where the variable is not set, what names a user is removed.
+    /// user has several names. Where it is not set, or empty, what names a user is removed.
     #[serde(default)]
     pub(crate) secret: Option<SecretRef>,
 }
@@ -60,16 +60,15 @@ impl UserIdentifier {
         {
             return Err("secret.env is empty: expected a variable's name".into());
         }
-        match (reference.resolve(env), reference) {
-            (Some(secret), _) if secret.reveal().chars().count() < 16 => {
+        match reference.resolve(env) {
+            Some(secret) if secret.reveal().chars().count() < 16 => {
                 Err("secret is too short: expected 16 characters or more".into())
             }
             // A key of any length will do, so this cannot fail.
-            (Some(secret), _) => Key::new_from_slice(secret.reveal().as_bytes())
+            Some(secret) => Key::new_from_slice(secret.reveal().as_bytes())
                 .map(Pseudonyms::Keyed)
                 .map_err(|wrong| format!("secret: {wrong}")),
-            (None, SecretRef::Env(_)) => Ok(Pseudonyms::Unset),
-            (None, SecretRef::Value(_)) => Err("secret is empty: expected 16 characters or more".into()),
+            None => Ok(Pseudonyms::Unset),
         }
     }
 }
@@ -181,6 +180,7 @@ mod tests {
             ("{}", r#"{"n":1}"#),
             (r#"{"mode":"remove"}"#, r#"{"n":1}"#),
             (r#"{"secret":{"env":"UNSET"}}"#, r#"{"n":1}"#),
+            (r#"{"secret":{"value":""}}"#, r#"{"n":1}"#),
             (r#"{"mode":"passthrough"}"#, BODY),
         ] {
             assert_eq!(check(config, "shop/ada", BODY), expected, "{config}");
@@ -195,7 +195,6 @@ mod tests {
             (r#"{"mode":"passthrough","secret":{"env":"SET"}}"#, "secret stands without a use"),
             (r#"{"mode":"raw"}"#, "expected one of `hmac`, `remove`, `passthrough`"),
             (r#"{"secret":{"env":""}}"#, "secret.env is empty"),
-            (r#"{"secret":{"value":""}}"#, "secret is empty"),
             (r#"{"secret":{"value":"0123456789abcde"}}"#, "secret is too short"),
             (r#"{"key":"x"}"#, "unknown field `key`, expected `mode` or `secret`"),
         ] {

@@ -10,9 +10,10 @@ use tests::token::{Signer, now};
 /// The port of kong.yml's first hop.
 pub const PORT: u16 = 8000;
 pub const HOP_SECRET: &str = "hop-secret-0123456789";
-const PLACEHOLDERS: [(&str, &str); 6] = [
+const PLACEHOLDERS: [(&str, &str); 7] = [
     ("TOLLGATE_HOP_SECRET", HOP_SECRET),
     ("TOLLGATE_INTERNAL_SECRET", "internal-secret-0123"),
+    ("TOLLGATE_USER_SECRET", "user-secret-0123456789"),
     ("OPENAI_API_KEY", "sk-openai"),
     ("ANTHROPIC_API_KEY", "sk-anthropic"),
     ("GEMINI_API_KEY", "sk-gemini"),
