@@ -158,9 +158,9 @@ fn what_could_name_two_users_is_refused_and_the_next_request_works() {
     }
 }
 
-/// What each provider in turn is told of the application, as `path agent|referer|title`. The first provider fails where there
-/// are `two`; `openrouter` is the one that is OpenRouter, whatever it is called here.
-fn told(openrouter: &str, identity: &Value, two: bool, client: &[(&str, &str)]) -> Vec<String> {
+/// What each provider in turn is told of the application, as `path agent|referer|title`. The first provider
+/// fails; `openrouter` is the one that is OpenRouter, whatever it is called here.
+fn told(openrouter: &str, identity: &Value, client: &[(&str, &str)]) -> Vec<String> {
     let world = World::start(|builder| {
         builder.edit_filter("provider", |config| {
             config["providers"][openrouter]["kind"] = json!("openrouter");
@@ -169,9 +169,7 @@ fn told(openrouter: &str, identity: &Value, two: bool, client: &[(&str, &str)]) 
             }
         })
     });
-    if two {
-        world.fake.behave("/openai", "503", None);
-    }
+    world.fake.behave("/openai", "503", None);
     let call =
         world.call(ada(), "/v1/chat/completions", r#"{"model":"gpt-4o","messages":[{"role":"user","content":"hi"}]}"#);
     let answer = client.iter().fold(call, |call, (name, value)| call.header(name, value)).send();
@@ -192,26 +190,22 @@ fn openrouter_alone_is_told_of_the_application_and_no_retry_leaks_it() {
     let default = |value: &str| json!({"mode": "default", "override_value": value});
     let fallback = json!({"referer": default("https://ours.example"), "x_title": default("Our App")});
     let sent = "u/1|https://app.example/|App";
-    for (openrouter, identity, two, client, expected) in [
-        ("openai", &Value::Null, false, &client[..], vec![format!("openai {sent}")]),
-        ("google", &Value::Null, false, &client, vec!["openai u/1|-|-".into()]),
-        ("openai", &Value::Null, true, &client, vec![format!("openai {sent}"), "anthropic u/1|-|-".into()]),
-        ("anthropic", &Value::Null, true, &client, vec!["openai u/1|-|-".into(), format!("anthropic {sent}")]),
+    for (openrouter, identity, client, expected) in [
+        ("openai", &Value::Null, &client[..], vec![format!("openai {sent}"), "anthropic u/1|-|-".into()]),
+        ("anthropic", &Value::Null, &client, vec!["openai u/1|-|-".into(), format!("anthropic {sent}")]),
         (
             "openai",
             &ours,
-            true,
             &client,
             vec!["openai Ours/1|https://ours.example|Our App".into(), "anthropic Ours/1|-|-".into()],
         ),
         (
             "anthropic",
             &fallback,
-            true,
             &client[..2],
             vec!["openai u/1|-|-".into(), "anthropic u/1|https://app.example/|Our App".into()],
         ),
     ] {
-        assert_eq!(told(openrouter, identity, two, client), expected, "{openrouter} {identity}");
+        assert_eq!(told(openrouter, identity, client), expected, "{openrouter} {identity}");
     }
 }
