@@ -36,6 +36,22 @@ fn request_header(request: &Request) -> String {
 }
 
 #[test]
+fn the_provider_is_told_a_pseudonym_of_who_asks_and_nothing_of_the_application() {
+    let mut world = World::new();
+    let token = request_header(&world.chat("u1", &Value::Null));
+    let body = r#"{"model":"gpt-4o-mini","messages":[],"user":"u1","safety_identifier":"somebody else"}"#;
+    let request = Request::post("/v1/chat/completions", body).header("Authorization", &token);
+    let answer = world.get(request.header("X-Title", "App").header("User-Agent", "u/1"));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    // printf 'proj_test\nu1' | openssl dgst -sha256 -hmac user-secret-0123456789
+    let name = "4761e27023a7db88f4ebe35f6562875e44de947c4d240674b11a032569bb9ebd";
+    let expected = body.replace("u1", name).replace("somebody else", name);
+    assert_eq!(String::from_utf8_lossy(&world.sent().body), expected);
+    // Kong can empty a header, but not take it away.
+    assert_eq!((world.sent().headers("x-title"), world.sent().headers("user-agent")), (vec![""], vec!["u/1"]));
+}
+
+#[test]
 fn the_models_are_the_gateways_own_list() {
     let mut world = World::new();
     let token = request_header(&world.chat("u1", &Value::Null));
