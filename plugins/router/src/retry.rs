@@ -23,14 +23,14 @@ impl Retry {
         &self.statuses
     }
 
-    /// Envoy's headers. The route itself says that a connection which broke is tried again; a single candidate is asked
-    /// once more then, and what it answers is what the client hears.
+    /// Envoy's headers. The route itself says that a connection which broke is tried once more: that is all there is for a
+    /// candidate that is alone, and what it answers is what the client hears.
     #[must_use]
     pub fn headers(&self) -> Vec<(&'static str, String)> {
-        let retries = self.candidates.saturating_sub(1).max(1);
-        let mut headers = vec![("x-envoy-max-retries", retries.to_string())];
-        if self.candidates > 1 {
+        let mut headers = Vec::new();
+        if let Some(retries @ 1..) = self.candidates.checked_sub(1) {
             let statuses = [429].iter().chain(&self.statuses).map(u16::to_string).collect::<Vec<_>>();
+            headers.push(("x-envoy-max-retries", retries.to_string()));
             headers.push(("x-envoy-retry-on", "5xx,retriable-status-codes".to_owned()));
             headers.push(("x-envoy-retriable-status-codes", statuses.join(",")));
         }
@@ -52,11 +52,11 @@ mod tests {
     }
 
     #[test]
-    fn there_is_one_retry_less_than_candidates_and_never_none() {
+    fn there_is_one_retry_less_than_candidates() {
         let plain = r#"[{"provider":"a"}]"#;
         let more = r#"{"candidates":[{"provider":"a"}],"also_retry":[401,402],"try_timeout":"1.5s"}"#;
         for (chain, candidates, expected) in [
-            (plain, 1, "max-retries=1"),
+            (plain, 1, ""),
             (plain, 3, "max-retries=2 retry-on=5xx,retriable-status-codes retriable-status-codes=429"),
             (
                 more,
@@ -64,7 +64,7 @@ mod tests {
                 "max-retries=1 retry-on=5xx,retriable-status-codes retriable-status-codes=429,401,402 \
                  upstream-rq-per-try-timeout-ms=1500",
             ),
-            (more, 1, "max-retries=1 upstream-rq-per-try-timeout-ms=1500"),
+            (more, 1, "upstream-rq-per-try-timeout-ms=1500"),
         ] {
             assert_eq!(check(chain, candidates), expected);
         }
