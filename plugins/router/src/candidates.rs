@@ -14,6 +14,9 @@ use std::borrow::Cow;
 /// The most names that one request may give.
 const MOST_NAMES: usize = 16;
 
+/// The longest `models` that is read, in bytes: so many names have room in it, with every letter escaped.
+const LONGEST_LIST: usize = 128 * 1024;
+
 /// What a request may be served by.
 #[derive(Debug)]
 pub(crate) struct Found<'a> {
@@ -94,18 +97,19 @@ pub(crate) fn names<'a>(body: &'a Body<'_>) -> Result<Vec<Cow<'a, str>>, Reply> 
     let listed = body.member("models").filter(|it| *it != "null");
     if let Some(listed) = listed {
         let wrong = || Reply::invalid("`models` must be a list of models' names").about("models");
+        let listed = Some(listed).filter(|it| it.len() <= LONGEST_LIST).ok_or_else(wrong)?;
         let listed: Vec<Cow<'a, str>> = serde_json::from_str(listed).map_err(|_| wrong())?;
         if names.iter().all(|it| it.is_empty()) && !listed.is_empty() {
             names.clear();
         }
         for name in listed {
-            if !names.contains(&name) {
+            if names.len() <= MOST_NAMES && !names.contains(&name) {
                 names.push(name);
             }
         }
     }
     if names.len() > MOST_NAMES {
-        let message = format!("the request names {} models: expected {MOST_NAMES} at most", names.len());
+        let message = format!("the request names more than {MOST_NAMES} models: expected as many at most");
         return Err(Reply::invalid(message).about("model"));
     }
     if names.len() > 1 && names.iter().any(|it| it.is_empty()) {
@@ -114,9 +118,10 @@ pub(crate) fn names<'a>(body: &'a Body<'_>) -> Result<Vec<Cow<'a, str>>, Reply> 
     Ok(names)
 }
 
-/// The names that a selector such as `gpt-4o|claude-sonnet-4-5` has.
+/// The names that a selector such as `gpt-4o|claude-sonnet-4-5` has. Of too many, which a body has room for by the million,
+/// as many as show that they are.
 pub(crate) fn alternatives(selector: &str) -> Vec<Cow<'_, str>> {
-    selector.split('|').map(Cow::Borrowed).collect()
+    selector.split('|').take(MOST_NAMES.saturating_add(1)).map(Cow::Borrowed).collect()
 }
 
 /// Who may serve a request that gives `names`.
@@ -136,6 +141,17 @@ pub(crate) fn find<'a>(
     {
         return any(catalog, kill, caller, told);
     }
+    each(catalog, kill, caller, names, told)
+}
+
+/// The same, where `auto` is a name like any other.
+fn each<'a>(
+    catalog: &'a Catalog,
+    kill: &ModelSwitches,
+    caller: Option<&Caller>,
+    names: &[Cow<'_, str>],
+    told: Told<'_>,
+) -> Result<Found<'a>, Reply> {
     let asked: Vec<Option<&str>> =
         if names.is_empty() { vec![None] } else { names.iter().map(|it| Some(it.as_ref())).collect() };
     let mut found =
@@ -187,12 +203,11 @@ fn any<'a>(
     };
     let names: Vec<Cow<'_, str>> = catalog.auto().iter().filter(given).map(|it| it.as_str().into()).collect();
     if names.is_empty() {
-        // Then it is a name like any other, and the caller's rules say what comes of it.
-        let resolved = catalog.resolve_for(caller, Some(AUTO), told).map_err(|refused| not_found(&refused))?;
-        return find(catalog, kill, caller, &[resolved.canonical.to_string().into()], told);
+        // Then the caller's rules say what comes of it.
+        return each(catalog, kill, caller, &[AUTO.into()], told);
     }
     told(format_args!("auto chooses from {}", names.join(", ")));
-    let mut found = find(catalog, kill, caller, &names, told)?;
+    let mut found = each(catalog, kill, caller, &names, told)?;
     for it in &mut found.named {
         (it.replaced, it.reason) = (Some(AUTO.to_owned()), AUTO);
     }

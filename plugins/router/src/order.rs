@@ -177,6 +177,25 @@ mod tests {
     }
 
     #[test]
+    fn auto_is_what_a_callers_rules_make_of_it_where_none_of_its_models_is_given() {
+        let check = |rules: &str| {
+            let json = format!(
+                r#"{{"auto":["openai/gpt-4o"],{rules},"models":[{{"name":"*","chain":"c"}}],"chains":{{"c":[{{"provider":"openai"}}]}}}}"#
+            );
+            let catalog = Config::parse(json.as_bytes()).unwrap().catalog().unwrap();
+            let caller = domain::caller::Caller { project: "p".into(), tier: Some("t".into()), ..Default::default() };
+            let found = candidates::find(&catalog, &Default::default(), Some(&caller), &["auto".into()], &mut |_| {});
+            found.map(|it| (it.named[0].canonical.to_string(), it.named[0].replaced.clone())).map_err(|it| it.status)
+        };
+        assert_eq!(check(r#""tiers":{"t":["auto"]}"#), Ok(("auto".into(), None)));
+        assert_eq!(check(r#""tiers":{"t":["claude-3-opus"]}"#), Err(404));
+        let fixed = |model: &str| check(&format!(r#""projects":{{"p":{{"model":"{model}","model_policy":"fixed"}}}}"#));
+        assert_eq!(fixed("auto"), Ok(("auto".into(), None)));
+        assert_eq!(fixed("own/x"), Ok(("own/x".into(), Some("auto".into()))));
+        assert_eq!(fixed("gpt-4o"), Ok(("openai/gpt-4o".into(), Some("auto".into()))));
+    }
+
+    #[test]
     fn who_failed_is_passed_over_until_one_request_tries_it() {
         let ill = Told { ill: vec!["openai/gpt-4o"], ..Told::default() };
         assert_eq!(check(&ill, None, "gpt-4o"), "azure/gpt-4o-mini");

@@ -372,6 +372,11 @@ mod tests {
         ] {
             assert_eq!(check(body), expected, "{body}");
         }
+        // Any number of them costs no more than seventeen.
+        let many: Vec<String> = (0..200_000).map(|it| format!("\"{it}\"")).collect();
+        assert_eq!(check(&format!(r#"{{"models":[{}]}}"#, many.join(","))), "400 invalid_request models");
+        assert_eq!(check(&format!(r#"{{"models":[{}]}}"#, many[..17].join(","))), "400 invalid_request model");
+        assert_eq!(check(&format!(r#"{{"model":"{}"}}"#, "|".repeat(1 << 20))), "400 invalid_request model");
         let body =
             r#"{"n":1, "model":"gpt-4o?temperature=0|fast?top_p=1","models":[], "provider":{"ignore":["nobody"]}}"#;
         let found = routed(&catalog(""), "{}", body).unwrap();

@@ -16,6 +16,9 @@ use domain::{
 };
 use serde::Deserialize;
 
+/// The most providers that each list may name; every candidate is looked for in it.
+const MOST_PROVIDERS: usize = 128;
+
 /// The object, as far as it is read.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -98,7 +101,13 @@ impl Preferences {
     pub(crate) fn of(body: &Body<'_>) -> Result<Option<Self>, Reply> {
         let Some(json) = body.member("provider").filter(|it| it.starts_with('{')) else { return Ok(None) };
         let wrong = |it: serde_json::Error| Reply::invalid(format!("`provider`: {}", shape(&it))).about("provider");
-        serde_json::from_str(json).map(Some).map_err(wrong)
+        let it: Self = serde_json::from_str(json).map_err(wrong)?;
+        let lists = [&it.order, &it.only, &it.ignore];
+        if lists.into_iter().flatten().any(|list| list.len() > MOST_PROVIDERS) {
+            let message = format!("`provider` names more than {MOST_PROVIDERS} providers in a list");
+            return Err(Reply::invalid(message).about("provider"));
+        }
+        Ok(Some(it))
     }
 
     /// Takes away the candidates that the client does not want, and puts the others into its order.
@@ -135,7 +144,7 @@ impl Preferences {
                 order.iter().position(|name| is_called(it.candidate.provider.as_str(), name)).unwrap_or(usize::MAX)
             };
             // Which model matters more than whose: a fallback's model is not asked for before the first.
-            choices.sort_by_key(|it| (it.named, place(it)));
+            choices.sort_by_cached_key(|it| (it.named, place(it)));
             if self.allow_fallbacks == Some(false) {
                 choices.retain(|it| place(it) < usize::MAX);
             }
@@ -219,6 +228,15 @@ mod tests {
         match applied {
             Ok(()) => found.choices.iter().map(|it| it.candidate.provider.as_str()).collect::<Vec<_>>().join(" "),
             Err(reply) => format!("{} {}", reply.status, reply.param.unwrap_or_default()),
+        }
+    }
+
+    #[test]
+    fn a_list_without_end_is_not_looked_through() {
+        for key in ["order", "only", "ignore"] {
+            let list = |many: usize| format!(r#""provider":{{"{key}":[{}]}}"#, vec![r#""openai""#; many].join(","));
+            assert_ne!(check(&list(MOST_PROVIDERS)), "400 provider", "{key}");
+            assert_eq!(check(&list(MOST_PROVIDERS + 1)), "400 provider", "{key}");
         }
     }
 
