@@ -314,4 +314,40 @@ mod tests {
             assert_eq!(endpoints.as_array().unwrap().iter().map(belongs_to).collect::<Vec<_>>(), [Some("anthropic")]);
         }
     }
+
+    #[test]
+    fn every_candidate_of_the_shipped_router_has_an_endpoint_at_each_try_and_a_row_at_the_provider_filter() {
+        let mut config = EnvoyConfig::load("envoy/envoy.yaml").unwrap();
+        let (mut asked, mut configured) = (BTreeSet::new(), BTreeSet::new());
+        config.filter("router", |router| {
+            let chains = router["chains"].as_object_mut().unwrap().values_mut();
+            let candidates = chains.flat_map(|it| candidates_of(it).clone());
+            asked.extend(candidates.map(|it| it["provider"].as_str().unwrap().to_owned()));
+        });
+        config.filter("provider", |it| configured.extend(it["providers"].as_object().unwrap().keys().cloned()));
+        assert_eq!(asked, configured);
+        let root = config.root().clone();
+        let clusters = root["static_resources"]["clusters"].as_array().unwrap();
+        let composite = clusters.iter().find(|it| it["name"] == "providers").unwrap();
+        let tries = composite.pointer("/cluster_type/typed_config/clusters").unwrap().as_array().unwrap();
+        assert_eq!(tries.len(), 5);
+        let policy = "/load_balancing_policy/policies/0/typed_extension_config/typed_config/subset_selectors/0/keys/0";
+        for (number, named) in (1..).zip(tries) {
+            let one = clusters.iter().find(|it| it["name"] == named["name"]).unwrap();
+            let key = format!("try{number}");
+            assert_eq!(one.pointer(policy).unwrap(), &json!(key));
+            let endpoints = one.pointer("/load_assignment/endpoints/0/lb_endpoints").unwrap().as_array().unwrap();
+            let found: BTreeSet<_> = endpoints.iter().map(|it| belongs_to(it).unwrap().to_owned()).collect();
+            assert_eq!(found, asked, "{key}");
+            for it in endpoints {
+                assert_eq!(it["metadata"]["filter_metadata"]["envoy.lb"][&key], json!(belongs_to(it)), "{key}");
+            }
+        }
+        let rules = root.pointer("/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters");
+        let to_metadata =
+            rules.unwrap().as_array().unwrap().iter().find(|it| it["name"] == "envoy.filters.http.header_to_metadata");
+        let rules = to_metadata.unwrap()["typed_config"]["request_rules"].as_array().unwrap();
+        let headers: Vec<_> = rules.iter().map(|it| it["header"].as_str().unwrap()).collect();
+        assert_eq!(headers, domain::headers::TRIES);
+    }
 }
