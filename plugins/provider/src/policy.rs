@@ -139,8 +139,8 @@ pub struct Changes {
     pub usage: bool,
     /// What the provider wants otherwise.
     pub rules: &'static [Rule],
-    /// Members of the body that this provider must not see.
-    pub without: &'static [&'static str],
+    /// A member of the body that this provider must not see.
+    pub without: Option<&'static str>,
     /// Whether the length of a former attempt's body stands in the headers.
     pub stale: bool,
 }
@@ -223,8 +223,8 @@ pub fn send(routed: &Routed, attempt: Option<u64>, provider: &str) -> Result<(Se
     let own = plan.at(attempt, provider).ok_or_else(nobody)?;
     // The router's body names the first one's model.
     let written = plan.tries.first().is_some_and(|it| it.model == own.model);
-    let without: &[&str] = if plan.for_openrouter && !own.is_openrouter() { &FOR_OPENROUTER } else { &[] };
-    let plain = own.set.0.is_empty() && own.parameters.0.is_empty() && without.is_empty();
+    let without = Some(FOR_OPENROUTER).filter(|_| plan.for_openrouter && !own.is_openrouter());
+    let plain = own.set.0.is_empty() && own.parameters.0.is_empty() && without.is_none();
     if written && plain && !stale {
         return Ok((Send::AsItIs, Some(own.clone())));
     }
@@ -239,9 +239,10 @@ pub fn send(routed: &Routed, attempt: Option<u64>, provider: &str) -> Result<(Se
 pub fn edited(bytes: &[u8], changes: &Changes) -> Result<Option<Vec<u8>>, Reply> {
     let body = Body::parse(bytes)?;
     let Changes { ask, usage, rules, without, stale } = changes;
-    let set = ask.iter().flat_map(|it| &it.set.0);
-    let unsaid = ask.iter().flat_map(|it| &it.parameters.0).filter(|it| body.member(it.name).is_none());
-    let own: Vec<Edit> = set.chain(unsaid).map(|it| body.set_member(it.name, &it.json)).collect();
+    let set = || ask.iter().flat_map(|it| &it.set.0);
+    let said = |name| body.member(name).is_some() || set().any(|it| it.name == name);
+    let unsaid = ask.iter().flat_map(|it| &it.parameters.0).filter(|it| !said(it.name));
+    let own: Vec<Edit> = set().chain(unsaid).map(|it| body.set_member(it.name, &it.json)).collect();
     if !own.is_empty() {
         // The rules are about what the provider would be sent, so they see these members as the client's own.
         let ask = ask.clone().map(|it| Try { set: Parameters::default(), parameters: Parameters::default(), ..it });
@@ -249,7 +250,7 @@ pub fn edited(bytes: &[u8], changes: &Changes) -> Result<Option<Vec<u8>>, Reply>
     }
     let mut edits = provider::edits(rules, &body)?;
     edits.extend(ask.iter().filter(|it| body.model() != Some(&it.model)).map(|it| body.set_model(&it.model)));
-    edits.extend(without.iter().filter_map(|it| body.remove_member(it)));
+    edits.extend(without.and_then(|it| body.remove_member(it)));
     if *usage {
         edits.extend(body.ask_usage()?);
     }

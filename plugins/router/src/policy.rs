@@ -124,18 +124,19 @@ pub fn route(
     let needs = Needs::of(&body, endpoint, seen);
     let Fit { left, shadowed } = capability::fit(rules.prices, rules.abilities, &needs, endpoint, &estimate);
     found.keep(&left?);
-    let probes = order::arrange(&mut found, rules.prices, moment)?;
-    let lessons = Lessons::of(&found, probes, rules.prices, moment, || Judge::of_request(&body, endpoint));
-    estimate.models = found.serves();
-    let Found { mut named, choices, .. } = found;
     let lenient = rules.catalog.is_lenient();
     let mut ignored = Vec::new();
-    for it in &mut named {
+    for it in &mut found.named {
         ignored.append(&mut it.ignored);
         check_parameters(endpoint, &mut it.parameters, lenient.then_some(&mut ignored))?;
     }
-    let plan = plan(&named, &choices);
     let mut edits = rules.pseudonyms.edits(&body, endpoint, caller)?;
+    // The last that may refuse: a probe that is taken here is this request's to give back.
+    let probes = order::arrange(&mut found, rules.prices, moment)?;
+    let lessons = Lessons::of(&found, probes, rules.prices, moment, || Judge::of_request(&body, endpoint));
+    estimate.models = found.serves();
+    let Found { named, choices, .. } = found;
+    let plan = plan(&named, &choices);
     if let [only] = named.as_slice() {
         edits.extend(only.parameters.iter().map(|it| body.set_member(it.name, &it.json)));
     }
@@ -143,11 +144,14 @@ pub fn route(
     if body.model() != Some(id) {
         edits.push(body.set_model(id));
     }
+    // The plan has what the names lead to. Raw, they would be tried past aliases, policies and kill switches.
+    edits.extend(body.remove_member("models"));
     if !plan.for_openrouter {
-        edits.extend(model::FOR_OPENROUTER.iter().filter_map(|it| body.remove_member(it)));
+        edits.extend(body.remove_member(model::FOR_OPENROUTER));
     }
     let answers = choices.iter().filter_map(|it| named.get(it.named)).map(Answered::of).collect();
-    let retry = named.first().map(|it| Retry::of(it.policy, choices.len())).unwrap_or_default();
+    let first = choices.first().and_then(|it| named.get(it.named));
+    let retry = first.map(|it| Retry::of(it.policy, choices.len())).unwrap_or_default();
     let body = (!edits.is_empty()).then(|| body.apply(edits));
     let ignored = (!ignored.is_empty()).then(|| ignored.join(", "));
     Ok(Route { plan, retry, estimate, answers, ignored, shadowed, body, lessons })
@@ -237,6 +241,7 @@ pub(crate) fn not_found(refused: &NotFound) -> Reply {
 mod tests {
     use super::*;
     use crate::{config::Config, health::Unknown};
+    use domain::choice::{Admit, Measures};
     use std::collections::BTreeMap;
 
     const CHAT: Endpoint = Endpoint::ChatCompletions;
@@ -384,6 +389,47 @@ mod tests {
         assert_eq!(set, ["temperature", "temperature", "top_p"]);
         assert_eq!(found.body.unwrap(), br#"{"n":1, "model":"gpt\"4"}"#);
         assert_eq!(shown(&found.plan).split(',').next(), Some(azure));
+    }
+
+    #[test]
+    fn a_refused_request_takes_no_probe() {
+        struct HalfOpen;
+        impl Health for HalfOpen {
+            fn peek(&self, _: &str) -> Admit {
+                Admit::Probe
+            }
+
+            fn admit(&self, key: &str) -> Admit {
+                panic!("{key} is probed")
+            }
+
+            fn measures(&self, _: &str) -> Measures {
+                Measures::default()
+            }
+        }
+        let (catalog, kill) = (catalog(""), ModelSwitches::default());
+        let prices = Prices::built_in(&BTreeMap::new()).unwrap();
+        let (abilities, pseudonyms) = (capability::Rules::default(), &Pseudonyms::Removed);
+        let rules = Rules { catalog: &catalog, kill: &kill, prices: &prices, abilities, pseudonyms };
+        let mut moment = Moment { health: &HalfOpen, now: Micros(1), rng: &mut Rng::seeded(1) };
+        let body = br#"{"model":"gpt-4o?temperature=1","input":"a"}"#;
+        let refused = route(&rules, &mut moment, None, Endpoint::Embeddings, body).unwrap_err();
+        assert_eq!(refused.code, "invalid_model_params");
+    }
+
+    #[test]
+    fn openrouter_does_not_get_names_that_lead_elsewhere() {
+        let catalog = Config::parse(
+            br#"{"aliases":[{"name":"openai/gpt-5","model":"openai/gpt-4o-mini"}],
+                "models":[{"name":"openai/*","chain":"c"}],"chains":{"c":[{"provider":"openrouter"}]}}"#,
+        );
+        let catalog = catalog.unwrap().catalog().unwrap();
+        let body = r#"{"model":"gpt-4o","models":["openai/gpt-5","o3"],"provider":{"zdr":true}}"#;
+        for (kill, expected) in [("{}", 3), (r#"{"models":["o3"]}"#, 2)] {
+            let found = routed(&catalog, kill, body).unwrap();
+            assert_eq!(found.body.unwrap(), br#"{"model":"openai/gpt-4o","provider":{"zdr":true}}"#);
+            assert_eq!(found.plan.tries.len(), expected, "{}", shown(&found.plan));
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub const MOST_TRIES: usize = 5;
 pub struct Plan {
     /// Never empty, [`MOST_TRIES`] at most.
     pub tries: Vec<Try>,
-    /// Whether the body still has members that only OpenRouter knows, because one of these is OpenRouter.
+    /// Whether the body still has [`FOR_OPENROUTER`], because one of these is OpenRouter.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub for_openrouter: bool,
 }
@@ -40,8 +40,8 @@ pub struct Try {
     pub parameters: Parameters,
 }
 
-/// Members of a body that only OpenRouter knows, by which a client says whom it wants to be served by.
-pub const FOR_OPENROUTER: [&str; 2] = ["models", "provider"];
+/// A member of a body that only OpenRouter knows, by which a client says whom it wants to be served by.
+pub const FOR_OPENROUTER: &str = "provider";
 
 impl Try {
     /// Whether this is OpenRouter, which has its own candidates.

@@ -153,7 +153,7 @@ fn check(said: Option<&str>, note: Option<&str>, attempt: u64, provider: &str) -
     match send(&routed(&headers, || note.map(str::to_owned)), Some(attempt), provider) {
         Ok((Send::AsItIs, ask)) => format!("as it is, {}", ask.map(|it| it.model).unwrap_or_default()),
         Ok((Send::Edited(Changes { ask, stale, without, .. }), _)) => {
-            let without = if without.is_empty() { "" } else { ", alone" };
+            let without = if without.is_none() { "" } else { ", alone" };
             format!("{}{}{without}", ask.unwrap().model, if stale { ", again" } else { "" })
         }
         Err(reply) => format!("{} {}", reply.status, reply.code),
@@ -207,15 +207,15 @@ fn a_candidates_parameters_stand_where_the_client_says_nothing_and_a_names_stand
     let rules = targets()["ollama"].rules("/chat/completions", None);
     let members = |json: &str| serde_json::from_str(json).unwrap();
     let ask = Try {
-        parameters: members(r#"{"temperature":0.5,"max_completion_tokens":9}"#),
+        parameters: members(r#"{"temperature":0.5,"max_completion_tokens":9,"top_p":0.9}"#),
         set: members(r#"{"top_p":0.1}"#),
         ..one("ollama", "m", "m")
     };
-    let changes = Changes { ask: Some(ask), rules, without: &FOR_OPENROUTER, ..Changes::default() };
+    let changes = Changes { ask: Some(ask), rules, without: Some(FOR_OPENROUTER), ..Changes::default() };
     for (body, expected) in [
         (r#"{"model":"m"}"#, r#"{"top_p":0.1,"max_tokens":9,"temperature":0.5,"model":"m"}"#),
         (
-            r#"{"model":"a", "temperature":1.00,"top_p":1,"max_tokens":3,"provider":{"only":[]},"models":["a"]}"#,
+            r#"{"model":"a", "temperature":1.00,"top_p":1,"max_tokens":3,"provider":{"only":[]}}"#,
             r#"{"model":"m", "temperature":1.00,"top_p":0.1,"max_tokens":3}"#,
         ),
     ] {
