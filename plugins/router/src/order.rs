@@ -43,24 +43,32 @@ pub(crate) fn arrange(found: &mut Found<'_>, prices: &Prices, moment: &mut Momen
         }
     }
     let Moment { health, now, .. } = *moment;
-    let mut probes = Vec::with_capacity(MOST_TRIES);
+    let (mut probes, mut later) = (Vec::with_capacity(MOST_TRIES), Vec::new());
     let mut again: Option<Micros> = None;
-    found.choices.retain(|it| {
+    let all = std::mem::take(&mut found.choices);
+    for it in all {
         if probes.len() >= MOST_TRIES {
-            return false;
+            break;
         }
         let key = it.key();
         let admitted = match health.peek(&key) {
             Admit::Probe => health.admit(&key),
             other => other,
         };
-        if let Admit::No { until } = admitted {
-            again = Some(again.map_or(until, |it| it.min(until)));
-            return false;
+        match admitted {
+            Admit::No { until } => again = Some(again.map_or(until, |it| it.min(until))),
+            Admit::Later { .. } => later.push(it),
+            Admit::Yes | Admit::Probe => {
+                probes.push(admitted == Admit::Probe);
+                found.choices.push(it);
+            }
         }
-        probes.push(admitted == Admit::Probe);
-        true
-    });
+    }
+    // Where nobody else is left, what a provider itself says to one request too many is the best answer.
+    if found.choices.is_empty() {
+        later.truncate(MOST_TRIES);
+        (probes, found.choices) = (vec![false; later.len()], later);
+    }
     if found.choices.is_empty() {
         return Err(all_ill(again.map_or(1, |it| it.seconds().saturating_sub(now.seconds()).max(1))));
     }
@@ -109,6 +117,7 @@ mod tests {
     #[derive(Default)]
     struct Told {
         ill: Vec<&'static str>,
+        busy: Vec<&'static str>,
         half_open: Vec<&'static str>,
         taken: RefCell<Vec<String>>,
     }
@@ -117,6 +126,7 @@ mod tests {
         fn peek(&self, key: &str) -> Admit {
             match key {
                 it if self.ill.contains(&it) => Admit::No { until: Micros(NOW.0 + 30_000_000) },
+                it if self.busy.contains(&it) => Admit::Later { until: NOW },
                 it if self.half_open.contains(&it) => Admit::Probe,
                 _ => Admit::Yes,
             }
@@ -200,6 +210,10 @@ mod tests {
         let ill = Told { ill: vec!["openai/gpt-4o"], ..Told::default() };
         assert_eq!(check(&ill, None, "gpt-4o"), "azure/gpt-4o-mini");
         assert_eq!(check(&ill, None, "openai:gpt-4o"), "503 30");
+        let busy = Told { busy: vec!["openai/gpt-4o"], ill: vec!["azure/gpt-4o-mini"], ..Told::default() };
+        assert_eq!(check(&busy, None, "gpt-4o"), "openai/gpt-4o", "what it says itself is the answer");
+        let busy = Told { ill: Vec::new(), ..busy };
+        assert_eq!(check(&busy, None, "gpt-4o"), "azure/gpt-4o-mini");
         let half = Told { half_open: vec!["openai/gpt-4o"], ..Told::default() };
         assert_eq!(check(&half, None, "gpt-4o"), "openai/gpt-4o? azure/gpt-4o-mini");
         assert_eq!(check(&half, None, "gpt-4o"), "azure/gpt-4o-mini", "another request is the one");

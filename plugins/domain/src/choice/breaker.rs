@@ -42,6 +42,11 @@ pub enum Admit {
     Yes,
     /// As the one request that finds out whether the candidate is well again.
     Probe,
+    /// Rather not before this moment, for it said 429; it is well otherwise.
+    Later {
+        /// What it asked for.
+        until: Micros,
+    },
     /// Not before this moment.
     No {
         /// When to ask again: then it may be admitted, or still be refused for another reason.
@@ -136,6 +141,9 @@ impl Breaker {
     #[must_use]
     pub fn peek(&self, now: Micros) -> Admit {
         let ahead = |it: Micros| it > now && it <= now.after(LATEST);
+        if self.phase == Phase::Closed && ahead(self.cooldown) {
+            return Admit::Later { until: self.cooldown };
+        }
         let (after, free) = match self.phase {
             Phase::Closed => (Micros(0), Admit::Yes),
             Phase::Open { until } | Phase::Probing { until } => (until, Admit::Probe),

@@ -22,7 +22,7 @@ fn check(steps: &str) -> Vec<String> {
                 _ => said.push(match it.admit(now) {
                     Admit::Yes => "yes".to_owned(),
                     Admit::Probe => "probe".to_owned(),
-                    Admit::No { until } => (until.seconds() - at(0).seconds()).to_string(),
+                    Admit::No { until } | Admit::Later { until } => (until.seconds() - at(0).seconds()).to_string(),
                 }),
             })
             .0;
@@ -78,9 +78,9 @@ fn a_429_is_no_failure_and_says_how_long_to_wait() {
 fn no_429_asks_for_longer_than_an_hour() {
     let mut breaker = Breaker::default();
     breaker.cooldown(at(0), Some(u64::MAX));
-    assert_eq!(breaker.peek(at(0)), Admit::No { until: at(3_600) });
+    assert_eq!(breaker.peek(at(0)), Admit::Later { until: at(3_600) });
     breaker.cooldown(at(9_999), Some(0));
-    assert_eq!(breaker.peek(at(9_999)), Admit::No { until: at(10_000) });
+    assert_eq!(breaker.peek(at(9_999)), Admit::Later { until: at(10_000) });
 }
 
 #[test]
@@ -105,7 +105,7 @@ proptest! {
         // It names each of its two times at most once, and never one that is far away.
         let mut asked = now;
         for _ in 0..2 {
-            if let Admit::No { until } = breaker.peek(asked) {
+            if let Admit::No { until } | Admit::Later { until } = breaker.peek(asked) {
                 prop_assert!(until > asked && until <= asked.after(LATEST));
                 asked = until;
             }
@@ -113,7 +113,7 @@ proptest! {
         let admit = breaker.admit(asked);
         prop_assert!(admit == Admit::Yes || admit == Admit::Probe);
         breaker.cooldown(asked, Some(u64::MAX));
-        let refused = matches!(breaker.peek(asked), Admit::No { .. });
+        let refused = matches!(breaker.peek(asked), Admit::No { .. } | Admit::Later { .. });
         prop_assert!(refused);
     }
 
