@@ -5,11 +5,12 @@
 
 use crate::{
     abi::{self, Buffer, Map},
-    exchange::{Action, Exchange, Refused, Turn},
+    exchange::{Action, Exchange, Turn},
     head,
     kind::{Kind, kind},
     logger,
     plugin::{Answer, Call, CallId, NoAnswer, Plugin},
+    refused::Refused,
     root::Root,
 };
 use std::{

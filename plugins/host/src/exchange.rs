@@ -5,11 +5,12 @@
 //! Envoy resumes a request when told, Kong by itself; Kong does not say where a response ends.
 
 use crate::{
-    abi::{self, Buffer, Map},
+    abi::{self, Buffer},
     contexts::{self, Owner},
     head::{RequestHead, RequestTrailers, ResponseHead},
     kind::{Kind, kind},
     plugin::{Answer, Chunk, Edit, Next, NoAnswer, Stream, Watch},
+    refused::{refuse, send},
 };
 use domain::reply::Reply;
 
@@ -42,9 +43,6 @@ pub(crate) trait Turn {
     fn log(&mut self);
 }
 
-/// Where proxies keep the name of a request.
-const REQUEST_ID: &str = "x-request-id";
-
 /// Kong shows a filter the first 100 headers only, so more of them could hide one that matters.
 const MAX_HEADERS: usize = 90;
 
@@ -71,6 +69,8 @@ enum Response {
     /// The filter waits for the whole of it, `limit` bytes at most. Envoy keeps the `seen` bytes back, and its head; in
     /// Kong they went on, and are `kept` here.
     Collected { limit: usize, seen: usize, kept: Vec<u8>, length: Option<u64> },
+    /// In Envoy: the filter has not seen enough of its beginning, which is kept back with the head; so much is here.
+    Begun { seen: usize },
     /// It has not come, has ended, or is none of the filter's business.
     Free,
 }
@@ -240,7 +240,7 @@ impl<S: Stream> Exchange<S> {
             return Action::Continue;
         }
         let length = match (kind(), watch) {
-            (Kind::Envoy, Watch::Read | Watch::Edit) => None,
+            (Kind::Envoy, Watch::Read | Watch::Edit | Watch::Begin) => None,
             _ => head.headers().text("content-length").and_then(|it| it.parse().ok()),
         };
         let over = end || length == Some(0);
@@ -252,9 +252,12 @@ impl<S: Stream> Exchange<S> {
                 return if kind() == Kind::Envoy { Action::Pause } else { Action::Continue };
             }
             _ => {
-                let edit = watch == Watch::Edit;
+                let edit = matches!(watch, Watch::Edit | Watch::Begin);
                 if edit {
                     head.remove("content-length");
+                }
+                if watch == Watch::Begin && kind() == Kind::Envoy {
+                    return self.begin_response(&mut head, over);
                 }
                 if over {
                     self.stream.response_chunk(Vec::new(), true);
@@ -267,9 +270,41 @@ impl<S: Stream> Exchange<S> {
         Action::Continue
     }
 
+    /// In Envoy: the head of a response is here whose beginning the filter wants to see first.
+    fn begin_response(&mut self, head: &mut ResponseHead, over: bool) -> Action {
+        if over {
+            // Where no body is there is no place for one.
+            self.stream.response_begin(head, b"", true);
+            return Action::Continue;
+        }
+        self.response = Response::Begun { seen: 0 };
+        Action::Pause
+    }
+
+    /// In Envoy: `size` bytes of a response that is kept back are here.
+    fn beginning_response(&mut self, size: usize, end: bool) -> Action {
+        self.response = Response::Begun { seen: size };
+        let begun = match size {
+            0 => Vec::new(),
+            _ => abi::buffer(Buffer::ResponseBody, size).ok().flatten().unwrap_or_default(),
+        };
+        let chunk = match self.stream.response_begin(&mut ResponseHead::default(), &begun, end) {
+            None if !end => return Action::Pause,
+            chunk => chunk,
+        };
+        self.response = if end { Response::Free } else { Response::Watched { edit: true, seen: 0, length: None } };
+        if let Some(Chunk::Replace(bytes)) = chunk
+            && let Err(status) = abi::replace_buffer(Buffer::ResponseBody, &bytes)
+        {
+            log::error!("the beginning of a response was not replaced: {status:?}");
+        }
+        Action::Continue
+    }
+
     fn response_body(&mut self, size: usize, end: bool) -> Action {
         match &self.response {
             Response::Free => Action::Continue,
+            Response::Begun { .. } => self.beginning_response(size, end),
             Response::Watched { .. } => {
                 self.response_piece(size, end);
                 Action::Continue
@@ -373,6 +408,9 @@ impl<S: Stream> Exchange<S> {
                 self.held_response(*seen, true);
             }
             Response::Collected { .. } => self.passing_response(0, true),
+            Response::Begun { seen } => {
+                self.beginning_response(*seen, true);
+            }
             Response::Free => {}
         }
     }
@@ -416,57 +454,5 @@ impl<S: Stream> Turn for Exchange<S> {
             self.logged = true;
             self.stream.log();
         }
-    }
-}
-
-/// An exchange that no plugin stands behind: its requests are refused.
-pub(crate) struct Refused;
-
-impl Turn for Refused {
-    fn headers(&mut self, direction: Direction, _: usize, _: bool) -> Action {
-        if direction == Direction::Request {
-            refuse(&Reply::new(503, "misconfigured", "this gateway's configuration was refused; its log says why"));
-            return Action::Pause;
-        }
-        Action::Continue
-    }
-
-    fn body(&mut self, direction: Direction, _: usize, _: bool) -> Action {
-        self.trailers(direction)
-    }
-
-    fn trailers(&mut self, direction: Direction) -> Action {
-        match direction {
-            Direction::Request => Action::Pause,
-            Direction::Response => Action::Continue,
-        }
-    }
-
-    fn answered(&mut self, _: Result<Answer, NoAnswer>) -> Action {
-        Action::Continue
-    }
-
-    fn released(&mut self) -> Action {
-        Action::Continue
-    }
-
-    fn log(&mut self) {}
-}
-
-fn refuse(reply: &Reply) {
-    send(reply.status, &reply.headers, &reply.body());
-}
-
-/// Answers the request in place of the upstream.
-fn send(status: u16, more: &[(&'static str, String)], json: &str) {
-    let mut headers = vec![("content-type", "application/json")];
-    // The proxy's own name for the request, so that who was refused can say which of its log lines is meant.
-    let id = abi::header(Map::Request, REQUEST_ID).ok().flatten().and_then(|it| String::from_utf8(it).ok());
-    if let Some(id) = id.as_deref().filter(|it| !it.is_empty() && it.bytes().all(|byte| byte.is_ascii_graphic())) {
-        headers.push((REQUEST_ID, id));
-    }
-    headers.extend(more.iter().map(|(name, value)| (*name, value.as_str())));
-    if let Err(failed) = abi::reply(status.into(), &headers, json.as_bytes()) {
-        log::error!("an answer {status} was not sent: {failed:?}");
     }
 }

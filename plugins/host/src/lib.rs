@@ -27,6 +27,7 @@ pub mod metrics;
 pub mod note;
 pub mod outbox;
 mod plugin;
+mod refused;
 mod root;
 pub mod seed;
 mod signature;

@@ -75,6 +75,13 @@ pub trait Stream: 'static {
     /// breaks off. In Envoy `head` is still held and may be changed; in Kong it has left.
     fn response_whole(&mut self, _head: Option<&mut ResponseHead>, _body: &[u8]) {}
 
+    /// The beginning of the response that [`Watch::Begin`] asked for, each time that more of it is here; `last` when it is
+    /// all there is. Nothing has left: the head may be changed, and `None` keeps everything back. The rest comes in pieces.
+    /// Not called when the response breaks off meanwhile, which the proxy takes for an answer that never came.
+    fn response_begin(&mut self, _head: &mut ResponseHead, _begun: &[u8], _last: bool) -> Option<Chunk> {
+        Some(Chunk::Keep)
+    }
+
     /// The exchange is over, however it ended. Called exactly once.
     fn log(&mut self) {}
 }
@@ -117,6 +124,9 @@ pub enum Watch {
     Read,
     /// It may replace pieces; the response loses its `content-length`.
     Edit,
+    /// The same, and the response goes on once [`Stream::response_begin`] has seen enough of it. Kong cannot hold one: there
+    /// it is [`Watch::Edit`].
+    Begin,
     /// It wants the whole body, of `limit` bytes at most, before the response goes on: never for a stream. A longer one
     /// comes in pieces, as with [`Watch::Read`], the first of them all that was kept back.
     Whole {
@@ -130,7 +140,7 @@ pub enum Watch {
 pub enum Chunk {
     /// It passes as it is.
     Keep,
-    /// These bytes pass in its place. Only under [`Watch::Edit`].
+    /// These bytes pass in its place. Only under [`Watch::Edit`] and [`Watch::Begin`].
     Replace(Vec<u8>),
 }
 

@@ -5,6 +5,7 @@ use crate::{
     identity::{self, Identity},
     native::{self, Answer, Api, Question, Way},
     policy::{self, Change, Credential, Failure, Routed, Send, Target},
+    stream::{Begin, Watched},
 };
 use domain::{headers::Headers, price::Prices, reply::Reply};
 use host::{Chunk, Edit, Next, Plugin, RequestHead, ResponseHead, Root, Stream, Watch, metrics::Counter};
@@ -49,7 +50,7 @@ impl Plugin for Providers {
     }
 
     fn stream(self: &Rc<Self>) -> Attempt {
-        Attempt { providers: Rc::clone(self), stage: Stage::Begun }
+        Attempt { providers: Rc::clone(self), stage: Stage::Begun, operation: "", watched: None }
     }
 }
 
@@ -121,6 +122,10 @@ enum Stage {
 pub struct Attempt {
     providers: Rc<Providers>,
     stage: Stage,
+    /// What the client asked for; empty until it is known.
+    operation: &'static str,
+    /// The answer, if it streams.
+    watched: Option<Watched>,
 }
 
 impl Attempt {
@@ -130,6 +135,7 @@ impl Attempt {
         let target = providers.targets.get(&name).ok_or_else(policy::nobody)?;
         let operation = policy::served(head.method(), head.path()).ok_or_else(|| policy::not_served(head.method()))?;
         let operation = native::meant(operation, was_translated);
+        self.operation = operation;
         let way = native::way(target.api, operation, &name)?;
         // A list of models has no body, and names no model that a chain could be about.
         let routed = match operation {
@@ -202,15 +208,21 @@ impl Stream for Attempt {
                 Change::Set(name, value) => head.set(name, &value),
             }
         }
-        let status = head.status();
+        let (status, now) = (head.status(), host::now().seconds());
+        self.watched = Watched::of(self.operation, status, &headers, now);
         let answer = match &self.stage {
-            Stage::Sent { own: true, .. } => return Watch::Nothing,
-            Stage::Asked { question, .. } => question.answer(status, &headers, host::now().seconds()),
+            Stage::Asked { question, .. } => question.answer(status, &headers, now),
             _ => None,
         };
         if let Some(answer) = answer {
             self.stage = Stage::Answered(answer);
-            return Watch::Edit;
+            return if self.watched.is_some() { Watch::Begin } else { Watch::Edit };
+        }
+        if self.watched.is_some() {
+            return Watch::Begin;
+        }
+        if matches!(self.stage, Stage::Sent { own: true, .. }) {
+            return Watch::Nothing;
         }
         if status >= 400 {
             note_error(status, &headers);
@@ -223,11 +235,31 @@ impl Stream for Attempt {
         Watch::Edit
     }
 
+    fn response_begin(&mut self, head: &mut ResponseHead, begun: &[u8], last: bool) -> Option<Chunk> {
+        let Some(watched) = &mut self.watched else {
+            return Some(Chunk::Keep);
+        };
+        match (watched.begin(begun, last, host::now().seconds()), &mut self.stage) {
+            (Begin::Wait, _) => None,
+            // The proxy takes this head for the provider's, and asks the next one.
+            (Begin::Fail(status, error), _) => {
+                head.set(":status", &status.to_string());
+                head.set("content-type", "application/json");
+                Some(Chunk::Replace(error))
+            }
+            (Begin::Pass(_), Stage::Answered(answer)) => Some(Chunk::Replace(answer.piece(begun, last))),
+            (Begin::Pass(None), _) => Some(Chunk::Keep),
+            (Begin::Pass(Some(ending)), _) => Some(Chunk::Replace([begun, &ending].concat())),
+        }
+    }
+
     fn response_chunk(&mut self, chunk: Vec<u8>, last: bool) -> Chunk {
-        match &mut self.stage {
-            Stage::Answered(answer) => Chunk::Replace(answer.piece(&chunk, last)),
-            Stage::Failed(failure) => Chunk::Replace(failure.piece(chunk, last)),
-            Stage::Begun | Stage::Sent { .. } | Stage::Asked { .. } => Chunk::Keep,
+        match (&mut self.stage, &mut self.watched) {
+            (_, Some(watched)) if watched.has_failed() => Chunk::Replace(Vec::new()),
+            (Stage::Answered(answer), _) => Chunk::Replace(answer.piece(&chunk, last)),
+            (Stage::Failed(failure), _) => Chunk::Replace(failure.piece(chunk, last)),
+            (_, Some(watched)) => watched.piece(&chunk, last).map_or(Chunk::Keep, Chunk::Replace),
+            (_, None) => Chunk::Keep,
         }
     }
 }

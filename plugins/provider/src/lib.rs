@@ -11,6 +11,7 @@ pub mod filter;
 pub mod identity;
 pub mod native;
 pub mod policy;
+pub mod stream;
 
 #[cfg(target_family = "wasm")]
 host::register!(crate::filter::Providers);

@@ -13,6 +13,7 @@
 //! | `huge` | `words-200000`, about 1.3 MB |
 //! | `cut-3` | the connection is reset after three events; a plain answer is reset half-way |
 //! | `end-3` | the stream ends properly after three events, but without `[DONE]` |
+//! | `no-done` | the stream is whole and ends properly, but without `[DONE]` |
 //! | `error-3` | after three events comes an error event inside the 200, then the end |
 //! | `error-body` | status 200 and an error object as JSON, even for a stream |
 //! | `malformed` | JSON that breaks off: the plain body, or the second event of a stream |
@@ -50,6 +51,8 @@ pub struct Behaviour {
     pub even: bool,
     /// Where a stream stops being good.
     pub after: Option<(usize, Ending)>,
+    /// A stream without `[DONE]`.
+    pub no_done: bool,
     /// An error object with status 200.
     pub error_body: bool,
     /// JSON that breaks off.
@@ -114,6 +117,7 @@ impl Behaviour {
             ("huge", "") => self.words = Some(200_000),
             ("cut", count) => self.after = Some((count.parse().ok()?, Ending::Cut)),
             ("end", count) => self.after = Some((count.parse().ok()?, Ending::End)),
+            ("no", "done") => self.no_done = true,
             ("error", "body") => self.error_body = true,
             ("error", count) => self.after = Some((count.parse().ok()?, Ending::Error)),
             ("malformed", "") => self.malformed = true,

@@ -193,6 +193,7 @@ impl Connection<'_> {
         let next = match answer {
             Answer::Whole(whole, count) => self.whole(&manner.whole(whole), behaviour, &mut served, count),
             Answer::Events(events, done) => {
+                let done = done && !behaviour.no_done;
                 let broken = if is_own(path) { error(path, 500) } else { manner.error_event() };
                 let told = Told { events: manner.events(events), done, broken, comments: manner.comments() };
                 self.stream(&told, behaviour, &mut served)
