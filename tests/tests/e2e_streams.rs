@@ -3,20 +3,23 @@
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use tests::client::{Stream, content};
 use tests::gateway::Builder;
 use tests::{FakeProvider, Gateway};
 
-/// Two candidates, and one.
-const TWO: &str = "gpt-4o";
-const ONE: &str = "gpt-4o-mini";
+/// Models of two candidates, and of one. Each call asks for a model that nobody has asked for, so that no circuit breaker
+/// has heard of its candidates.
+const TWO: &str = "two/of";
+const ONE: &str = "openai/one";
 
 /// The gateway without those who must know the caller.
 struct World {
     fake: FakeProvider,
     gateway: Gateway,
+    asked: AtomicUsize,
 }
 
 impl World {
@@ -29,8 +32,8 @@ impl World {
         let builder = ["auth", "ratelimit", "guardrails", "session", "budget"]
             .into_iter()
             .fold(Gateway::from("envoy/envoy.yaml").fake(&fake), |gateway, filter| gateway.without_filter(filter));
-        let gateway = change(builder).start();
-        Self { fake, gateway }
+        let gateway = change(builder.edit_filter("router", two)).start();
+        Self { fake, gateway, asked: AtomicUsize::new(0) }
     }
 
     /// A streamed answer to this call, where the provider at `prefix` behaves so.
@@ -42,9 +45,16 @@ impl World {
     }
 
     fn chat(&self, model: &str, prefix: &str, behaviour: &str) -> Stream {
+        let model = format!("{model}-{}", self.asked.fetch_add(1, Ordering::Relaxed));
         let body = json!({"model": model, "stream": true, "messages": [{"role": "user", "content": "one two three"}]});
         self.ask("/v1/chat/completions", &body, prefix, behaviour)
     }
+}
+
+/// A chain whose candidates are asked for the client's model.
+fn two(router: &mut Value) {
+    router["chains"]["two"] = json!([{"provider": "openai"}, {"provider": "anthropic"}]);
+    router["models"].as_array_mut().unwrap().insert(0, json!({"name": "two/*", "chain": "two"}));
 }
 
 #[test]
@@ -128,7 +138,7 @@ fn an_answer_that_has_said_why_it_ended_is_whole() {
 #[test]
 fn every_api_hears_of_it_in_its_own_words() {
     let world = World::with(native);
-    let responses = json!({"model": ONE, "stream": true, "input": "one two three"});
+    let responses = json!({"model": "gpt-4o-mini", "stream": true, "input": "one two three"});
     let events = world.ask("/v1/responses", &responses, "/openai", "end-5").events();
     let last = events.last().unwrap();
     assert_eq!((last.name.as_deref(), &last.json()["type"]), (Some("error"), &json!("error")), "{events:?}");
@@ -158,7 +168,7 @@ fn every_api_hears_of_it_in_its_own_words() {
 #[test]
 fn a_translated_stream_that_breaks_is_the_next_candidates_too() {
     let world = World::with(|builder| {
-        native(builder).edit_filter("router", |config| config["chains"]["gpt-4o"].as_array_mut().unwrap().reverse())
+        native(builder).edit_filter("router", |config| config["chains"]["two"].as_array_mut().unwrap().reverse())
     });
     for behaviour in ["cut-0", "cut-3", "end-3", "error-2"] {
         let mut stream = world.chat(TWO, "/anthropic", behaviour);
@@ -168,7 +178,7 @@ fn a_translated_stream_that_breaks_is_the_next_candidates_too() {
     }
     let events = world.chat(TWO, "/anthropic", "end-5").events();
     assert_eq!(events.last().unwrap().json()["error"]["code"], "upstream_error", "{events:?}");
-    assert_eq!(world.chat("claude-sonnet-4-5", "/anthropic", "end-2").rest().error(), "502 upstream_error");
+    assert_eq!(world.chat("anthropic/claude", "/anthropic", "end-2").rest().error(), "502 upstream_error");
 }
 
 /// A provider that sends an answer's beginning, and the rest when it is told to.
@@ -208,6 +218,24 @@ fn content_is_never_kept_back() {
         let events = stream.events();
         assert!(events.last().unwrap().data.contains(last), "{events:?}");
     }
+}
+
+#[test]
+fn a_candidate_that_says_no_word_in_its_time_is_passed_over() {
+    let role = "data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\"}}]}\n\n".to_owned();
+    let (port, _tell) = slow(role, "");
+    let world = World::with(|builder| {
+        builder.edit(|root| openai_at(root, port)).edit_filter("router", |config| {
+            let candidates = config["chains"]["two"].take();
+            config["chains"]["two"] = json!({"candidates": candidates, "try_timeout": "300ms"});
+        })
+    });
+    let mut stream = world.chat(TWO, "/nobody", "503");
+    let provider = stream.header("x-tollgate-provider");
+    assert_eq!(
+        (content(&stream.events()).as_str(), provider.as_deref()),
+        ("You said: one two three", Some("anthropic"))
+    );
 }
 
 fn openai_at(root: &mut Value, port: u16) {

@@ -243,6 +243,7 @@ impl Stream for Attempt {
             (Begin::Wait, _) => None,
             // The proxy takes this head for the provider's, and asks the next one.
             (Begin::Fail(status, error), _) => {
+                note_error(status, head.headers());
                 head.set(":status", &status.to_string());
                 head.set("content-type", "application/json");
                 Some(Chunk::Replace(error))

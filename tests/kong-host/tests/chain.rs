@@ -386,6 +386,25 @@ fn a_provider_that_fails_is_what_the_client_hears() {
 }
 
 #[test]
+fn a_stream_that_ends_in_its_middle_says_so() {
+    let mut world = World::new();
+    let chunk = |choice: &str| format!("data: {{\"choices\":[{{\"index\":0,{choice}}}]}}\n\n");
+    let word = chunk(r#""delta":{"content":"hi"},"finish_reason":null"#);
+    let stop = chunk(r#""delta":{},"finish_reason":"stop""#);
+    for (events, fails) in [
+        (vec![word.clone()], true),
+        (vec![], true),
+        (vec![word.clone(), stop], false),
+        (vec![word, "data: x".into()], true),
+    ] {
+        let request = world.chat("u1", &says("fast", "hi")).header("X-Thread-Id", "t1");
+        let answer = world.send(request, &UpstreamResponse::stream(&events)).unwrap();
+        assert_eq!((answer.status, answer.text().contains("upstream_error")), (200, fails), "{}", answer.text());
+        assert!(answer.text().starts_with(&events.concat()), "{}", answer.text());
+    }
+}
+
+#[test]
 fn a_request_that_comes_while_another_waits_does_not_meet_it() {
     let mut world = World::new();
     let requests = [1, 2].map(|user| {

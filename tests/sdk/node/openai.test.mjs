@@ -91,6 +91,15 @@ test("a stream that breaks off is an error, not an end", async () => {
   });
 });
 
+test("no answer ends early without a word", async () => {
+  for (const behaviour of ["end-3", "end-1", "error-1", "cut-1"]) {
+    await assert.rejects(async () => {
+      const request = { model: `openai/fake-${behaviour}`, messages: ask("hi"), stream: true };
+      for await (const _ of await client(await mint()).chat.completions.create(request));
+    }, OpenAI.APIError, behaviour);
+  }
+});
+
 test("a thread remembers", async () => {
   const remembering = client(await mint());
   for (const text of ["my name is Ada", "what is my name?"]) {

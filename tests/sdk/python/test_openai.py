@@ -122,6 +122,18 @@ def test_a_provider_that_breaks_off_is_an_error(client, stream):
         read()
 
 
+@pytest.mark.parametrize("behaviour", ["end-3", "end-1", "error-1", "cut-1", "error-3"])
+def test_no_answer_ends_early_without_a_word(client, behaviour):
+    def read() -> None:
+        for _ in client.chat.completions.create(model=f"openai/fake-{behaviour}", messages=ask("hi"), stream=True):
+            pass
+
+    with pytest.raises(openai.APIError) as failed:
+        read()
+    # Before the content it is a status, behind it an event.
+    assert isinstance(failed.value, openai.APIStatusError) == behaviour.endswith("-1")
+
+
 def test_models_are_listed_and_told_one_by_one(client):
     listed = {it.id: it for it in client.models.list()}
     assert {"fast", "openai/gpt-4o", "anthropic/claude-sonnet-4-5"} <= set(listed)
