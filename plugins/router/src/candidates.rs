@@ -7,6 +7,7 @@ use domain::{
     choice::Strategy,
     kill::ModelSwitches,
     model::{AUTO, Candidate, Canonical, Catalog, ModelName, Resolved, Told},
+    provider::Kind,
     reply::Reply,
 };
 use std::borrow::Cow;
@@ -233,7 +234,16 @@ fn variant<'t>(catalog: &Catalog, name: Option<&'t str>, told: Told<'_>) -> (Opt
 /// Under `*` one provider's model has as many names as there are vendors, so what is asked of the provider counts.
 fn switched_off(kill: &ModelSwitches, choice: &Choice) -> Option<Reply> {
     let provider = kill.provider(&choice.candidate.provider).then(|| kill.no_provider());
-    choice.serves().and_then(|it| kill.model(&it)).or(provider)
+    // A host serves others' models, by their own names; OpenRouter has variants of each (`openai/gpt-4o:online`).
+    let openrouter = Kind::named(choice.candidate.provider.as_str()) == Some(Kind::OpenRouter);
+    let plain = choice.id.split(':').next().filter(|_| openrouter);
+    let mut names = choice.serves().into_iter().chain(
+        [Some(choice.id.as_str()), plain]
+            .into_iter()
+            .flatten()
+            .filter_map(|it| Some(ModelName::parse(it).ok()?.canonical())),
+    );
+    names.find_map(|it| kill.model(&it)).or(provider)
 }
 
 fn is_same(one: &Choice, other: &Choice) -> bool {

@@ -1,7 +1,8 @@
 //! What earlier requests tell of a candidate, in memory that all workers share.
 //!
 //! A candidate is `provider/id`; its hash picks one of a fixed number of slots, for a client may write the id under a rule
-//! for many models. Two that share a slot take turns in forgetting each other.
+//! for many models. Two that share a slot take turns in forgetting each other, but for one
+//! that is left alone: it stays.
 
 use domain::{
     choice::{Admit, Breaker, Kept, Measures, Sample},
@@ -83,7 +84,7 @@ impl Shared {
         let (slot, tag) = place(key);
         let changed = slots::update(BREAKERS, slot, |old| {
             let (bytes, out) = Breaker::update(own(old, tag), |it| change(it, self.now));
-            (tagged(tag, &bytes), out)
+            (kept(old, tag, &bytes, self.now), out)
         });
         // Without memory nothing is known of anybody, and everybody is asked.
         changed.unwrap_or_default()
@@ -126,6 +127,13 @@ pub(crate) fn tagged(tag: [u8; TAG], bytes: &[u8]) -> Vec<u8> {
     [&tag, bytes].concat()
 }
 
+/// A slot's next content. Who is well does not take the slot of who is left alone: a client finds an id that shares its slot.
+fn kept(old: &[u8], tag: [u8; TAG], breaker: &[u8], now: Micros) -> Vec<u8> {
+    let ill = |it: &[u8]| matches!(Breaker::read(it).peek(now), Admit::No { .. });
+    let others = old.split_at_checked(TAG).filter(|(theirs, _)| *theirs != tag).map(|(_, it)| it);
+    if others.is_some_and(ill) && !ill(breaker) { old.to_vec() } else { tagged(tag, breaker) }
+}
+
 /// Nothing is known of anybody.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Unknown;
@@ -147,6 +155,22 @@ impl Health for Unknown {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_is_left_alone_stays_so_whoever_else_has_its_slot() {
+        let (now, own, other) = (Micros(1_000_000_000), [1; TAG], [2; TAG]);
+        let (mut ill, mut well) = (Breaker::default(), Breaker::default());
+        (0..5).for_each(|_| ill.failure(now));
+        well.success(now);
+        let (ill, well) = (ill.bytes(), well.bytes());
+        let check = |old: &[u8], new: &[u8], now| kept(old, other, new, now) == tagged(other, new);
+        assert!(!check(&tagged(own, &ill), &well, now));
+        assert!(check(&tagged(own, &ill), &well, now.after(std::time::Duration::from_secs(31))));
+        assert!(check(&tagged(own, &ill), &ill, now));
+        assert!(check(&tagged(own, &well), &well, now));
+        assert!(check(&tagged(other, &ill), &well, now));
+        assert!(check(b"", &well, now) && check(b"short", &well, now));
+    }
 
     #[test]
     fn a_slot_is_read_by_whom_it_belongs_to() {

@@ -356,6 +356,25 @@ mod tests {
     }
 
     #[test]
+    fn a_model_that_is_switched_off_is_so_at_whoever_hosts_it() {
+        let catalog = Config::parse(
+            br#"{"models":[{"name":"o1","chain":"o1"},{"name":"*","chain":"c"}],
+                "chains":{"c":[{"provider":"openrouter"}],
+                          "o1":[{"provider":"openai"},{"provider":"azure","model":"gpt-4o"},{"provider":"openrouter","model":"openai/gpt-4o"}]}}"#,
+        );
+        let catalog = catalog.unwrap().catalog().unwrap();
+        let check = |model: &str| {
+            let body = format!(r#"{{"model":"{model}"}}"#);
+            routed(&catalog, r#"{"models":["gpt-4o"]}"#, &body).map(|it| shown(&it.plan)).map_err(|it| it.code)
+        };
+        for name in ["gpt-4o", "gpt-4o:online", "openai/gpt-4o:free?temperature=1", "openrouter:openai/gpt-4o:online"] {
+            assert_eq!(check(name), Err("killed"), "{name}");
+        }
+        assert_eq!(check("o1"), Ok("openai=o1".into()));
+        assert_eq!(check("gpt-4o-mini:free"), Ok("openrouter=openai/gpt-4o-mini:free".into()));
+    }
+
+    #[test]
     fn several_names_are_tried_in_turn_each_with_its_own_parameters() {
         let (azure, both) = (r#"azure=gpt"4"#, "azure=gpt\"4,openai=gpt-4o");
         for (body, expected) in [
