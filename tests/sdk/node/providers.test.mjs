@@ -75,9 +75,10 @@ for (const { name, embeddings, structured } of JSON.parse(setting("PROVIDERS")))
         return true;
       });
     }
-    const stream = await client.chat.completions.create({ model: `${name}/fake-error-3`, messages: ask("hi"), stream: true });
+    // Anthropic's third event comes before any content, so that there it is a status.
     await assert.rejects(async () => {
-      for await (const _ of stream);
+      const request = { model: `${name}/fake-error-3`, messages: ask("hi"), stream: true };
+      for await (const _ of await client.chat.completions.create(request));
     }, OpenAI.APIError);
   });
 }
