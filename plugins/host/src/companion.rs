@@ -26,16 +26,22 @@ impl Client {
     /// The question that `body` asks at `path`.
     #[must_use]
     pub fn call(&self, path: &str, body: Vec<u8>) -> Call {
+        Call { method: "POST", body, ..self.get(path) }
+    }
+
+    /// The question what is at `path`.
+    #[must_use]
+    pub fn get(&self, path: &str) -> Call {
         Call {
             cluster: self.companion.cluster.clone(),
-            method: "POST",
+            method: "GET",
             authority: self.companion.authority.clone(),
             path: path.to_owned(),
             headers: vec![
                 ("content-type", "application/json".to_owned()),
                 ("authorization", format!("Bearer {}", self.secret.reveal())),
             ],
-            body,
+            body: Vec::new(),
             timeout: self.companion.timeout.get(),
         }
     }

@@ -3,14 +3,16 @@
 use crate::pseudonym::{Pseudonyms, UserIdentifier};
 use domain::{
     caller::Trust,
+    companion::Companion,
     kill::ModelSwitches,
     mode::Mode,
     model::{Alias, Catalog, Chains, ModelName, ModelParameters, Naming, Project, ProviderName, Rule},
     price::{Info, Prices},
     secret::{self, Secret, SecretRef},
+    time::Period,
 };
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 /// Names, and the chains that they lead to.
 #[derive(Debug, Clone, Deserialize)]
@@ -77,6 +79,15 @@ pub struct Config {
     /// Models and providers that are switched off. Default none.
     #[serde(default)]
     pub(crate) kill: ModelSwitches,
+    /// The companion service, which puts together what all gateways measure of candidates (for the strategies `latency`, `throughput`,
+    /// `quality` and `bandit`), keeps it and shows it at `/v1/models/leaderboard`. Without it a gateway learns alone, and
+    /// forgets when it stops.
+    #[serde(default)]
+    pub(crate) companion: Option<Companion>,
+    /// How often the companion is told what was measured, 100ms to 10m, default `10s`. What other gateways know is asked for at
+    /// the start and every sixth time.
+    #[serde(default = "report_every")]
+    pub(crate) report_every: Period,
     /// Kong only, where no `budget` follows, which has the same key: sent as `x-tollgate-hop`, which the second hop's
     /// routes demand, so that no request reaches them without having passed this filter. 16 to 256 visible ASCII
     /// characters.
@@ -92,8 +103,14 @@ impl Config {
     pub fn parse(json: &[u8]) -> Result<Self, String> {
         let config: Self = serde_json::from_slice(json).map_err(|wrong| format!("router: {wrong}"))?;
         config.prices()?;
+        config.check_companion().map_err(|wrong| format!("router: {wrong}"))?;
         config.check_kill(&config.catalog()?).map_err(|wrong| format!("router: kill.{wrong}"))?;
         Ok(config)
+    }
+
+    fn check_companion(&self) -> Result<(), String> {
+        self.report_every.between("report_every", Duration::from_millis(100), Duration::from_secs(600))?;
+        self.companion.as_ref().map_or(Ok(()), Companion::check)
     }
 
     /// A switch that stops nothing is a mistake, and the operator who throws it relies on it.
@@ -151,6 +168,10 @@ impl Config {
     }
 }
 
+fn report_every() -> Period {
+    Period::from_millis(10_000)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -180,6 +201,8 @@ mod tests {
             (r#","model_info":{"x":{}}"#, "router: model_info.x says nothing"),
             (r#","capabilities":"no""#, "unknown variant `no`"),
             (r#","user_identifier":{"mode":"hmac"}"#, "router: user_identifier.secret is missing"),
+            (r#","report_every":"99ms""#, "router: report_every is 99ms; expected 100ms to 600s"),
+            (r#","companion":{"cluster":"","secret":{"value":"s"}}"#, "router: companion.cluster is"),
             (r#","hop_secret":{"value":"short"}"#, "hop_secret must be 16 to 256"),
             (r#","hop_secret":{"env":"UNSET"}"#, "hop_secret is not set"),
             (r#","hop_secret":{"value":"0123456789abcde\n"}"#, "hop_secret must be"),

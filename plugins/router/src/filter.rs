@@ -6,8 +6,10 @@ use crate::{
     health::Shared,
     learning::Learning,
     models::{self, Models},
+    names::Names,
     policy::{self, Answered, Moment, Route, Rules},
     pseudonym::Pseudonyms,
+    telling::Telling,
 };
 use domain::{
     caller::{Caller, Identity, Trust},
@@ -20,7 +22,10 @@ use domain::{
     reply::Reply,
     secret::Secret,
 };
-use host::{Chunk, Edit, Next, Plugin, RequestHead, ResponseHead, Root, Stream, Watch, metrics::Counter};
+use host::{
+    Answer as Answers, CallId, Chunk, Edit, Next, NoAnswer, Plugin, RequestHead, ResponseHead, Root, Stream, Watch,
+    companion::Client, metrics::Counter,
+};
 use std::{
     cell::RefCell,
     hash::{BuildHasher, RandomState},
@@ -44,6 +49,9 @@ pub struct Router {
     hop: Option<Secret>,
     prices: Prices,
     models: Models,
+    /// Of whom the companion is told, and others are.
+    names: Names,
+    telling: Option<Telling>,
     abilities: capability::Rules,
     pseudonyms: Pseudonyms,
     too_long: Counter,
@@ -64,7 +72,13 @@ impl Plugin for Router {
             log::warn!("user_identifier.secret is not set; what names an end user is removed");
         }
         let (catalog, prices) = (config.catalog()?, config.prices()?);
+        let telling = config.companion.as_ref().map(|it| {
+            let client = Client::of(it, host::env).map_err(|wrong| format!("router: {wrong}"))?;
+            Ok::<_, String>(Telling::new(client, config.report_every.get(), it.timeout.get(), root))
+        });
         Ok(Self {
+            names: Names::of(&catalog, config.prices()?),
+            telling: telling.transpose()?,
             models: Models::build(&catalog, &config.kill, &prices),
             catalog,
             hop: config.hop(host::env)?,
@@ -84,6 +98,18 @@ impl Plugin for Router {
 
     fn stream(self: &Rc<Self>) -> Exchange {
         Exchange { router: Rc::clone(self), caller: None, answer: Answer::NotOurs, learning: None }
+    }
+
+    fn tick(&self, root: &Root) {
+        if let Some(telling) = &self.telling {
+            telling.tick(&self.names, root, host::now());
+        }
+    }
+
+    fn answered(&self, root: &Root, call: CallId, answer: Result<Answers, NoAnswer>) {
+        if let Some(telling) = &self.telling {
+            telling.answered(&self.names, root, call, &answer);
+        }
     }
 }
 
@@ -215,7 +241,7 @@ impl Stream for Exchange {
         if let Some(ignored) = ignored {
             head.set(PARAMETERS_IGNORED, ignored);
         }
-        self.learning.as_mut().map_or(Watch::Nothing, |it| it.answered(head))
+        self.learning.as_mut().map_or(Watch::Nothing, |it| it.answered(head, &self.router.names))
     }
 
     fn response_chunk(&mut self, chunk: Vec<u8>, last: bool) -> Chunk {
@@ -227,7 +253,7 @@ impl Stream for Exchange {
 
     fn log(&mut self) {
         if let Some(learning) = self.learning.take() {
-            learning.over();
+            learning.over(&self.router.names);
         }
     }
 }

@@ -70,13 +70,17 @@ impl Shared {
         });
     }
 
-    /// Takes in what was measured.
-    pub fn measured(self, key: &str, sample: &Sample) {
+    /// Takes in what was measured. `named` says that the companion is to hear of it.
+    pub fn measured(self, key: &str, named: bool, sample: &Sample) {
         let (slot, tag) = place(key);
         // Where nobody can write, this answer is not learned from.
         let _ = slots::update(MEASURES, slot, |old| {
-            let (bytes, ()) = Kept::update(own(old, tag), |kept| kept.add(sample, self.now));
-            (tagged(tag, &bytes), ())
+            // What a client makes up takes no slot from what is known: it finds an id that shares it.
+            if !named && own(old, tag).is_empty() && Entry::named(old).is_some() {
+                return (old.to_vec(), ());
+            }
+            let (bytes, ()) = Kept::update(Entry::of(old, tag).kept, |kept| kept.add(sample, self.now));
+            (Entry { name: if named { key } else { "" }, kept: &bytes }.bytes(tag), ())
         });
     }
 
@@ -105,7 +109,7 @@ impl Health for Shared {
     fn measures(&self, key: &str) -> Measures {
         let (slot, tag) = place(key);
         let found = slots::read(MEASURES, slot).unwrap_or_default();
-        Kept::read(own(&found, tag)).measures()
+        Kept::read(Entry::of(&found, tag).kept).measures()
     }
 }
 
@@ -121,6 +125,39 @@ pub(crate) fn place(key: &str) -> (u32, [u8; TAG]) {
 /// What a slot holds of the candidate with this hash; nothing, if it is another's.
 pub(crate) fn own(slot: &[u8], tag: [u8; TAG]) -> &[u8] {
     slot.strip_prefix(&tag).unwrap_or_default()
+}
+
+/// What a slot of measures holds behind its hash.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Entry<'a> {
+    /// The candidate's key; empty where nobody is to be told of it.
+    pub(crate) name: &'a str,
+    /// What is [`Kept`].
+    pub(crate) kept: &'a [u8],
+}
+
+impl<'a> Entry<'a> {
+    /// That of the candidate with this hash; an empty one, if the slot is another's.
+    pub(crate) fn of(slot: &'a [u8], tag: [u8; TAG]) -> Self {
+        Self::read(own(slot, tag)).unwrap_or_default()
+    }
+
+    /// That of whichever candidate the slot belongs to, if the companion is to hear of it.
+    pub(crate) fn named(slot: &'a [u8]) -> Option<Self> {
+        Self::read(slot.get(TAG..)?).filter(|it| !it.name.is_empty())
+    }
+
+    fn read(bytes: &'a [u8]) -> Option<Self> {
+        let (length, rest) = bytes.split_first()?;
+        let (name, kept) = rest.split_at_checked(usize::from(*length))?;
+        Some(Self { name: std::str::from_utf8(name).ok()?, kept })
+    }
+
+    /// The slot's bytes; a name that is too long is none.
+    pub(crate) fn bytes(self, tag: [u8; TAG]) -> Vec<u8> {
+        let (length, name) = u8::try_from(self.name.len()).map_or((0, ""), |it| (it, self.name));
+        [&tag, [length].as_slice(), name.as_bytes(), self.kept].concat()
+    }
 }
 
 pub(crate) fn tagged(tag: [u8; TAG], bytes: &[u8]) -> Vec<u8> {
@@ -170,6 +207,23 @@ mod tests {
         assert!(check(&tagged(own, &well), &well, now));
         assert!(check(&tagged(other, &ill), &well, now));
         assert!(check(b"", &well, now) && check(b"short", &well, now));
+    }
+
+    #[test]
+    fn a_slot_of_measures_has_its_candidates_name_or_none() {
+        let check = |name: &str| {
+            let (_, tag) = place(name);
+            let bytes = Entry { name, kept: b"kept" }.bytes(tag);
+            assert_eq!(Entry::of(&bytes, tag).kept, b"kept");
+            assert_eq!(Entry::of(&bytes, [0; TAG]), Entry::default());
+            Entry::named(&bytes).map(|it| it.name.len())
+        };
+        for (length, expected) in [(0, None), (1, Some(1)), (255, Some(255)), (256, None)] {
+            assert_eq!(check(&"x".repeat(length)), expected);
+        }
+        for hostile in [&b""[..], b"\0", b"12345678", b"12345678\x05name", b"12345678\x01\xff", &[255; 600]] {
+            assert_eq!(Entry::named(hostile), None);
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use crate::{
     health::{Outcome, Shared},
     lesson::Lessons,
+    names::Names,
     outcome::{self, Last},
 };
 use domain::headers;
@@ -29,7 +30,7 @@ impl Learning {
     }
 
     /// The head of an answer, a provider's or a filter's own.
-    pub(crate) fn answered(&mut self, head: &ResponseHead) -> Watch {
+    pub(crate) fn answered(&mut self, head: &ResponseHead, names: &Names) -> Watch {
         let shared = Shared { now: host::now() };
         let (status, said) = (head.status(), |name| head.headers().text(name));
         // Kong tells neither; there an answer that `provider` has seen is a provider's.
@@ -45,7 +46,7 @@ impl Learning {
             let Some(tried) = self.lessons.tries.get(place) else { continue };
             shared.tell(&tried.key, outcome, tried.probe);
             if let Some(sample) = self.lessons.failed(outcome) {
-                shared.measured(&tried.key, &sample);
+                shared.measured(&tried.key, names.knows(&tried.key), &sample);
             }
         }
         self.stage = Stage::Answered { attempts, ended: false };
@@ -70,7 +71,7 @@ impl Learning {
     }
 
     /// The exchange is over.
-    pub(crate) fn over(self) {
+    pub(crate) fn over(self, names: &Names) {
         let shared = Shared { now: host::now() };
         let Lessons { tries, measured } = self.lessons;
         let Stage::Answered { attempts, ended } = self.stage else {
@@ -85,7 +86,7 @@ impl Learning {
         if let Some((place, sample)) = measured.end(&tries, shared.now, attempts, ended)
             && let Some(tried) = tries.get(place)
         {
-            shared.measured(&tried.key, &sample);
+            shared.measured(&tried.key, names.knows(&tried.key), &sample);
             if !ended {
                 shared.tell(&tried.key, Outcome::Failure, false);
             }

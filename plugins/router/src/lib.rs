@@ -14,12 +14,14 @@ pub mod health;
 mod learning;
 pub mod lesson;
 pub mod models;
+mod names;
 mod order;
 pub mod outcome;
 pub mod policy;
 mod preferences;
 pub mod pseudonym;
 pub mod retry;
+mod telling;
 
 #[cfg(target_family = "wasm")]
 host::register!(crate::filter::Router);

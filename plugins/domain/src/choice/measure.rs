@@ -334,6 +334,12 @@ impl Kept {
         self.fresh.add(sample, now);
     }
 
+    /// Whether there is nothing to tell the companion.
+    #[must_use]
+    pub fn is_told(&self) -> bool {
+        self.fresh.is_empty()
+    }
+
     /// What to tell the companion. It stays known, and is told once.
     pub fn take(&mut self) -> Measures {
         let fresh = std::mem::take(&mut self.fresh);
