@@ -1,6 +1,10 @@
 //! Who is asked, in which order, as earlier answers decide it: `router` and `provider` in a real Envoy.
 
 use serde_json::{Value, json};
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+};
 use tests::{Answer, FakeProvider, Gateway};
 
 /// A gateway whose router has these chains for `gpt-4o` and for `auto`.
@@ -133,4 +137,58 @@ fn what_is_measured_decides_who_is_first() {
         }
     }
     assert!(counts[1] > 3 * counts[0], "{counts:?}");
+}
+
+/// Asks over HTTP/2, reads until the answer's body has begun, and resets the stream as a client does that has changed its mind.
+fn reset(gateway: &Gateway, body: &str) {
+    let frame = |kind: u8, flags: u8, stream: u8, payload: &[u8]| {
+        let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+        [&length[1..], &[kind, flags, 0, 0, 0, stream], payload].concat()
+    };
+    let text = |text: &str| [&[u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
+    // `:method: POST`, `:scheme: http`, then `:path`, `:authority` and `content-type` as literals (RFC 7541, appendix A).
+    let mut head = vec![0x83, 0x86, 0x04];
+    head.extend(text("/v1/chat/completions"));
+    head.extend([&[0x01][..], &text("gateway"), &[0x0f, 0x10], &text("application/json")].concat());
+    let mut connection = TcpStream::connect(("127.0.0.1", gateway.port())).unwrap();
+    let hello = [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &frame(4, 0, 0, &[])].concat();
+    let asked = [frame(1, 4, 1, &head), frame(0, 1, 1, body.as_bytes())].concat();
+    connection.write_all(&[hello, asked].concat()).unwrap();
+    loop {
+        let mut head = [0; 9];
+        connection.read_exact(&mut head).unwrap();
+        let mut payload = vec![0; usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2])];
+        connection.read_exact(&mut payload).unwrap();
+        match head[3] {
+            0 => break,
+            1 => assert_eq!(payload.first(), Some(&0x88), "`:status: 200`"),
+            _ => {}
+        }
+    }
+    let cancel = [0, 0, 0, 8];
+    // The answer to a ping comes when the gateway has read what stands before it.
+    connection.write_all(&[frame(3, 0, 1, &cancel), frame(6, 0, 0, &[0; 8])].concat()).unwrap();
+    let mut rest: Vec<u8> = Vec::new();
+    while !rest.windows(5).any(|it| it == [8, 6, 1, 0, 0]) {
+        let mut piece = [0; 4096];
+        let read = connection.read(&mut piece).unwrap();
+        assert_ne!(read, 0, "the gateway closed the connection");
+        rest.extend(&piece[..read]);
+    }
+}
+
+#[test]
+fn a_client_that_resets_its_stream_is_no_failure_of_the_provider() {
+    let fake = FakeProvider::start();
+    let gateway = gateway(&fake, &json!({"strategy": "latency", "candidates": two()}));
+    fake.behave("", "slow-50ms+words-200", None);
+    for _ in 0..12 {
+        reset(&gateway, r#"{"model":"gpt-4o","stream":true,"messages":[]}"#);
+    }
+    fake.behave_well();
+    for provider in ["openai", "anthropic"] {
+        let body = json!({"model": "gpt-4o", "messages": [], "provider": {"order": [provider]}});
+        let answer = gateway.client().post("/v1/chat/completions", &body).send();
+        assert_eq!(answer.header("x-tollgate-provider").as_deref(), Some(provider));
+    }
 }

@@ -5,14 +5,19 @@ use crate::{
     kind::{Kind, kind},
 };
 
-/// Whether the client went away, as far as the proxy knows. To be asked in [`crate::Stream::log`], of an answer that did
-/// not come to its end.
+/// Beginnings of what Envoy writes into `%RESPONSE_CODE_DETAILS%` where it was the client: its connection, its stream
+/// (`http2.remote_reset`), or an answer that stood still, for a client need not read.
+const CLIENTS: [&str; 5] = ["downstream", "http1.", "http2.", "http3.", "stream_idle_timeout"];
+
+/// Whether the client went away, as far as the proxy knows; of a stream that stood still nobody knows who it was. To be
+/// asked in [`crate::Stream::log`], of an answer that did not come to its end.
 #[must_use]
 pub fn by_client() -> bool {
     let text = |path: &[&str]| abi::property(path).ok().flatten().and_then(|it| String::from_utf8(it).ok());
     match kind() {
-        // What Envoy writes into `%RESPONSE_CODE_DETAILS%`.
-        Kind::Envoy => text(&["response", "code_details"]).is_some_and(|it| it.starts_with("downstream")),
+        Kind::Envoy => {
+            text(&["response", "code_details"]).is_some_and(|it| CLIENTS.iter().any(|whose| it.starts_with(whose)))
+        }
         // nginx's own status for it.
         Kind::Kong => text(&["ngx", "status"]).is_some_and(|it| it == "499"),
     }
