@@ -2,7 +2,7 @@
 //!
 //! It is not a validator. What is written otherwise (`$ref`, `anyOf`, `enum`, patterns) demands nothing here, so that an
 //! answer is called wrong only if it is. Memory is bounded: what of a schema is deeper than [`DEEPEST`], or comes after
-//! [`MOST_NODES`] schemas in it or [`MOST_TEXT`] bytes of names, demands nothing either.
+//! [`MOST_NODES`] schemas in it, [`MOST_REQUIRED`] members or [`MOST_TEXT`] bytes of names, demands nothing either.
 
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -15,6 +15,8 @@ use std::fmt;
 const DEEPEST: usize = 8;
 /// So many schemas are kept of one.
 const MOST_NODES: usize = 256;
+/// So many members are required by one: each object of an answer is compared with them.
+const MOST_REQUIRED: usize = 256;
 /// So many bytes of names are kept of one.
 const MOST_TEXT: usize = 16 * 1024;
 
@@ -80,6 +82,9 @@ impl Room {
     /// The names in a list, as far as they fit.
     fn names(&mut self, raw: Option<&RawValue>) -> Vec<String> {
         let mut names: Vec<String> = raw.and_then(|it| serde_json::from_str(it.get()).ok()).unwrap_or_default();
+        names.sort_unstable();
+        names.dedup();
+        names.truncate(MOST_REQUIRED);
         names.retain(|it| self.text(it));
         names
     }
@@ -289,6 +294,8 @@ mod tests {
         let names: Vec<String> = (0..1000).map(|nth| format!(r#""{nth:0>100}""#)).collect();
         let shape = Shape::of(&format!(r#"{{"required":[{}]}}"#, names.join(",")));
         assert_eq!(shape.required.len(), MOST_TEXT / 100);
+        let short: Vec<String> = (0..1000).map(|nth| format!(r#""{nth}","""#)).collect();
+        assert_eq!(Shape::of(&format!(r#"{{"required":[{}]}}"#, short.join(","))).required.len(), MOST_REQUIRED);
         let many: Vec<String> = (0..1000).map(|nth| format!(r#""m{nth:0>3}":{{"type":"string"}}"#)).collect();
         let many = format!(r#"{{"properties":{{{}}}}}"#, many.join(","));
         assert!(!check(&many, r#"{"m000":1}"#));
