@@ -8,7 +8,7 @@ use crate::Stage;
 fn when_the_first_provider_fails_the_second_gets_its_own_request() {
     let stage = Stage::new();
     let token = stage.token("u1");
-    for behaviour in ["503", "429-after-1", "reset"] {
+    for behaviour in ["503", "reset", "429-after-1"] {
         stage.fake.clear();
         stage.fake.behave_well();
         stage.fake.behave("/openai", behaviour, Some(1));
