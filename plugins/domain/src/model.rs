@@ -10,14 +10,16 @@ mod alias;
 mod catalog;
 mod chain;
 mod name;
+mod naming;
 mod parameters;
 mod pattern;
 mod plan;
 
 pub use access::{ModelPolicy, Project};
 pub use alias::Alias;
-pub use catalog::{AUTO, Catalog, Naming, NotFound, Resolved, Rule, Told};
+pub use catalog::{AUTO, Catalog, NotFound, Resolved, Rule, Told};
 pub use chain::{Candidate, Chain, Chains, ProviderName};
 pub use name::{Canonical, LONGEST_NAME, ModelName, printable};
+pub use naming::Naming;
 pub use parameters::{ModelParameters, Parameter, Parameters};
 pub use plan::{FOR_OPENROUTER, MOST_TRIES, Plan, Try};

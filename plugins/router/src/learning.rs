@@ -36,11 +36,13 @@ impl Learning {
         // Kong tells neither; there an answer that `provider` has seen is a provider's.
         let seen = said(headers::PROVIDER).is_some();
         let (attempts, upstreams) = match host::ending::attempts() {
-            Some(attempts) => (attempts, host::ending::is_upstreams()),
+            // What is no error is nobody's but a provider's, once one was asked: the host need not say so.
+            Some(attempts) => (attempts, attempts > 0 && (status < 400 || host::ending::is_upstreams())),
             // The second hop's own words for a provider that cannot be reached.
             None => (u64::from(seen || matches!(status, 502 | 504)), seen),
         };
-        let notes = host::note::read("errors").map(|it| outcome::noted(&it)).unwrap_or_default();
+        let notes = if attempts > 1 { host::note::read("errors") } else { None };
+        let notes = notes.map(|it| outcome::noted(&it)).unwrap_or_default();
         let last = Last { status, retry_after: said("retry-after").and_then(|it| it.parse().ok()), upstreams };
         for (place, outcome) in outcome::outcomes(self.lessons.tries.len(), attempts, last, &notes, &self.failures) {
             let Some(tried) = self.lessons.tries.get(place) else { continue };

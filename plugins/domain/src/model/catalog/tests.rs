@@ -1,7 +1,11 @@
 //! What names lead to, and which rules are refused.
 
-use super::*;
+use super::{
+    super::{access::Project, alias::Alias},
+    *,
+};
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 
 #[derive(Deserialize)]
 struct Config {
