@@ -45,15 +45,15 @@ impl Ending<'_> {
 
     /// The last events of Anthropic's own API; its clients are always told the usage.
     fn message(&self, comment: &str) -> String {
-        let event = |kind: &str, data: &Value| format!("event: {kind}\ndata: {data}\n\n");
+        // Numbers alone are put in, so it is written as it is to be read.
+        let event = |kind: &str, rest: &str| format!("event: {kind}\ndata: {{\"type\":\"{kind}\"{rest}}}\n\n");
         let mut out = String::new();
         if let Some(index) = self.choices.block {
-            out += &event("content_block_stop", &json!({"type": "content_block_stop", "index": index}));
+            out += &event("content_block_stop", &format!(",\"index\":{index}"));
         }
-        let delta = json!({"type": "message_delta", "delta": {"stop_reason": "max_tokens", "stop_sequence": null},
-            "usage": {"output_tokens": self.usage.output}});
-        out += &event("message_delta", &delta);
-        out + comment + &event("message_stop", &json!({"type": "message_stop"}))
+        let (delta, output) = (r#""delta":{"stop_reason":"max_tokens","stop_sequence":null}"#, self.usage.output);
+        out += &event("message_delta", &format!(",{delta},\"usage\":{{\"output_tokens\":{output}}}"));
+        out + comment + &event("message_stop", "")
     }
 
     fn incomplete(&self) -> Value {

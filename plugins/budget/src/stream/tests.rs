@@ -186,9 +186,9 @@ fn anthropics_own_stream_is_counted_and_ends_in_its_own_words() {
     let (out, _, cut) = check(&Setting { cap: Some(2), ..messages }, &stream);
     assert!(cut);
     let ended = concat!(
-        "event: content_block_stop\ndata: {\"index\":1,\"type\":\"content_block_stop\"}\n\n",
-        "event: message_delta\ndata: {\"delta\":{\"stop_reason\":\"max_tokens\",\"stop_sequence\":null},",
-        "\"type\":\"message_delta\",\"usage\":{\"output_tokens\":2}}\n\n",
+        "event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":1}\n\n",
+        "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"max_tokens\",",
+        "\"stop_sequence\":null},\"usage\":{\"output_tokens\":2}}\n\n",
         ": 7 2 true\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"
     );
     assert_eq!(out, [&*start, &open, &piece, ended].concat());
