@@ -215,7 +215,10 @@ mod tests {
             Ok(left) => left.iter().map(|it| models[*it]).collect::<Vec<_>>().join(" "),
             Err(it) => {
                 assert_eq!(it.status, 400);
-                format!("{} {}: {}", it.code, it.param.unwrap(), it.details.unwrap())
+                // In one order, whatever else is built with it.
+                let details: BTreeMap<String, serde_json::Value> =
+                    serde_json::from_value(*it.details.unwrap()).unwrap();
+                format!("{} {}: {}", it.code, it.param.unwrap(), json!(details))
             }
         };
         fit.shadowed.iter().fold(left, |text, code| format!("{text} ({code})"))
