@@ -1,7 +1,7 @@
 //! What the operator writes.
 
-use crate::recognise::Entity;
 use domain::mode::Mode;
+use pii::Entity;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -64,8 +64,7 @@ impl Config {
         let config: Self = serde_json::from_slice(json).map_err(|why| format!("guardrails: {why}"))?;
         if config.entities.is_empty() {
             return Err(
-                "guardrails: `entities` is empty, so nothing could be found; expected \"email\" or \"secret\", \
-                        or `mode` \"off\""
+                "guardrails: `entities` is empty, so nothing could be found; expected an entity, or `mode` \"off\""
                     .into(),
             );
         }
@@ -77,7 +76,7 @@ impl Config {
 }
 
 fn all_masked() -> BTreeMap<Entity, Action> {
-    BTreeMap::from([(Entity::Email, Action::Mask), (Entity::Secret, Action::Mask)])
+    Entity::ALL.iter().map(|it| (*it, Action::Mask)).collect()
 }
 
 fn one_mebibyte() -> NonZeroU32 {
@@ -89,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_empty_configuration_masks_both() {
+    fn an_empty_configuration_masks_all() {
         let config = Config::parse(b"{}").unwrap();
         assert_eq!((config.mode, config.entities, config.max_bytes.get()), (Mode::Enforce, all_masked(), 1_048_576));
         assert_eq!(config.on_oversize, OnOversize::Block);
@@ -99,7 +98,7 @@ mod tests {
     fn a_mistake_is_named_by_its_key() {
         for (json, why) in [
             (r#"{"entities": {}}"#, "`entities` is empty"),
-            (r#"{"entities": {"phone": "mask"}}"#, "unknown variant `phone`, expected `email` or `secret`"),
+            (r#"{"entities": {"fone": "mask"}}"#, "unknown variant `fone`, expected one of `email`"),
             (r#"{"entities": {"email": "hash"}}"#, "unknown variant `hash`, expected `mask` or `block`"),
             (r#"{"mode": "on"}"#, "unknown variant `on`, expected one of `off`"),
             (r#"{"max_bytes": 0}"#, "invalid value: integer `0`, expected a nonzero u32"),

@@ -8,7 +8,6 @@
 pub mod config;
 pub mod filter;
 pub mod policy;
-pub mod recognise;
 
 #[cfg(target_family = "wasm")]
 host::register!(crate::filter::Guardrails);

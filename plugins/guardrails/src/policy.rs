@@ -1,10 +1,10 @@
 //! The decision: what becomes of a request's body. No proxy, no clock: a function of configuration and bytes.
 
 use crate::config::{Action, Config, OnOversize};
-use crate::recognise::{self, Entity, Finding};
 use domain::chat::{Body, Edit, Malformed, Text};
 use domain::mode::Mode;
 use domain::reply::Reply;
+use pii::{Entity, Finding, Group};
 use std::collections::{BTreeSet, HashMap};
 
 /// The header in which the guard says what it did.
@@ -92,13 +92,14 @@ fn unseen(report: &str, reply: Option<Reply>) -> Outcome {
 }
 
 fn look<'a>(config: &Config, text: Text<'a>) -> Looked<'a> {
-    let found = recognise::find(&text.text, |it| config.entities.contains_key(&it));
+    let found = pii::find(&text.text, config.entities.keys().copied().collect());
     Looked { text, found }
 }
 
 fn count(all: &[Hit]) -> Counts {
-    let of = |entity| all.iter().filter(|(_, it)| it.entity == entity).fold(0_u64, |sum, _| sum.saturating_add(1));
-    Counts { emails: of(Entity::Email), secrets: of(Entity::Secret) }
+    let of =
+        |group| all.iter().filter(|(_, it)| it.entity.group() == group).fold(0_u64, |sum, _| sum.saturating_add(1));
+    Counts { emails: of(Group::Personal), secrets: of(Group::Secret) }
 }
 
 /// The edits that put placeholders in the place of what was found. The same value gets the same
@@ -126,16 +127,13 @@ fn mask(looked: &[Looked]) -> Vec<Edit> {
     edits
 }
 
-fn label(entity: Entity) -> &'static str {
-    match entity {
-        Entity::Email => "EMAIL",
-        Entity::Secret => "SECRET",
-    }
+fn label(entity: Entity) -> String {
+    entity.key().to_ascii_uppercase()
 }
 
 /// Says which guard and what kind of thing, never the thing.
 fn refusal(first: &Text, blocked: &[Hit]) -> Reply {
-    let kinds: BTreeSet<&str> = blocked.iter().map(|(_, it)| it.what).collect();
+    let kinds: BTreeSet<&str> = blocked.iter().map(|(_, it)| it.entity.what()).collect();
     let kinds: Vec<&str> = kinds.into_iter().collect();
     let message = format!("Blocked by the guard `pii`: the request contains {}.", kinds.join(", "));
     Reply::new(400, "content_blocked", message).about(first.place.clone())
@@ -178,7 +176,7 @@ mod tests {
     #[test]
     fn the_same_value_gets_the_same_placeholder_and_all_other_bytes_stay() {
         let text = format!("from ada@example.com to eve@example.com, with {KEY}; ada@example.com");
-        let want = "from [EMAIL_1] to [EMAIL_2], with [SECRET_1]; [EMAIL_1]";
+        let want = "from [EMAIL_1] to [EMAIL_2], with [SECRET_OTHER_1]; [EMAIL_1]";
         assert_eq!(check("{}", &chat(&text)), masked("pii=mask:4", chat(want)));
         assert_eq!(check("{}", &chat("hello")), (chat("hello"), None));
     }
@@ -206,9 +204,9 @@ mod tests {
 
     #[test]
     fn a_block_names_the_guard_and_the_kind_and_not_the_value() {
-        let json = r#"{"entities": {"email": "mask", "secret": "block"}}"#;
+        let json = r#"{"entities": {"email": "mask", "secret_other": "block"}}"#;
         let text = format!("ada@example.com {KEY} {KEY} npm_CahJZw681SCmMW2T9CzrOmUBe7TmnGJWYpV4");
-        let want = "400 content_blocked Blocked by the guard `pii`: the request contains an OpenAI API key, an npm token. \
+        let want = "400 content_blocked Blocked by the guard `pii`: the request contains a secret. \
                     Some(\"messages[0].content\")";
         assert_eq!(check(json, &chat(&text)), masked("pii=block:3", want.to_owned()));
         assert_eq!(check(json, &chat("ada@example.com")), masked("pii=mask:1", chat("[EMAIL_1]")));
@@ -223,7 +221,7 @@ mod tests {
 
     #[test]
     fn shadow_reports_and_changes_nothing() {
-        let json = r#"{"mode": "shadow", "entities": {"email": "mask", "secret": "block"}, "max_bytes": 80}"#;
+        let json = r#"{"mode": "shadow", "entities": {"email": "mask", "secret_other": "block"}, "max_bytes": 80}"#;
         for (body, report) in [
             (chat(&format!("ada@example.com {KEY}")), Some("pii=shadow:2")),
             (chat("hello"), None),

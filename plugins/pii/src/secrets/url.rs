@@ -1,8 +1,8 @@
 //! Passwords in URLs and connection strings: `scheme://user:password@host`.
 
-use super::{Entity, Finding, scan};
+use crate::{Entity, Finding, scan};
 
-pub(super) fn find(text: &str, found: &mut Vec<Finding>) {
+pub(crate) fn find(text: &str, found: &mut Vec<Finding>) {
     let bytes = text.as_bytes();
     for (at, mark) in text.match_indices("://") {
         // No slash is in it, so no two of these runs share a byte.
@@ -17,8 +17,8 @@ pub(super) fn find(text: &str, found: &mut Vec<Finding>) {
             let start = from.saturating_add(user.len()).saturating_add(1);
             found.push(Finding {
                 span: start..start.saturating_add(password.len()),
-                entity: Entity::Secret,
-                what: "a password in a URL",
+                entity: Entity::SecretOther,
+                rule: "url.password",
             });
         }
     }
@@ -33,7 +33,7 @@ fn stands_for_another(password: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::recognise::{Entity, tests::check};
+    use crate::{Entity, tests::check};
 
     #[test]
     fn the_password_is_found_and_nothing_else() {
@@ -44,7 +44,7 @@ mod tests {
             ("ftp://ada:p@ss@example.com", "p@ss"),
             ("mongodb+srv://svc:a:b@c.example.net/app", "a:b"),
         ] {
-            check(Entity::Secret, text, &[want]);
+            check(Entity::SecretOther, text, &[want]);
         }
     }
 
@@ -61,7 +61,7 @@ mod tests {
             "a://b:c",
             "see http://example.com: it is at noon @ home",
         ] {
-            check(Entity::Secret, text, &[]);
+            check(Entity::SecretOther, text, &[]);
         }
     }
 }

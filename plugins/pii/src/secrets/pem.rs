@@ -1,6 +1,6 @@
 //! Private keys in PEM (RFC 7468, and the older forms with headers), whole or cut off.
 
-use super::scan;
+use crate::scan;
 use std::ops::Range;
 
 /// A key has at least so many characters of base64; an example with dots in its middle has fewer.
@@ -9,7 +9,7 @@ const LEAST: usize = 40;
 const LABEL: usize = 40;
 
 /// The private key whose `-----BEGIN` stands at `at`, with its end line, if it has one.
-pub(super) fn at(text: &[u8], at: usize) -> Option<Range<usize>> {
+pub(crate) fn at(text: &[u8], at: usize) -> Option<Range<usize>> {
     let begin = b"-----BEGIN ";
     if !scan::stands(text, at, begin) {
         return None;
@@ -63,7 +63,7 @@ fn cut_off(text: &[u8], from: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use crate::recognise::{Entity, tests::check};
+    use crate::{Entity, tests::check};
 
     const BASE64: &str = "MC4CAQAwBQYDK2VwBCIEIPSVCFMIzJ7EPGmNBpXaOm0pMcG2MKCgTPLGAs0bQ8Wf";
 
@@ -80,8 +80,8 @@ mod tests {
             ),
             format!("-----BEGIN PRIVATE KEY-----\n{BASE64}"),
         ] {
-            check(Entity::Secret, &key, &[&key]);
-            check(Entity::Secret, &format!("key = \"{key}\" # mine"), &[&key]);
+            check(Entity::SecretOther, &key, &[&key]);
+            check(Entity::SecretOther, &format!("key = \"{key}\" # mine"), &[&key]);
         }
     }
 
@@ -96,7 +96,7 @@ mod tests {
             "-----BEGIN PRIVATE KEY----- -----BEGIN PRIVATE KEY-----".to_owned(),
             "-----BEGIN ".to_owned(),
         ] {
-            check(Entity::Secret, &text, &[]);
+            check(Entity::SecretOther, &text, &[]);
         }
     }
 }

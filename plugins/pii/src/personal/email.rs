@@ -4,7 +4,7 @@
 //! Each `@` is looked at from both sides, to the left only back to the previous one and to the right
 //! only up to the next, so every byte is read twice at most.
 
-use super::{Entity, Finding, scan};
+use crate::{Entity, Finding, scan};
 
 /// Endings of file names, which follow an `@` in `icon@2x.png`; none of them is a top-level domain.
 const FILES: [&str; 25] = [
@@ -12,7 +12,7 @@ const FILES: [&str; 25] = [
     "scss", "html", "json", "yaml", "yml", "xml", "txt", "toml", "lock",
 ];
 
-pub(super) fn find(text: &str, found: &mut Vec<Finding>) {
+pub(crate) fn find(text: &str, found: &mut Vec<Finding>) {
     let mut from = 0;
     for (at, _) in text.match_indices('@') {
         let after = at.saturating_add(1);
@@ -25,7 +25,7 @@ pub(super) fn find(text: &str, found: &mut Vec<Finding>) {
             continue;
         }
         let span = at.saturating_sub(local.len())..after.saturating_add(domain.len());
-        found.push(Finding { span, entity: Entity::Email, what: "an e-mail address" });
+        found.push(Finding { span, entity: Entity::Email, rule: "email" });
     }
 }
 
@@ -92,7 +92,7 @@ fn is_address_of_a_repository(local: &str, right: &str, domain: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::recognise::{Entity, tests::check};
+    use crate::{Entity, tests::check};
 
     #[test]
     fn addresses_are_found_as_they_are_written() {

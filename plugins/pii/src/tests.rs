@@ -1,11 +1,11 @@
 //! What holds for all recognisers: one `check`, no overlap, no more than linear cost.
 
-use super::{Entity, Finding, find, scan};
+use super::{Entities, Entity, Finding, find, scan};
 use proptest::prelude::*;
 
 /// `text` holds these of `entity`, in order, and nothing else of it.
 pub(crate) fn check(entity: Entity, text: &str, want: &[&str]) {
-    let found = find(text, |it| it == entity);
+    let found = find(text, Entities::default().with(entity));
     let found: Vec<&str> = found.iter().map(|it| &text[it.span.clone()]).collect();
     assert_eq!(found, want, "{text}");
 }
@@ -47,13 +47,13 @@ fn texts() -> impl Strategy<Value = String> {
 }
 
 fn steps(text: &str) -> usize {
-    scan::steps::of(|| drop(find(text, |_| true)))
+    scan::steps::of(|| drop(find(text, Entities::ALL)))
 }
 
 proptest! {
     #[test]
     fn findings_are_in_order_and_do_not_overlap(text in texts()) {
-        let found = find(&text, |_| true);
+        let found = find(&text, Entities::ALL);
         for Finding { span, .. } in &found {
             prop_assert!(!span.is_empty() && text.get(span.clone()).is_some());
         }
@@ -81,12 +81,12 @@ fn each_piece_alone_over_and_over_stays_linear() {
 fn overlapping_findings_go_together() {
     // The end of the token is the beginning of an address.
     let text = "ghp_CpE2h8elheSieRKRsuFZFSrL7Y9SgTPk4J3q@example.com";
-    let found = find(text, |_| true);
+    let found = find(text, Entities::ALL);
     assert_eq!(found.len(), 1);
-    assert_eq!((found[0].span.clone(), found[0].entity), (0..text.len(), Entity::Secret));
+    assert_eq!((found[0].span.clone(), found[0].entity), (0..text.len(), Entity::SecretOther));
 }
 
-/// Prints what a kilobyte costs, natively: `cargo test -p guardrails --release -- --nocapture cost`.
+/// Prints what a kilobyte costs, natively: `cargo test -p pii --release -- --nocapture cost`.
 #[test]
 #[allow(clippy::print_stdout, clippy::cast_precision_loss, reason = "a measurement to read")]
 fn cost_is_printed() {
@@ -96,7 +96,7 @@ fn cost_is_printed() {
     for (name, text) in [("prose", prose), ("prose with findings", mixed), ("hostile", words)] {
         let start = std::time::Instant::now();
         let rounds = 2_000;
-        let found: usize = (0..rounds).map(|_| find(std::hint::black_box(&text), |_| true).len()).sum();
+        let found: usize = (0..rounds).map(|_| find(std::hint::black_box(&text), Entities::ALL).len()).sum();
         let micros = start.elapsed().as_secs_f64() * 1e6 / f64::from(rounds) / (text.len() as f64 / 1024.0);
         println!("{name}: {micros:.2} µs/KB, {} findings", found / 2_000);
     }

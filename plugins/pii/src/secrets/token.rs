@@ -4,7 +4,8 @@
 //! stand behind a `-` or `_` in it, be as long as its issuer makes it, and look drawn by lot: what
 //! documentation puts in a key's place (`sk-xxxx`, `ghp_your_token_here`) stays.
 
-use super::{Entity, Finding, pem, scan};
+use super::pem;
+use crate::{Entity, Finding, scan};
 use std::ops::Range;
 
 /// How an issuer's keys look.
@@ -108,7 +109,7 @@ const FORMS: [Form; 59] = {
 /// The shortest word that a form can be in: an AWS access key id.
 const SHORTEST: usize = 20;
 
-pub(super) fn find(text: &str, found: &mut Vec<Finding>) {
+pub(crate) fn find(text: &str, found: &mut Vec<Finding>) {
     let bytes = text.as_bytes();
     let mut at = 0;
     while at < bytes.len() {
@@ -116,9 +117,9 @@ pub(super) fn find(text: &str, found: &mut Vec<Finding>) {
         let start = begin.saturating_add(scan::escape(bytes, begin));
         let end = scan::run(bytes, start, scan::word);
         at = end;
-        if let Some((span, what)) = secret(bytes, start..end) {
+        if let Some((span, rule)) = secret(bytes, start..end) {
             at = at.max(span.end);
-            found.push(Finding { span, entity: Entity::Secret, what });
+            found.push(Finding { span, entity: Entity::SecretOther, rule });
         }
     }
 }
@@ -255,7 +256,7 @@ fn slack_hook(text: &[u8], host: usize) -> Option<Range<usize>> {
 
 #[cfg(test)]
 mod tests {
-    use crate::recognise::{Entity, tests::check};
+    use crate::{Entity, tests::check};
 
     const A36: &str = "CpE2h8elheSieRKRsuFZFSrL7Y9SgTPk4J3q";
     const A43: &str = "Nm1cy5dENmvgp0R4h0uTf0hP8xei5YesVTNPj2zByBR";
@@ -285,7 +286,7 @@ mod tests {
             format!("eyJhbGciOiJSU0EifQ.{A43}.{A36}.{A43}.{A36}"),
             format!("ya29.{A43}"),
         ] {
-            check(Entity::Secret, &key, &[&key]);
+            check(Entity::SecretOther, &key, &[&key]);
             for (before, after) in [
                 ("KEY=", ""),
                 ("\"", "\","),
@@ -295,18 +296,18 @@ mod tests {
                 ("키는 ", "입니다"),
                 ("https://x.org/?key=", "&b=1"),
             ] {
-                check(Entity::Secret, &format!("{before}{key}{after}"), &[&key]);
+                check(Entity::SecretOther, &format!("{before}{key}{after}"), &[&key]);
             }
         }
         let hook = format!("TB2S7ILGY/BVEZP9LY35D/{A36}");
-        check(Entity::Secret, &format!("https://hooks.slack.com/services/{hook} "), &[&hook]);
+        check(Entity::SecretOther, &format!("https://hooks.slack.com/services/{hook} "), &[&hook]);
         check(
-            Entity::Secret,
+            Entity::SecretOther,
             &format!("/bot7469908099:AA{}/getMe", &A36[..33]),
             &[&format!("7469908099:AA{}", &A36[..33])],
         );
-        check(Entity::Secret, &format!("prod-api-sk-proj-{A43}"), &[&format!("sk-proj-{A43}")]);
-        check(Entity::Secret, &format!("ghp_{A36} ghp_{A36}"), &[&format!("ghp_{A36}"), &format!("ghp_{A36}")]);
+        check(Entity::SecretOther, &format!("prod-api-sk-proj-{A43}"), &[&format!("sk-proj-{A43}")]);
+        check(Entity::SecretOther, &format!("ghp_{A36} ghp_{A36}"), &[&format!("ghp_{A36}"), &format!("ghp_{A36}")]);
     }
 
     #[test]
@@ -336,7 +337,7 @@ mod tests {
             "https://hooks.slack.com/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX",
             "",
         ] {
-            check(Entity::Secret, text, &[]);
+            check(Entity::SecretOther, text, &[]);
         }
     }
 }
