@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails"))]
 
 mod entity;
+mod fold;
 mod personal;
 mod scan;
 mod secrets;
@@ -28,10 +29,14 @@ pub struct Finding {
 /// Everything in `text` that is one of `wanted`, in order; no two findings overlap.
 #[must_use]
 pub fn find(text: &str, wanted: Entities) -> Vec<Finding> {
+    let folded = fold::Folded::of(text);
     let mut found = Vec::new();
-    personal::find(text, wanted, &mut found);
-    secrets::find(text, wanted, &mut found);
+    personal::find(folded.text(), wanted, &mut found);
+    secrets::find(folded.text(), wanted, &mut found);
     found.retain(|it| wanted.has(it.entity));
+    for it in &mut found {
+        it.span = folded.original(&it.span);
+    }
     found.sort_by_key(|it| it.span.start);
     found.dedup_by(|next, kept| {
         let overlap = next.span.start < kept.span.end;
