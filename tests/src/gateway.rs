@@ -164,6 +164,15 @@ impl Gateway {
         Self::with(EnvoyConfig::load(path).unwrap_or_else(|error| panic!("{error}")))
     }
 
+    /// The shipped one with `router` and `provider` alone, for tests that are not about who calls or what it costs.
+    ///
+    /// # Panics
+    /// If the file can't be read.
+    pub fn routing() -> Builder {
+        let others = ["auth", "ratelimit", "guardrails", "session", "budget"];
+        others.into_iter().fold(Self::from("envoy/envoy.yaml"), Builder::without_filter)
+    }
+
     /// From a configuration. Until told otherwise, nobody answers behind the companion's clusters.
     pub fn with(mut config: EnvoyConfig) -> Builder {
         config.companion_at(NOBODY, NOBODY);

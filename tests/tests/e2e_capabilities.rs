@@ -13,12 +13,7 @@ fn gateway(fake: &FakeProvider, rules: &Value) -> Gateway {
         }
     });
     config.as_object_mut().expect("an object").extend(rules.as_object().expect("an object").clone());
-    ["auth", "ratelimit", "guardrails", "session", "budget"]
-        .into_iter()
-        .fold(Gateway::from("envoy/envoy.yaml"), |gateway, filter| gateway.without_filter(filter))
-        .filter("router", &config)
-        .fake(fake)
-        .start()
+    Gateway::routing().filter("router", &config).fake(fake).start()
 }
 
 fn ask(gateway: &Gateway, body: &Value) -> Answer {

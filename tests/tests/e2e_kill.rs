@@ -5,12 +5,7 @@ use tests::{Answer, FakeProvider, Gateway};
 
 /// The shipped chains with these of router's settings, in front of a provider that remembers.
 fn gateway(fake: &FakeProvider, kill: &Value) -> Gateway {
-    ["auth", "ratelimit", "guardrails", "session", "budget"]
-        .into_iter()
-        .fold(Gateway::from("envoy/envoy.yaml"), |gateway, filter| gateway.without_filter(filter))
-        .fake(fake)
-        .edit_filter("router", |config| config["kill"] = kill.clone())
-        .start()
+    Gateway::routing().fake(fake).edit_filter("router", |config| config["kill"] = kill.clone()).start()
 }
 
 fn ask(gateway: &Gateway, model: &str) -> Answer {

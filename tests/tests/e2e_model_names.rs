@@ -21,12 +21,7 @@ fn gateway(fake: &FakeProvider, rules: &Value) -> Gateway {
     });
     let members = config.as_object_mut().expect("an object");
     members.extend(rules.as_object().expect("an object").clone());
-    ["auth", "ratelimit", "guardrails", "session", "budget"]
-        .into_iter()
-        .fold(Gateway::from("envoy/envoy.yaml"), |gateway, filter| gateway.without_filter(filter))
-        .filter("router", &config)
-        .fake(fake)
-        .start()
+    Gateway::routing().filter("router", &config).fake(fake).start()
 }
 
 /// Sends `body` as `project/tier/role`, each of which may be empty.

@@ -18,12 +18,7 @@ fn gateway(fake: &FakeProvider, rules: &Value) -> Gateway {
         }
     });
     config.as_object_mut().expect("an object").extend(rules.as_object().expect("an object").clone());
-    ["auth", "ratelimit", "guardrails", "session", "budget"]
-        .into_iter()
-        .fold(Gateway::from("envoy/envoy.yaml"), |gateway, filter| gateway.without_filter(filter))
-        .filter("router", &config)
-        .fake(fake)
-        .start()
+    Gateway::routing().filter("router", &config).fake(fake).start()
 }
 
 /// Asks as a user of the tier, or as nobody in particular.

@@ -14,12 +14,7 @@ fn gateway(fake: &FakeProvider, chain: &Value) -> Gateway {
         "models": [{"name": "gpt-4o", "chain": "chosen"}, {"name": "google/*", "chain": "google"}],
         "chains": {"chosen": chain, "google": [{"provider": "google"}]}
     });
-    ["auth", "ratelimit", "guardrails", "session", "budget"]
-        .into_iter()
-        .fold(Gateway::from("envoy/envoy.yaml"), |gateway, filter| gateway.without_filter(filter))
-        .filter("router", &config)
-        .fake(fake)
-        .start()
+    Gateway::routing().filter("router", &config).fake(fake).start()
 }
 
 fn chat(gateway: &Gateway, model: &str) -> Answer {

@@ -113,11 +113,7 @@ fn an_edited_attempt_leaves_no_length_to_the_next() {
 #[test]
 fn a_model_that_thinks_first_gets_the_new_name_of_its_limit() {
     let fake = FakeProvider::start();
-    let gateway = ["auth", "ratelimit", "guardrails", "session", "budget"]
-        .into_iter()
-        .fold(Gateway::from("envoy/envoy.yaml"), |gateway, filter| gateway.without_filter(filter))
-        .fake(&fake)
-        .start();
+    let gateway = Gateway::routing().fake(&fake).start();
     for (model, member) in [("gpt-5-mini", "max_completion_tokens"), ("gpt-4o-mini", "max_tokens")] {
         fake.clear();
         let body: Value = json!({"model": model, "messages": [], "max_tokens": 5});

@@ -17,12 +17,7 @@ impl World {
 
     fn with(change: impl FnOnce(&mut Value)) -> Self {
         let fake = FakeProvider::start();
-        let gateway = ["auth", "ratelimit", "guardrails", "session", "budget"]
-            .into_iter()
-            .fold(Gateway::from("envoy/envoy.yaml"), |gateway, filter| gateway.without_filter(filter))
-            .fake(&fake)
-            .edit(change)
-            .start();
+        let gateway = Gateway::routing().fake(&fake).edit(change).start();
         Self { fake, gateway }
     }
 

@@ -29,9 +29,7 @@ impl World {
 
     fn with(change: impl FnOnce(Builder) -> Builder) -> Self {
         let fake = FakeProvider::start();
-        let builder = ["auth", "ratelimit", "guardrails", "session", "budget"]
-            .into_iter()
-            .fold(Gateway::from("envoy/envoy.yaml").fake(&fake), |gateway, filter| gateway.without_filter(filter));
+        let builder = Gateway::routing().fake(&fake);
         let gateway = change(builder.edit_filter("router", two)).start();
         Self { fake, gateway, asked: AtomicUsize::new(0) }
     }

@@ -7,7 +7,6 @@ use domain::{
     choice::Strategy,
     kill::ModelSwitches,
     model::{AUTO, Candidate, Canonical, Catalog, ModelName, Resolved, Told},
-    provider::Kind,
     reply::Reply,
 };
 use std::borrow::Cow;
@@ -50,14 +49,18 @@ pub(crate) struct Choice {
     pub(crate) candidate: Candidate,
     /// The id that it is asked for.
     pub(crate) id: String,
+    /// By what earlier outcomes of it are remembered.
+    pub(crate) key: String,
+    /// The canonical name of what it serves, by which its price and abilities are known.
+    pub(crate) serves: Option<Canonical>,
 }
 
 impl Found<'_> {
     /// What each of the candidates serves: by that name its price and abilities are known.
     pub(crate) fn serves(&self) -> Vec<String> {
-        let asked = |it: &Choice| self.named.get(it.named).map(|it| it.canonical.clone());
-        let each = self.choices.iter().map(|it| it.serves().or_else(|| asked(it)));
-        each.map(|it| it.map(|it| it.to_string()).unwrap_or_default()).collect()
+        let asked = |it: &Choice| self.named.get(it.named).map(|it| &it.canonical);
+        let each = self.choices.iter().map(|it| it.serves.as_ref().or_else(|| asked(it)));
+        each.map(|it| it.map(ToString::to_string).unwrap_or_default()).collect()
     }
 
     /// By what the candidates of one of the names are put in order.
@@ -78,14 +81,11 @@ impl Found<'_> {
 }
 
 impl Choice {
-    /// By what earlier outcomes of it are remembered.
-    pub(crate) fn key(&self) -> String {
-        format!("{}/{}", self.candidate.provider.as_str(), self.id)
-    }
-
-    /// The canonical name of what it serves, by which its price and abilities are known.
-    pub(crate) fn serves(&self) -> Option<Canonical> {
-        ModelName::parse(&format!("{}/{}", self.candidate.provider.as_str(), self.id)).ok().map(|it| it.canonical())
+    fn new(named: usize, candidate: Candidate, asked: &Canonical) -> Self {
+        let id = candidate.model_id(asked).into_owned();
+        let key = format!("{}/{id}", candidate.provider.as_str());
+        let serves = ModelName::parse(&key).ok().map(|it| it.canonical());
+        Self { named, candidate, id, key, serves }
     }
 }
 
@@ -168,8 +168,7 @@ fn each<'a>(
             off.get_or_insert(reply);
         } else {
             for candidate in candidates {
-                let id = candidate.model_id(&resolved.canonical).into_owned();
-                let choice = Choice { named, candidate, id };
+                let choice = Choice::new(named, candidate, &resolved.canonical);
                 match switched_off(kill, &choice) {
                     Some(reply) => {
                         told(format_args!(
@@ -179,7 +178,7 @@ fn each<'a>(
                         ));
                         off.get_or_insert(reply);
                     }
-                    None if found.choices.iter().any(|it| is_same(it, &choice)) => {}
+                    None if found.choices.iter().any(|it| it.key == choice.key) => {}
                     None => found.choices.push(choice),
                 }
             }
@@ -235,17 +234,12 @@ fn variant<'t>(catalog: &Catalog, name: Option<&'t str>, told: Told<'_>) -> (Opt
 fn switched_off(kill: &ModelSwitches, choice: &Choice) -> Option<Reply> {
     let provider = kill.provider(&choice.candidate.provider).then(|| kill.no_provider());
     // A host serves others' models, by their own names; OpenRouter has variants of each (`openai/gpt-4o:online`).
-    let openrouter = Kind::named(choice.candidate.provider.as_str()) == Some(Kind::OpenRouter);
-    let plain = choice.id.split(':').next().filter(|_| openrouter);
-    let mut names = choice.serves().into_iter().chain(
+    let plain = choice.id.split(':').next().filter(|_| choice.candidate.provider.is_openrouter());
+    let mut names = choice.serves.clone().into_iter().chain(
         [Some(choice.id.as_str()), plain]
             .into_iter()
             .flatten()
             .filter_map(|it| Some(ModelName::parse(it).ok()?.canonical())),
     );
     names.find_map(|it| kill.model(&it)).or(provider)
-}
-
-fn is_same(one: &Choice, other: &Choice) -> bool {
-    one.candidate.provider == other.candidate.provider && one.id == other.id
 }

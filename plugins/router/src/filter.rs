@@ -241,7 +241,7 @@ impl Stream for Exchange {
         if let Some(ignored) = ignored {
             head.set(PARAMETERS_IGNORED, ignored);
         }
-        self.learning.as_mut().map_or(Watch::Nothing, |it| it.answered(head, &self.router.names))
+        self.learning.as_mut().map_or(Watch::Nothing, |it| it.answered(head, attempts, &self.router.names))
     }
 
     fn response_chunk(&mut self, chunk: Vec<u8>, last: bool) -> Chunk {

@@ -29,13 +29,13 @@ impl Learning {
         Self { lessons, failures, stage: Stage::Asked }
     }
 
-    /// The head of an answer, a provider's or a filter's own.
-    pub(crate) fn answered(&mut self, head: &ResponseHead, names: &Names) -> Watch {
+    /// The head of an answer, a provider's or a filter's own, after so many attempts, where the proxy tells.
+    pub(crate) fn answered(&mut self, head: &ResponseHead, attempts: Option<u64>, names: &Names) -> Watch {
         let shared = Shared { now: host::now() };
         let (status, said) = (head.status(), |name| head.headers().text(name));
         // Kong tells neither; there an answer that `provider` has seen is a provider's.
         let seen = said(headers::PROVIDER).is_some();
-        let (attempts, upstreams) = match host::ending::attempts() {
+        let (attempts, upstreams) = match attempts {
             // What is no error is nobody's but a provider's, once one was asked: the host need not say so.
             Some(attempts) => (attempts, attempts > 0 && (status < 400 || host::ending::is_upstreams())),
             // The second hop's own words for a provider that cannot be reached.

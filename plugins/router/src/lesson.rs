@@ -18,16 +18,8 @@ pub struct Lessons {
     pub measured: Option<Measured>,
 }
 
-impl PartialEq for Lessons {
-    fn eq(&self, other: &Self) -> bool {
-        self.tries == other.tries
-    }
-}
-
-impl Eq for Lessons {}
-
 /// One of the candidates.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Lesson {
     /// By what it is remembered.
     pub key: String,
@@ -66,7 +58,10 @@ impl Lessons {
             .choices
             .iter()
             .zip(probes)
-            .map(|(it, probe)| Lesson { key: it.key(), probe, price: order::price(prices, it).filter(|_| measures) })
+            .map(|(it, probe)| {
+                let price = if measures { order::price(prices, it) } else { None };
+                Lesson { key: it.key.clone(), probe, price }
+            })
             .collect();
         let measured = measures.then(|| {
             let times = tries.iter().filter_map(|it| moment.health.measures(&it.key).first_byte());

@@ -158,7 +158,7 @@ struct Rates {
 
 fn described(id: &str, model: &Canonical, choices: &[Choice], prices: &Prices) -> String {
     // An operator's own name says nothing; the first candidate's model, which is what is asked for, may.
-    let first = || prices.of(choices.first()?.serves()?.as_str());
+    let first = || prices.of(choices.first()?.serves.as_ref()?.as_str());
     let known = prices.of(model.as_str()).or_else(first);
     let seller = choices.first().map_or("", |it| it.candidate.provider.as_str());
     let element = Described {

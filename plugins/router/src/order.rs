@@ -50,9 +50,8 @@ pub(crate) fn arrange(found: &mut Found<'_>, prices: &Prices, moment: &mut Momen
         if probes.len() >= MOST_TRIES {
             break;
         }
-        let key = it.key();
-        let admitted = match health.peek(&key) {
-            Admit::Probe => health.admit(&key),
+        let admitted = match health.peek(&it.key) {
+            Admit::Probe => health.admit(&it.key),
             other => other,
         };
         match admitted {
@@ -80,7 +79,7 @@ fn sorted(choices: Vec<Choice>, strategy: Strategy, prices: &Prices, moment: &mu
         return choices;
     }
     let measures: Vec<_> = match strategy.measures() {
-        true => choices.iter().map(|it| moment.health.measures(&it.key())).collect(),
+        true => choices.iter().map(|it| moment.health.measures(&it.key)).collect(),
         false => choices.iter().map(|_| Measures::default()).collect(),
     };
     let known = choices.iter().zip(&measures).map(|(it, measures)| Known {
@@ -95,7 +94,7 @@ fn sorted(choices: Vec<Choice>, strategy: Strategy, prices: &Prices, moment: &mu
 
 /// Of an input and an output token together, in pico-dollars.
 pub(crate) fn price(prices: &Prices, choice: &Choice) -> Option<u64> {
-    let price = prices.of(choice.serves()?.as_str())?.price?;
+    let price = prices.of(choice.serves.as_ref()?.as_str())?.price?;
     Some(price.input.saturating_add(price.output))
 }
 
@@ -162,7 +161,7 @@ mod tests {
         let mut moment = Moment { health: told, now: NOW, rng: &mut domain::choice::Rng::seeded(1) };
         match arrange(&mut found, &prices, &mut moment) {
             Ok(probes) => {
-                let shown = |(it, probe): (&Choice, bool)| format!("{}{}", it.key(), if probe { "?" } else { "" });
+                let shown = |(it, probe): (&Choice, bool)| format!("{}{}", it.key, if probe { "?" } else { "" });
                 found.choices.iter().zip(probes).map(shown).collect::<Vec<_>>().join(" ")
             }
             Err(it) => format!("{} {}", it.status, it.headers[0].1),

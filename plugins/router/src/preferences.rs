@@ -164,7 +164,7 @@ impl MaxPrice {
         if self.prompt.is_none() && self.completion.is_none() {
             return true;
         }
-        let known = choice.serves().and_then(|it| prices.of(it.as_str())?.price);
+        let known = choice.serves.as_ref().and_then(|it| prices.of(it.as_str())?.price);
         known.is_some_and(|price| {
             self.prompt.is_none_or(|it| it.allows(price.input))
                 && self.completion.is_none_or(|it| it.allows(price.output))

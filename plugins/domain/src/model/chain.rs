@@ -4,7 +4,7 @@ use super::{
     name::{Canonical, ModelName, printable},
     parameters::Parameters,
 };
-use crate::{choice::Strategy, time::Period};
+use crate::{choice::Strategy, provider::Kind, time::Period};
 use serde::{
     Deserialize, Deserializer, Serialize,
     de::{
@@ -31,6 +31,12 @@ impl ProviderName {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether this is OpenRouter, which has its own candidates.
+    #[must_use]
+    pub fn is_openrouter(&self) -> bool {
+        Kind::named(&self.0) == Some(Kind::OpenRouter)
     }
 }
 

@@ -4,7 +4,6 @@
 //! "name":"openai/gpt-4o"}]}`.
 
 use super::{ProviderName, name::ModelName, parameters::Parameters};
-use crate::provider::Kind;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 
@@ -47,7 +46,7 @@ impl Try {
     /// Whether this is OpenRouter, which has its own candidates.
     #[must_use]
     pub fn is_openrouter(&self) -> bool {
-        Kind::named(self.provider.as_str()) == Some(Kind::OpenRouter)
+        self.provider.is_openrouter()
     }
 }
 
