@@ -4,6 +4,7 @@
 //! holds up no other. Companions that share a database share the work: who takes an event has it alone for
 //! a minute. What cannot be told within a day is given up, which is logged and stays to be seen.
 
+use super::Kind;
 use super::store::outbox::{self, Delivery, Outcome};
 use super::webhook::{Sender, Webhook};
 use crate::allowance;
@@ -22,8 +23,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-/// The stream in Redis, and about how many entries it keeps.
-const STREAM: &str = "tollgate:events";
+/// About how many entries a stream in Redis keeps.
 const STREAM_ENTRIES: u32 = 10_000;
 /// How often it is looked whether there is something to do.
 const POLL: Duration = Duration::from_millis(500);
@@ -246,7 +246,8 @@ async fn publish(link: &Link, taken: &[Delivery]) -> Result<(), NoRedis> {
     let mut commands = Pipeline::new();
     for it in taken {
         let fields: Map<String, Value> = serde_json::from_str(&it.fields).unwrap_or_default();
-        commands.cmd("XADD").arg(STREAM).arg("MAXLEN").arg("~").arg(STREAM_ENTRIES).arg("*");
+        let stream = Kind::stream(fields.get("type").and_then(Value::as_str).unwrap_or_default());
+        commands.cmd("XADD").arg(stream).arg("MAXLEN").arg("~").arg(STREAM_ENTRIES).arg("*");
         for (name, value) in &fields {
             commands.arg(name).arg(value.as_str().unwrap_or_default());
         }

@@ -1,16 +1,20 @@
-//! What happened, to be told to whoever operates this: a budget that runs out, requests that are refused.
+//! What happened, to be told to whoever operates this: a budget that runs out, requests that are refused, what guards found.
 //!
 //! An event is written into an outbox in the transaction of what it tells of, so that neither is without
 //! the other. From there it goes to Redis and to webhooks, at least once each (`deliver`). It never holds
 //! a user's name: [`record`] puts a hash in its place, keyed with this installation's own key.
 
 mod deliver;
+mod guards;
 pub(crate) mod store;
 mod timestamp;
 mod webhook;
 mod wire;
 
 pub(crate) use deliver::{Deliverer, Target};
+#[cfg(test)]
+pub(crate) use guards::Report as GuardReport;
+pub(crate) use guards::take as take_guards;
 pub(crate) use store::record;
 pub(crate) use webhook::{Webhook, sender};
 pub(crate) use wire::take;
@@ -19,6 +23,7 @@ pub(crate) use wire::{Report, Taken};
 
 use crate::random::{self, NoRandomness};
 use domain::time::Micros;
+use guardrails::event::Kind as Guard;
 use serde_json::{Map, Value};
 use std::fmt::Display;
 
@@ -34,11 +39,21 @@ pub(crate) enum Kind {
     BudgetExhausted,
     /// Requests were refused by a rate limit: `limit`, `key_kind`, `sampled`.
     RatelimitRejected,
+    /// A guard found something: `direction`, `mode`, `action_taken`, `entity_types`, `entity_count`, `model`, `rule`, `score`.
+    Guard(Guard),
 }
 
 impl Kind {
     /// Every kind.
-    pub(crate) const ALL: [Self; 3] = [Self::BudgetThreshold, Self::BudgetExhausted, Self::RatelimitRejected];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::BudgetThreshold,
+        Self::BudgetExhausted,
+        Self::RatelimitRejected,
+        Self::Guard(Guard::PiiDetection),
+        Self::Guard(Guard::PiiBlock),
+        Self::Guard(Guard::InjectionDetection),
+        Self::Guard(Guard::InjectionBlock),
+    ];
 
     /// The name that readers know.
     #[must_use]
@@ -47,7 +62,15 @@ impl Kind {
             Self::BudgetThreshold => "budget.threshold",
             Self::BudgetExhausted => "budget.exhausted",
             Self::RatelimitRejected => "ratelimit.rejected",
+            Self::Guard(guard) => guard.name(),
         }
+    }
+
+    /// The stream in Redis for events of this name: what guards find has readers of its own.
+    #[must_use]
+    pub(crate) fn stream(name: &str) -> &'static str {
+        let guards = Guard::ALL.iter().any(|it| it.name() == name);
+        if guards { "guardrails:events" } else { "tollgate:events" }
     }
 }
 

@@ -73,11 +73,23 @@ pub(crate) struct Taken {
 /// # Errors
 /// 400 when it is no report, 503 when the database does not answer; then nothing is written.
 pub(crate) async fn take(db: &Db, now: Micros, report: Report) -> Result<Taken, Failure> {
-    let count = report.events.len();
+    record_all(db, &report.events, |it| event(it, now)).await
+}
+
+/// Writes down those of `told` that `read` makes an event of.
+///
+/// # Errors
+/// 400 when there are too many, 503 when the database does not answer; then nothing is written.
+pub(super) async fn record_all(
+    db: &Db,
+    told: &[Box<RawValue>],
+    read: impl Fn(&RawValue) -> Option<Event>,
+) -> Result<Taken, Failure> {
+    let count = told.len();
     if count > MAX_EVENTS {
         return Err(Failure::invalid("events", format!("expected at most {MAX_EVENTS}, found {count}")));
     }
-    let events: Vec<Event> = report.events.iter().filter_map(|it| event(it, now)).collect();
+    let events: Vec<Event> = told.iter().filter_map(|it| read(it)).collect();
     let refused = u64::try_from(count.saturating_sub(events.len())).unwrap_or(u64::MAX);
     if refused > 0 {
         tracing::error!(refused, "events that are not what they should be were left out");

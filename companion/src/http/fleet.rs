@@ -17,7 +17,10 @@ const MAX_QUESTION_BYTES: usize = 1024 * 1024;
 const MAX_REPORT_BYTES: usize = 8 * 1024 * 1024;
 
 pub(super) fn routes() -> Router<Arc<App>> {
-    Router::new().route("/internal/v1/leases", post(lease)).route("/internal/v1/events", post(record))
+    Router::new()
+        .route("/internal/v1/leases", post(lease))
+        .route("/internal/v1/events", post(record))
+        .route("/internal/v1/guardrails/events", post(found))
 }
 
 async fn lease(State(app): State<Arc<App>>, request: Request) -> Result<Response, Failure> {
@@ -28,6 +31,13 @@ async fn lease(State(app): State<Arc<App>>, request: Request) -> Result<Response
 async fn record(State(app): State<Arc<App>>, request: Request) -> Result<Response, Failure> {
     let report = json::read(request, MAX_REPORT_BYTES).await?;
     let taken = events::take(&app.usage, app.clock.now(), report).await?;
+    app.metrics.add(Count::EventQueued, taken.stored);
+    json::answer(&taken)
+}
+
+async fn found(State(app): State<Arc<App>>, request: Request) -> Result<Response, Failure> {
+    let report = json::read(request, MAX_REPORT_BYTES).await?;
+    let taken = events::take_guards(&app.usage, app.clock.now(), report).await?;
     app.metrics.add(Count::EventQueued, taken.stored);
     json::answer(&taken)
 }

@@ -57,6 +57,7 @@ fn internal(schemas: &mut SchemaGenerator) -> Value {
     let rates =
         (json!(schemas.subschema_for::<allowance::Question>()), json!(schemas.subschema_for::<allowance::Leases>()));
     let told = (json!(schemas.subschema_for::<events::Report>()), json!(schemas.subschema_for::<events::Taken>()));
+    let found = (json!(schemas.subschema_for::<events::GuardReport>()), told.1.clone());
     let measures = json!(schemas.subschema_for::<Snapshot>());
     let known = Operation {
         says: "What is known of every model that was measured lately.",
@@ -72,6 +73,7 @@ fn internal(schemas: &mut SchemaGenerator) -> Value {
         "/internal/v1/budgets/lease": {"post": internal("Leases parts of budgets to a gateway.", budgets.0, budgets.1)},
         "/internal/v1/leases": {"post": internal("Leases parts of rate limits to a gateway.", rates.0, rates.1)},
         "/internal/v1/events": {"post": internal("Takes what gateways tell, each event once.", told.0, told.1)},
+        "/internal/v1/guardrails/events": {"post": internal("Takes what guards found, each event once.", found.0, found.1)},
         "/internal/v1/models/measures": {
             "post": internal("Adds what a gateway measured since it last told, and answers what is known of the same models then.", measures.clone(), measures),
             "get": known.describe(""),

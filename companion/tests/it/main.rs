@@ -5,6 +5,7 @@ mod app;
 mod audit;
 mod cli;
 mod fleet;
+mod guardrails;
 mod hostile;
 mod keys;
 mod ledger;

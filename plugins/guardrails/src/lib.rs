@@ -6,8 +6,10 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails"))]
 
 pub mod config;
+pub mod event;
 pub mod filter;
 pub mod policy;
+pub mod report;
 
 #[cfg(target_family = "wasm")]
 host::register!(crate::filter::Guardrails);

@@ -21,6 +21,7 @@ mod exchange;
 #[cfg(target_family = "wasm")]
 mod exports;
 mod head;
+pub mod ids;
 mod kind;
 mod logger;
 pub mod metrics;

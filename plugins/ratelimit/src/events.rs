@@ -2,14 +2,11 @@
 
 use crate::{policy::Full, rules::Rule};
 use domain::{caller::Caller, time::Micros};
-use host::{Answer, CallId, NoAnswer, RequestHead, Root, companion::Client, metrics::Counter, outbox::Outbox};
-use serde::Serialize;
-use std::{
-    cell::{Cell, RefCell},
-    collections::BTreeMap,
-    hash::{BuildHasher, RandomState},
-    time::Duration,
+use host::{
+    Answer, CallId, NoAnswer, RequestHead, Root, companion::Client, ids::Ids, metrics::Counter, outbox::Outbox,
 };
+use serde::Serialize;
+use std::{cell::RefCell, collections::BTreeMap, time::Duration};
 
 /// Where reports go, and as which member of a batch.
 const PATH: &str = "/internal/v1/events";
@@ -54,21 +51,6 @@ impl Samples {
         }
         *last = now;
         Some(std::mem::take(left_out))
-    }
-}
-
-/// Names for reports that no other worker gives, from the host's random numbers.
-#[derive(Default)]
-struct Ids {
-    keys: (RandomState, RandomState),
-    given: Cell<u64>,
-}
-
-impl Ids {
-    fn next(&self, now: Micros) -> String {
-        let nth = self.given.get();
-        self.given.set(nth.saturating_add(1));
-        format!("e_{:016x}{:016x}", self.keys.0.hash_one((now.0, nth)), self.keys.1.hash_one((nth, now.0)))
     }
 }
 
