@@ -56,6 +56,8 @@ enum Request {
     Waiting { seen: usize, whole: bool },
     /// Its headers are held. The filter waits for the whole body, of which `seen` bytes are here.
     Reading { seen: usize },
+    /// Its headers and its whole body, of `size` bytes, are held. A call-out about the body is under way.
+    Asking { size: usize },
     /// It went on, or has not come.
     Free,
     /// The filter answered it.
@@ -143,9 +145,30 @@ impl<S: Stream> Exchange<S> {
             let message = "the request's body is larger than this gateway's buffer";
             return self.answer(&Reply::new(413, "request_too_large", message));
         };
-        match self.stream.request_body(head, body) {
+        let asked = match self.stream.request_body(head, body) {
+            // Kong would give the body its old length back after the answer (HOSTS.md, K2, G).
+            Edit::Call(_) if kind() == Kind::Kong => Err(NoAnswer::NotSent),
+            Edit::Call(call) => contexts::call(Owner::Exchange(self.id), &call),
+            edit => return self.edit(edit, head, size),
+        };
+        match asked {
+            Ok(_) => {
+                self.request = Request::Asking { size };
+                Action::Pause
+            }
+            Err(why) => {
+                let edit = self.stream.body_answered(head, Err(why));
+                self.edit(edit, head, size)
+            }
+        }
+    }
+
+    /// Does what the filter wants with the body, of `size` bytes.
+    fn edit(&mut self, edit: Edit, head: &mut RequestHead, size: usize) -> Action {
+        match edit {
             Edit::Keep => self.release(),
             Edit::Reply(reply) => self.answer(&reply),
+            Edit::Call(_) => self.answer(&Reply::new(500, "internal_error", "too many questions for one request")),
             Edit::Replace(_) if size == 0 => self.release(),
             Edit::Replace(body) => {
                 if let Err(status) = abi::replace_buffer(Buffer::RequestBody, &body) {
@@ -199,7 +222,7 @@ impl<S: Stream> Exchange<S> {
             }
             Request::Reading { .. } => self.read_body(&mut RequestHead::default(), size),
             Request::Free => Action::Continue,
-            Request::Answered => Action::Pause,
+            Request::Asking { .. } | Request::Answered => Action::Pause,
         }
     }
 
@@ -211,6 +234,18 @@ impl<S: Stream> Exchange<S> {
         let mut head = RequestHead::default();
         let next = ask(&mut self.stream, &mut head);
         let action = self.follow(next, &mut head, seen, whole);
+        Self::resume(action)
+    }
+
+    /// A request whose body was asked about may go on.
+    fn body_answered(&mut self, answer: Result<Answer, NoAnswer>, size: usize) -> Action {
+        let mut head = RequestHead::default();
+        let edit = self.stream.body_answered(&mut head, answer);
+        let action = self.edit(edit, &mut head, size);
+        Self::resume(action)
+    }
+
+    fn resume(action: Action) -> Action {
         // Kong resumes by itself once the last call-out was answered.
         if action == Action::Continue && kind() == Kind::Envoy {
             abi::resume_request();
@@ -226,7 +261,7 @@ impl<S: Stream> Exchange<S> {
         match self.request {
             Request::Waiting { seen, .. } | Request::Reading { seen } => self.request_body(seen, true),
             Request::Free => Action::Continue,
-            Request::Answered => Action::Pause,
+            Request::Asking { .. } | Request::Answered => Action::Pause,
         }
     }
 
@@ -442,7 +477,10 @@ impl<S: Stream> Turn for Exchange<S> {
     }
 
     fn answered(&mut self, answer: Result<Answer, NoAnswer>) -> Action {
-        self.go_on(|stream, head| stream.call_answered(head, answer))
+        match self.request {
+            Request::Asking { size } => self.body_answered(answer, size),
+            _ => self.go_on(|stream, head| stream.call_answered(head, answer)),
+        }
     }
 
     fn released(&mut self) -> Action {

@@ -57,6 +57,12 @@ pub trait Stream: 'static {
         Edit::Keep
     }
 
+    /// The call-out that [`Edit::Call`] asked for was answered, or failed. The head and the body may still be changed; there
+    /// is no further call-out.
+    fn body_answered(&mut self, _head: &mut RequestHead, _answer: Result<Answer, NoAnswer>) -> Edit {
+        Edit::Keep
+    }
+
     /// The request has trailers, which may be changed; they end it. A request that was answered has none.
     fn request_trailers(&mut self, _trailers: &mut RequestTrailers) {}
 
@@ -111,6 +117,9 @@ pub enum Edit {
     Keep,
     /// The request goes on with this body; its length is put right.
     Replace(Vec<u8>),
+    /// The filter must ask another service about the body before the request goes on. In Envoy alone: Kong corrupts a body
+    /// that is changed after a call-out in its phase, so there [`Stream::body_answered`] follows at once, without an answer.
+    Call(Call),
     /// The filter answers the request itself.
     Reply(Reply),
 }
@@ -144,7 +153,8 @@ pub enum Chunk {
     Replace(Vec<u8>),
 }
 
-/// A question to another service. Made from the headers phase or from a tick, and nowhere else.
+/// A question to another service. Made from the headers phase, in Envoy from the request's body phase, or from a tick, and
+/// nowhere else.
 #[derive(Debug, Clone)]
 pub struct Call {
     /// The Envoy cluster; in Kong its name must be the service's `host:port`.

@@ -45,6 +45,12 @@ impl Root {
         contexts::call(Owner::Root(self.id), call)
     }
 
+    /// Whether an exchange may ask another service about a body ([`crate::Edit::Call`]), which Kong forbids.
+    #[must_use]
+    pub fn may_ask_about_bodies(&self) -> bool {
+        kind() == Kind::Envoy
+    }
+
     /// Lets every request go on that waits under [`crate::Next::Hold`] with this number.
     pub fn release(&self, number: u32) {
         contexts::release(self.id, number);
