@@ -1,0 +1,191 @@
+//! What words mean, whatever the language: a table from words, beginnings of words and phrases to classes.
+//!
+//! Looking a word up takes a probe per letter, at most [`LONGEST`], so the tables may grow without making texts dearer.
+
+use crate::fold;
+use crate::rules::{self, Class};
+use crate::words::{self, Word};
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::OnceLock;
+
+/// Beginnings longer than this are not asked for.
+const LONGEST: usize = 14;
+/// Phrases longer than this are not asked for.
+const PHRASE: usize = 8;
+
+/// A set of classes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Classes(u128);
+
+impl Classes {
+    pub(crate) const NONE: Self = Self(0);
+
+    /// The set of one class.
+    pub(crate) const fn of(class: Class) -> Self {
+        Self(1 << (class as u32))
+    }
+
+    pub(crate) fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    pub(crate) const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// The numbers of the classes, ascending.
+    pub(crate) fn numbers(self) -> impl Iterator<Item = u32> {
+        let mut rest = self.0;
+        std::iter::from_fn(move || {
+            let number = (rest != 0).then(|| rest.trailing_zeros())?;
+            rest &= rest.wrapping_sub(1);
+            Some(number)
+        })
+    }
+}
+
+/// What is known of the words that a hash stands for.
+#[derive(Debug, Clone, Copy, Default)]
+struct Entry {
+    /// The word or phrase means this.
+    whole: Classes,
+    /// So does everything that begins so.
+    beginning: Classes,
+    /// A phrase goes on from here.
+    goes_on: bool,
+}
+
+/// Keys are hashes already.
+#[derive(Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+
+    fn write_u64(&mut self, key: u64) {
+        self.0 = key ^ (key >> 31);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+}
+
+/// See above.
+pub(crate) struct Lexicon {
+    entries: HashMap<u64, Entry, BuildHasherDefault<Hashed>>,
+}
+
+/// A phrase at a place: its classes and how many words it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Meaning {
+    /// The first word, by number.
+    pub(crate) first: usize,
+    /// The word after the last.
+    pub(crate) end: usize,
+    pub(crate) classes: Classes,
+}
+
+impl Lexicon {
+    /// All tables, read when first asked for.
+    pub(crate) fn shared() -> &'static Self {
+        static SHARED: OnceLock<Lexicon> = OnceLock::new();
+        SHARED.get_or_init(|| Self::new(rules::tables()))
+    }
+
+    fn new(tables: impl Iterator<Item = (Class, &'static str)>) -> Self {
+        let mut lexicon = Self { entries: HashMap::default() };
+        for (class, terms) in tables {
+            for term in terms.split([',', '\n']).map(str::trim).filter(|it| !it.is_empty()) {
+                lexicon.add(class, term);
+            }
+        }
+        lexicon
+    }
+
+    fn add(&mut self, class: Class, term: &str) {
+        let (term, open) = term.strip_suffix('*').map_or((term, false), |it| (it, true));
+        let folded = fold::word(term);
+        let parts = words::words(&folded);
+        let mut key = 0;
+        for (number, part) in parts.iter().enumerate() {
+            key = if number == 0 { part.hash } else { words::chain(key, part.hash) };
+            if number.saturating_add(1) < parts.len() {
+                self.entries.entry(key).or_default().goes_on = true;
+            }
+        }
+        let entry = self.entries.entry(key).or_default();
+        if open && parts.len() == 1 {
+            entry.beginning = entry.beginning.and(Classes::of(class));
+        } else {
+            entry.whole = entry.whole.and(Classes::of(class));
+        }
+    }
+
+    /// What the words mean, in the order in which they begin. Linear: a word is looked at once per letter and phrase.
+    pub(crate) fn read(&self, text: &str, words: &[Word]) -> Vec<Meaning> {
+        let mut meanings = Vec::new();
+        for (first, word) in words.iter().enumerate() {
+            let mut classes = self.beginnings(text, word);
+            let mut entry = self.entries.get(&word.hash);
+            let (mut key, mut end) = (word.hash, first.saturating_add(1));
+            let mut longest = end;
+            while let Some(known) = entry {
+                if !known.whole.is_empty() {
+                    classes = classes.and(known.whole);
+                    longest = end;
+                }
+                let next = words.get(end).filter(|_| known.goes_on && end.saturating_sub(first) < PHRASE);
+                let Some(next) = next else { break };
+                key = words::chain(key, next.hash);
+                end = end.saturating_add(1);
+                entry = self.entries.get(&key);
+            }
+            if !classes.is_empty() {
+                meanings.push(Meaning { first, end: longest, classes });
+            }
+        }
+        meanings
+    }
+
+    fn beginnings(&self, text: &str, word: &Word) -> Classes {
+        let letters = text.get(word.start..word.end).unwrap_or_default();
+        words::beginnings(letters)
+            .take(LONGEST)
+            .skip(1)
+            .filter_map(|it| self.entries.get(&it))
+            .fold(Classes::NONE, |all, it| all.and(it.beginning))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(term: &'static str, text: &str) -> usize {
+        let lexicon = Lexicon::new([(Class::Ignore, term)].into_iter());
+        let folded = fold::word(text);
+        lexicon.read(&folded, &words::words(&folded)).len()
+    }
+
+    #[test]
+    fn words_beginnings_and_phrases_are_found() {
+        for (term, text, count) in [
+            ("ignore", "ignore it", 1),
+            ("ignore", "ignored", 0),
+            ("ignor*", "they ignored", 1),
+            ("pay no attention", "Pay no  attention to", 1),
+            ("pay no attention", "pay no", 0),
+            ("忽略", "请忽略它", 1),
+            ("игнорируй", "Игнорируй все", 1),
+            ("don't follow", "don’t follow", 1),
+        ] {
+            assert_eq!(check(term, text), count, "{term}: {text}");
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! What can be told of a text besides rules: how it was disguised, how long it is, what scripts and marks it has, who it quotes.
+
+use crate::features::Read;
+use crate::reading::Reading;
+use crate::rules::NAMES;
+use crate::words::Word;
+use std::ops::Range;
+
+/// Names of signals, by number.
+const SIGNALS: &[&str] = &[
+    "disguise.base64",
+    "disguise.hex",
+    "disguise.url",
+    "disguise.entities",
+    "disguise.escapes",
+    "disguise.tags",
+    "disguise.homoglyphs",
+    "disguise.styled",
+    "disguise.invisible",
+    "disguise.spaced",
+    "disguise.leet",
+    "disguise.reversed",
+    "disguise.rot13",
+    "disguise.pig-latin",
+    "disguise.camel",
+    "words",
+    "rules",
+    "families",
+    "rules-per-word",
+    "hidden-words",
+    "quoted-words",
+    "questions",
+    "exclamations",
+    "lines",
+    "scripts",
+    "letters",
+];
+
+/// The name of a signal.
+pub(crate) fn name(number: u32) -> Option<&'static str> {
+    usize::try_from(number).ok().and_then(|it| SIGNALS.get(it)).copied()
+}
+
+/// Tells the signals of some words: a signal's number and its bin.
+pub(crate) fn add(read: &Read, part: &Range<usize>, tell: &mut impl FnMut(u32, u32)) {
+    let words = read.words.get(part.clone()).unwrap_or_default();
+    let (start, end) = (words.first().map_or(0, |it| it.start), words.last().map_or(0, |it| it.end));
+    for (range, how) in read.reading.hidden.iter().filter(|(it, _)| it.start < end && it.end > start) {
+        let number = u32::try_from(how.number()).unwrap_or_default();
+        let inside = words.iter().filter(|it| it.start < range.end && it.end > range.start).take(9).count();
+        tell(number, bin(inside));
+    }
+    let matches: Vec<usize> =
+        read.matches.iter().filter(|it| it.first >= part.start && it.end <= part.end).map(|it| it.name).collect();
+    let mut names = matches.clone();
+    names.sort_unstable();
+    names.dedup();
+    let mut families: Vec<&str> = names.iter().filter_map(|it| NAMES.get(*it)?.split('.').next()).collect();
+    families.sort_unstable();
+    families.dedup();
+    let count = |of: &[bool]| of.get(part.clone()).map_or(0, |it| it.iter().filter(|it| **it).count());
+    let text = read
+        .reading
+        .text
+        .get(start..end.saturating_add(1))
+        .or_else(|| read.reading.text.get(start..end))
+        .unwrap_or_default();
+    let marks = |mark: &str| text.matches(mark).take(128).count();
+    let share = |part: usize| part.saturating_mul(8).checked_div(words.len()).unwrap_or_default();
+    let numbers = [
+        bin(words.len()),
+        bin(names.len()),
+        bin(families.len()),
+        bin(share(matches.len().saturating_mul(2))),
+        bin(count(&read.hidden)),
+        bin(share(count(&read.quoted))),
+        bin(marks("?")),
+        bin(marks("!")),
+        bin(marks("\n")),
+        script(text),
+        bin(text.len().checked_div(words.len()).unwrap_or_default()),
+    ];
+    for (number, bin) in (15_u32..).zip(numbers) {
+        tell(number, bin);
+    }
+}
+
+/// 0, 1, 2, 3, 4-7, 8-15, 16-63, more.
+fn bin(count: usize) -> u32 {
+    match count {
+        0 => 0,
+        1 => 1,
+        2 => 2,
+        3 => 3,
+        4..=7 => 4,
+        8..=15 => 5,
+        16..=63 => 6,
+        _ => 7,
+    }
+}
+
+/// Which letters most of a text has.
+fn script(text: &str) -> u32 {
+    let mut counts = [0_u32; 8];
+    for letter in text.chars().step_by(3) {
+        let kind = match letter {
+            '\0'..='\u{24f}' => 0,
+            '\u{370}'..='\u{3ff}' => 1,
+            '\u{400}'..='\u{52f}' => 2,
+            '\u{590}'..='\u{77f}' => 3,
+            '\u{900}'..='\u{dff}' => 4,
+            '\u{e00}'..='\u{fff}' => 5,
+            '\u{ac00}'..='\u{d7a3}' => 6,
+            _ => 7,
+        };
+        if let Some(count) = counts.get_mut(kind) {
+            // A letter of a script without spaces says more than one with.
+            *count = count.saturating_add(if kind == 0 { 1 } else { 3 });
+        }
+    }
+    (0_u32..).zip(counts).max_by_key(|(_, count)| *count).map_or(0, |(kind, _)| kind)
+}
+
+/// Which words are in a part that was hidden.
+pub(crate) fn hidden(reading: &Reading, words: &[Word]) -> Vec<bool> {
+    let mut ranges = reading.hidden.iter().filter(|(_, how)| how.is_deliberate()).peekable();
+    let of = |word: &Word| {
+        while ranges.next_if(|(range, _)| range.end <= word.start).is_some() {}
+        ranges.peek().is_some_and(|(range, _)| range.start < word.end)
+    };
+    words.iter().map(of).collect()
+}
+
+/// Which words stand between quotation marks or backticks on one line.
+pub(crate) fn quoted(text: &str, words: &[Word]) -> Vec<bool> {
+    let mut quoted = vec![false; words.len()];
+    let mut open: Option<(u8, usize)> = None;
+    for (number, word) in words.iter().enumerate() {
+        if word.opens_line {
+            open = None;
+        }
+        if open.is_none() && matches!(word.before, b'"' | b'\'' | b'`') && !follows_letter(text, word.start) {
+            open = Some((word.before, number));
+        }
+        if let Some((mark, from)) = open
+            && word.after == mark
+        {
+            if let Some(range) = quoted.get_mut(from..=number) {
+                range.fill(true);
+            }
+            open = None;
+        }
+    }
+    quoted
+}
+
+/// Whether the mark before `at` follows a letter, as an apostrophe does.
+fn follows_letter(text: &str, at: usize) -> bool {
+    at.checked_sub(2).and_then(|it| text.as_bytes().get(it)).is_some_and(u8::is_ascii_alphanumeric)
+}
