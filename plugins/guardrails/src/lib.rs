@@ -7,6 +7,7 @@
 
 #[allow(dead_code, reason = "the filter asks it next")]
 mod analyzer;
+pub mod answer;
 pub mod config;
 pub mod event;
 pub mod filter;

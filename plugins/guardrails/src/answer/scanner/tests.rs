@@ -1,0 +1,88 @@
+use super::*;
+use crate::answer::tests::{Everything, MASK, vault};
+use proptest::prelude::*;
+
+const HOLD: usize = 64;
+
+/// What goes out of a text that comes in `pieces`, and what is said of it: `!` where it is blocked.
+fn scan(finder: &Everything, json: bool, pieces: &[&str]) -> String {
+    let (mut vault, mut hits) = (vault(), Hits::default());
+    let mut with = With { finder, vault: &mut vault, hits: &mut hits, hold: HOLD };
+    let (mut scanner, mut out) = (Scanner::new(json), String::new());
+    for piece in pieces {
+        if scanner.push(piece, &mut with, &mut out).is_err() {
+            return out + "!";
+        }
+        assert!(scanner.held.chars().count() <= HOLD, "{:?} is held", scanner.held);
+        assert!(scanner.before.chars().count() <= LOOK_BACK);
+    }
+    match scanner.flush(&mut with, &mut out) {
+        Ok(()) => out,
+        Err(Blocked) => out + "!",
+    }
+}
+
+/// The same, cut at every place, and letter by letter.
+fn check(finder: &Everything, json: bool, text: &str) -> String {
+    let whole = scan(finder, json, &[text]);
+    for (at, _) in text.char_indices() {
+        let (left, right) = text.split_at(at);
+        assert_eq!(scan(finder, json, &[left, right]), whole, "cut at {at}: {text}");
+    }
+    let letters: Vec<&str> = text.split("").collect();
+    assert_eq!(scan(finder, json, &letters), whole, "letter by letter: {text}");
+    whole
+}
+
+#[test]
+fn what_is_found_is_masked_and_placeholders_are_restored_wherever_they_are_cut() {
+    for (text, want) in [
+        ("Hello there, how are you?", "Hello there, how are you?"),
+        ("Write to [EMAIL_1], please.", "Write to ada@example.com, please."),
+        ("[EMAIL_1][EMAIL_1] [EMAIL_2] [EMAIL_", "ada@example.comada@example.com [EMAIL_2] [EMAIL_"),
+        (
+            "Not ada@example.com, but bob@example.com and bob@example.com!",
+            "Not ada@example.com, but [EMAIL_2] and [EMAIL_2]!",
+        ),
+    ] {
+        assert_eq!(check(&MASK, false, text), want);
+    }
+}
+
+#[test]
+fn each_act_does_as_it_says() {
+    let text = "It is bob@example.com, I think";
+    let with = |act: fn(&str) -> Act| check(&Everything { act }, false, text);
+    assert_eq!(with(|_| Act::Mask), "It is [EMAIL_2], I think");
+    assert_eq!(with(|_| Act::Redact), "It is [EMAIL], I think");
+    assert_eq!(with(|_| Act::Hash), "It is [EMAIL#15], I think");
+    assert_eq!(with(|_| Act::Report), text);
+    assert_eq!(with(|_| Act::Block), "It is !");
+}
+
+#[test]
+fn arguments_stay_json() {
+    for (text, want) in [
+        (r#"{"to":"[EMAIL_1]","tel":"[PHONE_1]"}"#, r#"{"to":"ada@example.com","tel":"+44 \"7\""}"#),
+        (r#"{"to": "bob@example.com\n"}"#, r#"{"to": "[EMAIL_2]\n"}"#),
+        (r#"{"n": [EMAIL_1]}"#, r#"{"n": "ada@example.com"}"#),
+    ] {
+        assert_eq!(check(&MASK, true, text), want);
+        serde_json::from_str::<serde_json::Value>(want).unwrap();
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_cut_makes_no_difference(
+        text in "([a-z]{1,9}| |@|\\.com|\\[EMAIL_1\\]|\\[|bob@example\\.com|4111 1111 1111 1111|\"|é|[0-9]{1,4}|\n|[A-Za-z0-9]{70}){0,24}",
+        cuts in prop::collection::vec(0_usize..300, 0..6),
+    ) {
+        let mut cuts: Vec<usize> = cuts.into_iter().map(|it| text.floor_char_boundary(it)).collect();
+        cuts.extend([0, text.len()]);
+        cuts.sort_unstable();
+        let pieces: Vec<&str> = cuts.windows(2).map(|it| &text[it[0]..it[1]]).collect();
+        prop_assert_eq!(scan(&MASK, false, &pieces), scan(&MASK, false, &[&text]));
+        prop_assert_eq!(scan(&MASK, true, &pieces), scan(&MASK, true, &[&text]));
+    }
+}
