@@ -6,7 +6,7 @@ use crate::ngrams::{BUCKETS, Grams};
 use crate::reading::Reading;
 use crate::rules::NAMES;
 use crate::words::{self, Word};
-use crate::{fold, signals, windows};
+use crate::{fold, signals, structure, windows};
 use std::ops::Range;
 
 /// A feature's index and its value.
@@ -69,7 +69,7 @@ pub fn name(index: u32) -> Option<String> {
 pub(crate) struct Read {
     pub(crate) reading: Reading,
     pub(crate) words: Vec<Word>,
-    meanings: Vec<Meaning>,
+    pub(crate) meanings: Vec<Meaning>,
     pub(crate) matches: Vec<Match>,
     /// For each word, whether it was hidden, and whether it stands in quotation marks.
     pub(crate) hidden: Vec<bool>,
@@ -82,7 +82,10 @@ impl Read {
         let reading = fold::fold(&Reading::plain(text));
         let words = words::words(&reading.text);
         let meanings = Lexicon::shared().read(&reading.text, &words);
-        let matches = automaton::run(&words, &meanings);
+        let mut matches = automaton::run(&words, &meanings);
+        matches.extend(structure::run(&reading.text, &words));
+        matches.sort_unstable_by_key(|it| (it.first, it.end, it.name));
+        matches.dedup();
         let hidden = signals::hidden(&reading, &words);
         let quoted = signals::quoted(&reading.text, &words);
         Self { reading, words, meanings, matches, hidden, quoted }

@@ -14,6 +14,7 @@ mod ngrams;
 mod reading;
 mod rules;
 mod signals;
+mod structure;
 mod windows;
 mod words;
 

@@ -13,7 +13,7 @@ mod semitic;
 mod slavic;
 mod uralic;
 
-pub(crate) use catalogue::{NAMES, RULES};
+pub(crate) use catalogue::{NAMES, Name, RULES, number};
 
 use crate::lexicon::Classes;
 

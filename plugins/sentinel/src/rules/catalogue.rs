@@ -60,7 +60,75 @@ pub(crate) const NAMES: &[&str] = &[
     "persona.answer-as",
     "override.memory",
     "exfiltration.prompt-question",
+    "delimiter.template",
+    "delimiter.token",
+    "delimiter.role-tag",
+    "delimiter.turn-tag",
+    "delimiter.part-tag",
+    "delimiter.closing",
+    "delimiter.role-line",
+    "delimiter.turn-line",
+    "delimiter.role-colon",
+    "delimiter.turn",
+    "delimiter.heading",
+    "delimiter.role-field",
+    "delimiter.turn-field",
+    "delimiter.border",
+    "delimiter.link",
+    "delimiter.script",
+    "delimiter.comment",
+    "delimiter.image",
+    "delimiter.banner",
 ];
+
+/// What is found by how it is set and not by classes, see `structure`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Name {
+    Template,
+    Token,
+    RoleTag,
+    TurnTag,
+    PartTag,
+    Closing,
+    RoleLine,
+    TurnLine,
+    RoleColon,
+    Turn,
+    Heading,
+    RoleField,
+    TurnField,
+    Border,
+    Link,
+    Script,
+    Comment,
+    Image,
+    Banner,
+}
+
+/// The number of such a name.
+pub(crate) const fn number(of: Name) -> usize {
+    match of {
+        Name::Template => const { name("delimiter.template") },
+        Name::Token => const { name("delimiter.token") },
+        Name::RoleTag => const { name("delimiter.role-tag") },
+        Name::TurnTag => const { name("delimiter.turn-tag") },
+        Name::PartTag => const { name("delimiter.part-tag") },
+        Name::Closing => const { name("delimiter.closing") },
+        Name::RoleLine => const { name("delimiter.role-line") },
+        Name::TurnLine => const { name("delimiter.turn-line") },
+        Name::RoleColon => const { name("delimiter.role-colon") },
+        Name::Turn => const { name("delimiter.turn") },
+        Name::Heading => const { name("delimiter.heading") },
+        Name::RoleField => const { name("delimiter.role-field") },
+        Name::TurnField => const { name("delimiter.turn-field") },
+        Name::Border => const { name("delimiter.border") },
+        Name::Link => const { name("delimiter.link") },
+        Name::Script => const { name("delimiter.script") },
+        Name::Comment => const { name("delimiter.comment") },
+        Name::Image => const { name("delimiter.image") },
+        Name::Banner => const { name("delimiter.banner") },
+    }
+}
 
 /// The number of a name.
 const fn name(name: &str) -> usize {
@@ -225,7 +293,7 @@ mod tests {
     fn every_name_is_used_once_in_the_list_and_by_a_rule() {
         for (number, name) in NAMES.iter().enumerate() {
             assert_eq!(NAMES.iter().position(|it| it == name), Some(number));
-            assert!(RULES.iter().any(|it| it.name == number), "{name}");
+            assert!(name.starts_with("delimiter.") || RULES.iter().any(|it| it.name == number), "{name}");
         }
         assert!(RULES.iter().all(|it| (1..=MOST_STEPS).contains(&it.steps.len())));
     }
