@@ -1,55 +1,117 @@
 //! What the operator writes.
 
-use domain::mode::Mode;
-use pii::Entity;
-use serde::Deserialize;
-use std::collections::BTreeMap;
-use std::num::NonZeroU32;
+mod own;
+mod pii;
+mod sentinel;
 
-/// What may not go to a model.
+pub use own::{Allow, Pattern, Words};
+pub use pii::{Action, Pii, What};
+pub use sentinel::Sentinel;
+
+use domain::{caller::Trust, companion::Companion};
+use serde::Deserialize;
+use std::{collections::BTreeMap, num::NonZeroU32};
+
+/// What may not go to a model, and what may not come out of it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Config {
-    /// `enforce` masks and blocks (default); `shadow` only says what it would have found, in a
-    /// header of the response and in metrics; `off` does nothing.
+    /// Personal data and secrets.
     #[serde(default)]
-    pub(crate) mode: Mode,
-    /// What to look for, and what becomes of it: `email` and `secret`, each `mask` or `block`.
-    /// Default: both are masked. When given, only what it names is looked for.
-    #[serde(default = "all_masked")]
-    pub(crate) entities: BTreeMap<Entity, Action>,
-    /// How many bytes of text one request may have, 1 to 16777216, default 1048576. Images and
-    /// other content that is no text does not count.
+    pub(crate) pii: Pii,
+    /// Prompt injection.
+    #[serde(default)]
+    pub(crate) sentinel: Sentinel,
+    /// What is otherwise for callers of some tiers, by the tier's name. What they leave out is as above.
+    #[serde(default)]
+    pub(crate) tiers: BTreeMap<String, Guards>,
+    /// What is otherwise in some projects, by the project's id. What they leave out is as above, for the caller's tier.
+    #[serde(default)]
+    pub(crate) projects: BTreeMap<String, Project>,
+    /// Whom to believe about the caller, where there are `tiers`, `projects` or hashes: `auth`, the filter in front
+    /// (default), or `headers`, the identity headers as they come, where something before the gateway writes them.
+    #[serde(default)]
+    pub(crate) trust: Trust,
+    /// How many bytes of text one request may have, 1 to 16777216, default 1048576. Images and other content that is no
+    /// text does not count.
     #[serde(default = "one_mebibyte")]
     pub(crate) max_bytes: NonZeroU32,
-    /// What becomes of a request with more text: `block` answers 413 `request_too_large` (default),
-    /// `allow` lets it pass without a look.
+    /// What becomes of a request with more text: `block` answers 413 `request_too_large` (default), `scan_ends` looks at the
+    /// first and the last half of `max_bytes`, `allow` lets it pass without a look.
     #[serde(default)]
     pub(crate) on_oversize: OnOversize,
+    /// The status of what is blocked, 400 (default) or 451.
+    #[serde(default, deserialize_with = "status")]
+    #[cfg_attr(feature = "schema", schemars(with = "u16"))]
+    pub(crate) status: Status,
+    /// Where the companion is, which takes the events. Without it there are none.
+    #[serde(default)]
+    pub(crate) companion: Option<Companion>,
 }
 
-/// What becomes of something that was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "lowercase")]
+/// What is otherwise for some callers.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub enum Action {
-    /// A placeholder takes its place, the same for the same value within the request.
-    Mask,
-    /// The request is answered 400 `content_blocked`.
-    Block,
+pub struct Guards {
+    /// Personal data and secrets; each key replaces the same key of the default.
+    #[serde(default)]
+    pub(crate) pii: Pii,
+    /// Prompt injection; each key replaces the same key of the default.
+    #[serde(default)]
+    pub(crate) sentinel: Sentinel,
+}
+
+/// What is otherwise in a project.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Project {
+    /// Personal data and secrets; each key replaces the same key of the default.
+    #[serde(default)]
+    pub(crate) pii: Pii,
+    /// Prompt injection; each key replaces the same key of the default.
+    #[serde(default)]
+    pub(crate) sentinel: Sentinel,
+    /// What is otherwise again for callers of some tiers in this project.
+    #[serde(default)]
+    pub(crate) tiers: BTreeMap<String, Guards>,
 }
 
 /// What becomes of a request that is too large to look through.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum OnOversize {
     /// It is refused.
     #[default]
     Block,
+    /// Its beginning and its end are looked at.
+    ScanEnds,
     /// It passes unseen.
     Allow,
+}
+
+/// The status of what is blocked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Status {
+    /// 400, which every client knows.
+    #[default]
+    BadRequest,
+    /// 451, which tells it from a mistake of the client's.
+    Unavailable,
+}
+
+impl Status {
+    /// The number.
+    #[must_use]
+    pub fn code(self) -> u16 {
+        match self {
+            Self::BadRequest => 400,
+            Self::Unavailable => 451,
+        }
+    }
 }
 
 /// The upper bound of `max_bytes`.
@@ -62,53 +124,66 @@ impl Config {
     /// Which key is wrong, what was found and what is expected.
     pub fn parse(json: &[u8]) -> Result<Self, String> {
         let config: Self = serde_json::from_slice(json).map_err(|why| format!("guardrails: {why}"))?;
-        if config.entities.is_empty() {
-            return Err(
-                "guardrails: `entities` is empty, so nothing could be found; expected an entity, or `mode` \"off\""
-                    .into(),
-            );
-        }
-        if config.max_bytes.get() > MOST_BYTES {
-            return Err(format!("guardrails: `max_bytes` is {}; expected 1 to {MOST_BYTES}", config.max_bytes));
-        }
+        config.check().map_err(|why| format!("guardrails: {why}"))?;
         Ok(config)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.max_bytes.get() > MOST_BYTES {
+            return Err(format!("`max_bytes` is {}; expected 1 to {MOST_BYTES}", self.max_bytes));
+        }
+        self.companion.as_ref().map_or(Ok(()), Companion::check)?;
+        both("", &self.pii, &self.sentinel)?;
+        tiers("", &self.tiers)?;
+        for (id, project) in &self.projects {
+            named("projects", id)?;
+            let place = format!("projects.{id}.");
+            both(&place, &project.pii, &project.sentinel)?;
+            tiers(&place, &project.tiers)?;
+            if project.pii.is_empty() && project.sentinel.is_empty() && project.tiers.is_empty() {
+                return Err(format!(
+                    "`projects.{id}` is empty, so it changes nothing; expected `pii`, `sentinel` or `tiers`"
+                ));
+            }
+        }
+        Ok(())
     }
 }
 
-fn all_masked() -> BTreeMap<Entity, Action> {
-    Entity::ALL.iter().map(|it| (*it, Action::Mask)).collect()
+fn tiers(place: &str, tiers: &BTreeMap<String, Guards>) -> Result<(), String> {
+    for (name, tier) in tiers {
+        named(&format!("{place}tiers"), name)?;
+        both(&format!("{place}tiers.{name}."), &tier.pii, &tier.sentinel)?;
+        if tier.pii.is_empty() && tier.sentinel.is_empty() {
+            return Err(format!("`{place}tiers.{name}` is empty, so it changes nothing; expected `pii` or `sentinel`"));
+        }
+    }
+    Ok(())
+}
+
+fn both(place: &str, pii: &Pii, sentinel: &Sentinel) -> Result<(), String> {
+    pii.check(&format!("{place}pii"))?;
+    sentinel.check(&format!("{place}sentinel"))
+}
+
+fn named(key: &str, name: &str) -> Result<(), String> {
+    if name.is_empty() {
+        return Err(format!("`{key}` has an empty name, which no token can carry; expected one that tokens have"));
+    }
+    Ok(())
 }
 
 fn one_mebibyte() -> NonZeroU32 {
     NonZeroU32::MIN.saturating_add((1 << 20) - 1)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_empty_configuration_masks_all() {
-        let config = Config::parse(b"{}").unwrap();
-        assert_eq!((config.mode, config.entities, config.max_bytes.get()), (Mode::Enforce, all_masked(), 1_048_576));
-        assert_eq!(config.on_oversize, OnOversize::Block);
-    }
-
-    #[test]
-    fn a_mistake_is_named_by_its_key() {
-        for (json, why) in [
-            (r#"{"entities": {}}"#, "`entities` is empty"),
-            (r#"{"entities": {"fone": "mask"}}"#, "unknown variant `fone`, expected one of `email`"),
-            (r#"{"entities": {"email": "hash"}}"#, "unknown variant `hash`, expected `mask` or `block`"),
-            (r#"{"mode": "on"}"#, "unknown variant `on`, expected one of `off`"),
-            (r#"{"max_bytes": 0}"#, "invalid value: integer `0`, expected a nonzero u32"),
-            (r#"{"max_bytes": 16777217}"#, "`max_bytes` is 16777217; expected 1 to 16777216"),
-            (r#"{"on_oversize": "scan"}"#, "unknown variant `scan`, expected `block` or `allow`"),
-            (r#"{"modes": "off"}"#, "unknown field `modes`"),
-        ] {
-            let said = Config::parse(json.as_bytes()).unwrap_err();
-            assert!(said.starts_with("guardrails: ") && said.contains(why), "{json}: {said}");
-        }
-        assert!(Config::parse(b"").is_err());
+fn status<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Status, D::Error> {
+    match serde_json::Value::deserialize(from)? {
+        it if it == 400 => Ok(Status::BadRequest),
+        it if it == 451 => Ok(Status::Unavailable),
+        other => Err(serde::de::Error::custom(format!("`status` is {other}; expected 400 or 451"))),
     }
 }
+
+#[cfg(test)]
+mod tests;

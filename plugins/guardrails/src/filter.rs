@@ -1,29 +1,35 @@
 //! The callbacks: read, decide, carry out.
 
-use crate::config::Config;
-use crate::policy::{self, Deed, Outcome};
-use domain::{chat::Endpoint, mode::Mode};
-use host::{Edit, Next, Plugin, RequestHead, ResponseHead, Root, Watch, metrics::Counter};
+use crate::{
+    config::Config,
+    event::{Direction, Whose},
+    found::Found,
+    guards::{Guards, Table},
+    meters::Meters,
+    policy::{self, Deed, Outcome, Rules},
+    report::{self, Reports},
+};
+use domain::{
+    caller::{Caller, Identity},
+    chat::Endpoint,
+};
+use host::{Answer, CallId, Edit, Next, NoAnswer, Plugin, RequestHead, ResponseHead, Root, Watch, companion::Client};
 use std::rc::Rc;
 
 /// The filter, configured.
 pub struct Guardrails {
     config: Config,
-    masked: Found,
-    blocked: Found,
-    shadowed: Found,
-    unseen: Counter,
-}
-
-/// What was found in requests that ended in one way.
-struct Found {
-    emails: Counter,
-    secrets: Counter,
+    table: Table,
+    meters: Meters,
+    reports: Option<Reports>,
 }
 
 /// One exchange.
 pub struct Stream {
     plugin: Rc<Guardrails>,
+    caller: Option<Caller>,
+    /// The gateway's id of the request.
+    request: String,
     /// What the response is to say about the request.
     report: Option<String>,
 }
@@ -31,57 +37,80 @@ pub struct Stream {
 impl Plugin for Guardrails {
     type Stream = Stream;
 
-    fn configure(config: &[u8], _: &Root) -> Result<Self, String> {
-        let found = |deed: &str| Found {
-            emails: Counter::define(&format!("tollgate_guardrails_emails_{deed}")),
-            secrets: Counter::define(&format!("tollgate_guardrails_secrets_{deed}")),
-        };
-        Ok(Self {
-            config: Config::parse(config)?,
-            masked: found("masked"),
-            blocked: found("blocked"),
-            shadowed: found("shadowed"),
-            unseen: Counter::define("tollgate_guardrails_unseen"),
-        })
+    fn configure(config: &[u8], root: &Root) -> Result<Self, String> {
+        let config = Config::parse(config)?;
+        let table = Table::new(&config, &host::env).map_err(|why| format!("guardrails: {why}"))?;
+        let client = config.companion.as_ref().map(|it| Client::of(it, host::env)).transpose()?;
+        if client.is_some() {
+            root.tick_every(report::BEAT);
+        }
+        Ok(Self { table, meters: Meters::define(), reports: client.as_ref().map(Reports::new), config })
     }
 
     fn stream(self: &Rc<Self>) -> Stream {
-        Stream { plugin: Rc::clone(self), report: None }
+        Stream { plugin: Rc::clone(self), caller: None, request: String::new(), report: None }
+    }
+
+    fn tick(&self, root: &Root) {
+        self.reports.iter().for_each(|it| it.tick(root));
+    }
+
+    fn answered(&self, _: &Root, call: CallId, answer: Result<Answer, NoAnswer>) {
+        if let Some(reports) = &self.reports {
+            reports.answered(call, &answer);
+        }
     }
 }
 
-impl Guardrails {
-    fn count(&self, outcome: &Outcome) {
-        let Some(report) = &outcome.report else {
-            return;
-        };
-        let found = match &outcome.deed {
-            // Something was to be said, and nothing was found: it could not be looked at.
-            _ if outcome.counts == policy::Counts::default() => return self.unseen.add(1),
-            Deed::Pass => &self.shadowed,
-            Deed::Mask(_) => &self.masked,
-            Deed::Block(_) => &self.blocked,
-        };
-        log::debug!("{report}");
-        for (counter, count) in [(&found.emails, outcome.counts.emails), (&found.secrets, outcome.counts.secrets)] {
-            if count > 0 {
-                counter.add(count);
-            }
+impl Stream {
+    fn guards(&self) -> &Guards {
+        self.plugin.table.of(self.caller.as_ref())
+    }
+
+    fn project(&self) -> &str {
+        self.caller.as_ref().map(|it| it.project.as_str()).unwrap_or_default()
+    }
+
+    /// Tells metrics and events what was found.
+    fn tell(&self, direction: Direction, found: &Found, model: &str) {
+        self.plugin.meters.count(direction, found);
+        if let Some(reports) = &self.plugin.reports {
+            let whose = Whose { caller: self.caller.as_ref(), request: &self.request, model };
+            found.seen(direction).iter().for_each(|it| reports.tell(it, whose));
         }
+    }
+
+    fn inspect(&self, body: &[u8]) -> Outcome {
+        let rules = Rules { guards: self.guards(), config: &self.plugin.config, project: self.project() };
+        let outcome = policy::inspect(rules, body);
+        if outcome.unseen {
+            self.plugin.meters.unseen(Direction::Input);
+        }
+        self.tell(Direction::Input, &outcome.found, outcome.model.as_deref().unwrap_or_default());
+        outcome
     }
 }
 
 impl host::Stream for Stream {
     fn request_head(&mut self, head: &mut RequestHead) -> Next {
-        match Endpoint::of(head.method(), head.path()) {
-            Some(_) if self.plugin.config.mode != Mode::Off => Next::Body,
-            _ => Next::Pass,
+        if Endpoint::of(head.method(), head.path()).is_none() {
+            return Next::Pass;
         }
+        if self.plugin.table.need_a_caller() || self.plugin.reports.is_some() {
+            self.caller = match head.identity(self.plugin.config.trust) {
+                Identity::Known(caller) => Some(caller),
+                // Who is not known has what holds for all.
+                Identity::Bypassed | Identity::Missing => None,
+            };
+        }
+        if self.plugin.reports.is_some() {
+            self.request = head.headers().text("x-request-id").unwrap_or_default().to_owned();
+        }
+        if self.guards().look_at_requests() { Next::Body } else { Next::Pass }
     }
 
     fn request_body(&mut self, _: &mut RequestHead, body: Vec<u8>) -> Edit {
-        let outcome = policy::inspect(&self.plugin.config, &body);
-        self.plugin.count(&outcome);
+        let outcome = self.inspect(&body);
         self.report = outcome.report;
         match outcome.deed {
             Deed::Pass => Edit::Keep,

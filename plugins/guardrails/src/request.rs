@@ -1,0 +1,159 @@
+//! What a request tells the model: its texts, what is in them, and what they become.
+
+use crate::{
+    config::Action,
+    guards::{Guards, Judge},
+    json_text::Meant,
+    replace::stand_in,
+    shield::{Hit, Kind, Shield},
+};
+use domain::chat::{Edit, Text};
+use std::{collections::HashMap, ops::Range};
+
+/// One text of the request, and what is in it.
+pub(crate) struct Looked<'a> {
+    pub(crate) text: Text<'a>,
+    /// The text as it is meant, where it is JSON.
+    meant: Option<Meant>,
+    pub(crate) hits: Vec<Hit>,
+}
+
+/// Whether the application says this, and not who uses it.
+pub(crate) fn is_system(text: &Text) -> bool {
+    text.role == "system" || text.role == "developer"
+}
+
+/// The guard `pii` looks through texts: all of each, or the `parts` of them.
+pub(crate) fn look<'a>(shield: &Shield, texts: Vec<Text<'a>>, parts: &[Vec<Range<usize>>]) -> Vec<Looked<'a>> {
+    let look = |(nth, text): (usize, Text<'a>)| {
+        if is_system(&text) && !shield.system_messages {
+            return Looked { text, meant: None, hits: Vec::new() };
+        }
+        let meant = Meant::read(&text.text);
+        let whole = meant.as_ref().map_or(&*text.text, |it| &it.text);
+        let hits = match parts.get(nth) {
+            None => shield.find(whole),
+            Some(parts) => parts.iter().flat_map(|part| find_in(shield, whole, part)).collect(),
+        };
+        Looked { text, meant, hits }
+    };
+    texts.into_iter().enumerate().map(look).collect()
+}
+
+fn find_in(shield: &Shield, text: &str, part: &Range<usize>) -> Vec<Hit> {
+    let (start, end) = (boundary(text, part.start), boundary(text, part.end));
+    let mut hits = shield.find(text.get(start..end).unwrap_or_default());
+    for hit in &mut hits {
+        hit.span = hit.span.start.saturating_add(start)..hit.span.end.saturating_add(start);
+    }
+    hits
+}
+
+/// The last character boundary at or before `at`.
+fn boundary(text: &str, at: usize) -> usize {
+    let at = at.min(text.len());
+    (0..=at).rev().find(|it| text.is_char_boundary(*it)).unwrap_or_default()
+}
+
+/// The first and the last half of `most` bytes of all texts, as parts of each.
+pub(crate) fn ends(texts: &[Text], most: usize) -> Vec<Vec<Range<usize>>> {
+    let total = texts.iter().fold(0_usize, |sum, it| sum.saturating_add(it.text.len()));
+    let half = most / 2;
+    let (first, last) = (half, total.saturating_sub(most.saturating_sub(half)));
+    let mut at = 0_usize;
+    let part = |it: &Text| {
+        let (from, to) = (at, at.saturating_add(it.text.len()));
+        at = to;
+        let within = |a: usize, b: usize| {
+            let (start, end) = (a.clamp(from, to), b.clamp(from, to));
+            start.saturating_sub(from)..end.saturating_sub(from)
+        };
+        let both = [within(0, first), within(last.max(first), total)];
+        both.into_iter().filter(|it| !it.is_empty()).collect()
+    };
+    texts.iter().map(part).collect()
+}
+
+/// The worst opinion of the texts, each message as one.
+pub(crate) fn judge(judge: &Judge, texts: &[Text], parts: &[Vec<Range<usize>>]) -> sentinel::Verdict {
+    let mut worst = sentinel::Verdict { score: 0.0, rules: Vec::new() };
+    let (mut said, mut of) = (String::new(), None);
+    let mut hear = |said: &str| {
+        if !said.is_empty() {
+            let verdict = sentinel::judge(said);
+            if verdict.score >= worst.score {
+                worst = verdict;
+            }
+        }
+    };
+    for (nth, text) in texts.iter().enumerate().filter(|it| judge.system_messages || !is_system(it.1)) {
+        // An attack may be spread over the parts of a message.
+        if text.message.is_none() || text.message != of {
+            hear(&said);
+            said.clear();
+        }
+        of = text.message;
+        let whole = 0..text.text.len();
+        for part in parts.get(nth).map_or(std::slice::from_ref(&whole), Vec::as_slice) {
+            if !said.is_empty() {
+                said.push('\n');
+            }
+            let (start, end) = (boundary(&text.text, part.start), boundary(&text.text, part.end));
+            said.push_str(text.text.get(start..end).unwrap_or_default());
+        }
+    }
+    hear(&said);
+    worst
+}
+
+/// The values that were masked, by their placeholders.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    names: HashMap<(Kind, String), String>,
+    last: HashMap<Kind, usize>,
+}
+
+impl Names {
+    /// The placeholder of a value: the same for the same value, so that the model can tell two people apart.
+    fn of(&mut self, kind: &Kind, value: &str) -> String {
+        let name = self.names.entry((kind.clone(), value.to_owned())).or_insert_with(|| {
+            let number = self.last.entry(kind.clone()).or_default();
+            *number = number.saturating_add(1);
+            format!("[{}_{number}]", kind.label())
+        });
+        name.clone()
+    }
+}
+
+/// The edits that put something else in the place of what was found.
+pub(crate) fn replace(guards: &Guards, project: &str, looked: &[Looked], names: &mut Names) -> Vec<Edit> {
+    let changed = |it: &&Looked| it.hits.iter().any(|it| !matches!(it.action, Action::Report | Action::Block));
+    looked.iter().filter(changed).map(|it| it.text.replace(&replaced(it, (&guards.shield, project), names))).collect()
+}
+
+fn replaced(looked: &Looked, whose: (&Shield, &str), names: &mut Names) -> String {
+    let written = &*looked.text.text;
+    let meant = looked.meant.as_ref().map_or(written, |it| &it.text);
+    let (mut out, mut done) = (String::with_capacity(written.len()), 0);
+    for hit in &looked.hits {
+        let value = meant.get(hit.span.clone()).unwrap_or_default();
+        let Some(word) = stand_in(hit.action, (&hit.kind, value), whose, || names.of(&hit.kind, value)) else {
+            continue;
+        };
+        let edits = match &looked.meant {
+            Some(meant) => meant.replace(written, &hit.span, &word),
+            None => vec![(hit.span.clone(), word)],
+        };
+        // Two that stand in one number have one place.
+        for (span, word) in edits {
+            if span.start < done {
+                continue;
+            }
+            out.push_str(written.get(done..span.start).unwrap_or_default());
+            out.push_str(&word);
+            done = span.end;
+        }
+    }
+    out.push_str(written.get(done..).unwrap_or_default());
+    out
+}
