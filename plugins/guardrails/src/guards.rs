@@ -10,9 +10,6 @@ use std::{
     rc::Rc,
 };
 
-/// From which score on a text is an attack, where nobody says otherwise.
-const THRESHOLD: f32 = 0.5;
-
 /// Both guards, for one kind of caller.
 #[derive(Debug, Clone)]
 pub struct Guards {
@@ -80,7 +77,7 @@ impl Judge {
     fn new(it: &Sentinel) -> Self {
         Self {
             mode: it.mode.unwrap_or_default(),
-            threshold: it.threshold.unwrap_or(THRESHOLD),
+            threshold: it.threshold.unwrap_or_else(sentinel::threshold),
             request: it.request.unwrap_or(true),
             response: it.response.unwrap_or(true),
             system_messages: it.system_messages.unwrap_or(false),

@@ -1,10 +1,11 @@
 //! The decision: what becomes of a request's body. No proxy, no clock: a function of configuration and bytes.
 
 use crate::{
+    answer::Vault,
     config::{Action, Config, OnOversize, Status},
     found::{Found, Pii, Sentinel},
     guards::Guards,
-    request::{self, Looked, Names},
+    request::{self, Looked},
 };
 use domain::{
     chat::{Body, Malformed, Text},
@@ -28,7 +29,7 @@ pub struct Rules<'a> {
 }
 
 /// What the guards say about a request.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Outcome {
     /// What is to happen to the request.
     pub deed: Deed,
@@ -40,6 +41,10 @@ pub struct Outcome {
     pub unseen: bool,
     /// The model as the request names it.
     pub model: Option<String>,
+    /// What the placeholders stand for.
+    pub vault: Vault,
+    /// The client asked for a stream that ends with its usage.
+    pub wants_usage: bool,
 }
 
 /// What is to happen to a request.
@@ -70,32 +75,37 @@ pub fn inspect(rules: Rules, body: &[u8]) -> Outcome {
         OnOversize::ScanEnds => (true, request::ends(&texts, most)),
     };
     let (judge, shield) = (&rules.guards.judge, &rules.guards.shield);
-    let sentinel = judge.looks_at_requests().then(|| {
-        let verdict = request::judge(judge, &texts, &parts);
-        let rule = verdict.rules.first().copied().unwrap_or_default();
-        Sentinel { mode: judge.mode, score: verdict.score, attack: verdict.score >= judge.threshold, rule }
+    let verdict = if judge.looks_at_requests() { request::judge(judge, &texts, &parts) } else { None };
+    let sentinel = verdict.map(|it| Sentinel {
+        mode: judge.mode,
+        score: it.score,
+        attack: it.score >= judge.threshold,
+        rule: it.rules.first().copied().unwrap_or_default(),
     });
     let looked = if shield.looks_at_requests() { request::look(shield, texts, &parts) } else { Vec::new() };
     let found = Found { pii: Pii::of(shield.mode, looked.iter().flat_map(|it| &it.hits)), sentinel };
     let report =
         [over.then(|| "scan=ends".to_owned()), found.report()].into_iter().flatten().collect::<Vec<_>>().join(";");
+    let mut vault = Vault::default();
     Outcome {
-        deed: deed(rules, &body, &looked, &found),
+        deed: deed(rules, &body, &looked, &found, &mut vault),
         report: Some(report).filter(|it| !it.is_empty()),
         found,
         unseen: over,
         model: body.model().map(str::to_owned),
+        vault,
+        wants_usage: body.stream() && body.ask_usage().is_ok_and(|it| it.is_none()),
     }
 }
 
-fn deed(rules: Rules, body: &Body, looked: &[Looked], found: &Found) -> Deed {
+fn deed(rules: Rules, body: &Body, looked: &[Looked], found: &Found, vault: &mut Vault) -> Deed {
     if let Some(reply) = refusal(rules.config.status, looked, found) {
         return Deed::Block(reply);
     }
     if rules.guards.shield.mode != Mode::Enforce {
         return Deed::Pass;
     }
-    let edits = request::replace(rules.guards, rules.project, looked, &mut Names::default());
+    let edits = request::replace(rules.guards, rules.project, looked, vault);
     if edits.is_empty() { Deed::Pass } else { Deed::Mask(body.apply(edits)) }
 }
 
@@ -125,6 +135,8 @@ fn unseen(guards: &Guards, why: &str, reply: Option<Reply>) -> Outcome {
         found: Found::default(),
         unseen: true,
         model: None,
+        vault: Vault::default(),
+        wants_usage: false,
     }
 }
 

@@ -1,15 +1,13 @@
 //! What stands in the place of what was found.
 
 use crate::{
+    answer::redacted,
     config::Action,
     shield::{Kind, Shield},
 };
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::fmt::Write;
-
-/// What takes the place of a value that is not to be seen again.
-const REDACTED: &str = "[REDACTED]";
 
 /// How many bytes of a hash are told: enough that no two values of a project share one.
 const HASH_BYTES: usize = 8;
@@ -24,15 +22,16 @@ pub(crate) fn stand_in(
     match action {
         Action::Report | Action::Block => None,
         Action::Mask => Some(mask()),
-        Action::Redact => Some(REDACTED.to_owned()),
-        Action::Hash => {
-            let key = shield.hash_key.as_ref().map(|it| it.reveal()).unwrap_or_default();
-            Some(
-                hash(key, [project, kind.key(), value])
-                    .map_or_else(|| REDACTED.to_owned(), |hash| format!("[{}_{hash}]", kind.label())),
-            )
-        }
+        Action::Redact => Some(redacted(kind.key())),
+        Action::Hash => Some(hashed(shield, project, kind.key(), value)),
     }
+}
+
+/// What takes the place of `value` under [`Action::Hash`].
+pub(crate) fn hashed(shield: &Shield, project: &str, label: &str, value: &str) -> String {
+    let key = shield.hash_key.as_ref().map(|it| it.reveal()).unwrap_or_default();
+    let named = |hash| format!("[{}_{hash}]", label.to_ascii_uppercase());
+    hash(key, [project, label, value]).map_or_else(|| redacted(label), named)
 }
 
 /// The beginning of an HMAC-SHA-256 in hexadecimal digits; `None` without a key.
@@ -62,7 +61,7 @@ mod tests {
     #[test]
     fn each_action_has_its_word() {
         assert_eq!(check("mask", "p", "a@b.io").as_deref(), Some("[EMAIL_1]"));
-        assert_eq!(check("redact", "p", "a@b.io").as_deref(), Some("[REDACTED]"));
+        assert_eq!(check("redact", "p", "a@b.io").as_deref(), Some("[EMAIL]"));
         assert_eq!(check("report", "p", "a@b.io"), None);
         assert_eq!(check("block", "p", "a@b.io"), None);
     }

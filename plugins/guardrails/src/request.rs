@@ -1,14 +1,15 @@
 //! What a request tells the model: its texts, what is in them, and what they become.
 
 use crate::{
+    answer::Vault,
     config::Action,
     guards::{Guards, Judge},
     json_text::Meant,
     replace::stand_in,
-    shield::{Hit, Kind, Shield},
+    shield::{Hit, Shield},
 };
 use domain::chat::{Edit, Text};
-use std::{collections::HashMap, ops::Range};
+use std::ops::Range;
 
 /// One text of the request, and what is in it.
 pub(crate) struct Looked<'a> {
@@ -74,70 +75,36 @@ pub(crate) fn ends(texts: &[Text], most: usize) -> Vec<Vec<Range<usize>>> {
     texts.iter().map(part).collect()
 }
 
-/// The worst opinion of the texts, each message as one.
-pub(crate) fn judge(judge: &Judge, texts: &[Text], parts: &[Vec<Range<usize>>]) -> sentinel::Verdict {
-    let mut worst = sentinel::Verdict { score: 0.0, rules: Vec::new() };
-    let (mut said, mut of) = (String::new(), None);
-    let mut hear = |said: &str| {
-        if !said.is_empty() {
-            let verdict = sentinel::judge(said);
-            if verdict.score >= worst.score {
-                worst = verdict;
-            }
-        }
-    };
+/// The worst opinion of the texts; `None` when there are none to judge.
+pub(crate) fn judge(judge: &Judge, texts: &[Text], parts: &[Vec<Range<usize>>]) -> Option<sentinel::Verdict> {
+    let mut said: Vec<&str> = Vec::new();
     for (nth, text) in texts.iter().enumerate().filter(|it| judge.system_messages || !is_system(it.1)) {
-        // An attack may be spread over the parts of a message.
-        if text.message.is_none() || text.message != of {
-            hear(&said);
-            said.clear();
-        }
-        of = text.message;
         let whole = 0..text.text.len();
         for part in parts.get(nth).map_or(std::slice::from_ref(&whole), Vec::as_slice) {
-            if !said.is_empty() {
-                said.push('\n');
-            }
             let (start, end) = (boundary(&text.text, part.start), boundary(&text.text, part.end));
-            said.push_str(text.text.get(start..end).unwrap_or_default());
+            said.push(text.text.get(start..end).unwrap_or_default());
         }
     }
-    hear(&said);
-    worst
-}
-
-/// The values that were masked, by their placeholders.
-#[derive(Debug, Default)]
-pub(crate) struct Names {
-    names: HashMap<(Kind, String), String>,
-    last: HashMap<Kind, usize>,
-}
-
-impl Names {
-    /// The placeholder of a value: the same for the same value, so that the model can tell two people apart.
-    fn of(&mut self, kind: &Kind, value: &str) -> String {
-        let name = self.names.entry((kind.clone(), value.to_owned())).or_insert_with(|| {
-            let number = self.last.entry(kind.clone()).or_default();
-            *number = number.saturating_add(1);
-            format!("[{}_{number}]", kind.label())
-        });
-        name.clone()
-    }
+    sentinel::judge_all(&said).map(|it| it.1)
 }
 
 /// The edits that put something else in the place of what was found.
-pub(crate) fn replace(guards: &Guards, project: &str, looked: &[Looked], names: &mut Names) -> Vec<Edit> {
+pub(crate) fn replace(guards: &Guards, project: &str, looked: &[Looked], vault: &mut Vault) -> Vec<Edit> {
+    let changes = looked.iter().any(|it| !it.hits.is_empty());
+    if changes {
+        looked.iter().for_each(|it| vault.reserve(&it.text.text));
+    }
     let changed = |it: &&Looked| it.hits.iter().any(|it| !matches!(it.action, Action::Report | Action::Block));
-    looked.iter().filter(changed).map(|it| it.text.replace(&replaced(it, (&guards.shield, project), names))).collect()
+    looked.iter().filter(changed).map(|it| it.text.replace(&replaced(it, (&guards.shield, project), vault))).collect()
 }
 
-fn replaced(looked: &Looked, whose: (&Shield, &str), names: &mut Names) -> String {
+fn replaced(looked: &Looked, whose: (&Shield, &str), vault: &mut Vault) -> String {
     let written = &*looked.text.text;
     let meant = looked.meant.as_ref().map_or(written, |it| &it.text);
     let (mut out, mut done) = (String::with_capacity(written.len()), 0);
     for hit in &looked.hits {
         let value = meant.get(hit.span.clone()).unwrap_or_default();
-        let Some(word) = stand_in(hit.action, (&hit.kind, value), whose, || names.of(&hit.kind, value)) else {
+        let Some(word) = stand_in(hit.action, (&hit.kind, value), whose, || vault.mask(hit.kind.key(), value)) else {
             continue;
         };
         let edits = match &looked.meant {

@@ -35,12 +35,6 @@ impl Kind {
         }
     }
 
-    /// The word of its placeholders, as in `[CREDIT_CARD_1]`.
-    #[must_use]
-    pub fn label(&self) -> String {
-        self.key().to_ascii_uppercase()
-    }
-
     /// What it is in words.
     #[must_use]
     pub fn what(&self) -> &str {

@@ -60,7 +60,7 @@ pub enum Action {
     Mask,
     /// A keyed hash takes its place, the same for the same value in a project.
     Hash,
-    /// `[REDACTED]` takes its place, and nothing puts it back.
+    /// Its kind takes its place, as in `[EMAIL]`, and nothing puts it back.
     Redact,
     /// The request is refused, the answer ends.
     Block,

@@ -105,7 +105,7 @@ fn each_action_does_what_it_says() {
     assert_eq!(report.as_deref(), Some("pii=redact:1,hash:2,mask:1,report:1"));
     let text = after.split("content\":\"").nth(1).unwrap().split('"').next().unwrap();
     let words: Vec<&str> = text.split(' ').collect();
-    assert_eq!((words[0], words[2], words[4]), ("[REDACTED]", "[PROJECT_1]", "B-123"));
+    assert_eq!((words[0], words[2], words[4]), ("[EMAIL]", "[PROJECT_1]", "B-123"));
     let digits = words[1].trim_end_matches(']').rsplit('_').next().unwrap();
     assert!(digits.len() == 16 && words[1] == words[3], "{text}");
 }
