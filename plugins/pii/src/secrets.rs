@@ -1,12 +1,38 @@
 //! What lets somebody in: keys, tokens, passwords.
 
+mod assignment;
+mod connection;
+mod drawn;
+mod forms;
+mod lone;
+mod name;
 mod pem;
 mod token;
 mod url;
+mod value;
 
 use crate::{Entities, Finding};
 
 pub(crate) fn find(text: &str, _wanted: Entities, found: &mut Vec<Finding>) {
-    token::find(text, found);
-    url::find(text, found);
+    // What holds others comes first, what says least last: of two that overlap the first says what it is.
+    let mut all: Vec<(u8, Finding)> = Vec::new();
+    let scanners: [fn(&str, &mut Vec<Finding>); 5] =
+        [connection::find, url::find, token::find, lone::find, assignment::find];
+    for (rank, scanner) in (0..).zip(scanners) {
+        let mut of_one = Vec::new();
+        scanner(text, &mut of_one);
+        all.extend(of_one.into_iter().map(|it| (rank, it)));
+    }
+    all.sort_by_key(|(rank, it)| (it.span.start, *rank));
+    all.dedup_by(|(next_rank, next), (rank, kept)| {
+        let overlap = next.span.start < kept.span.end;
+        if overlap {
+            kept.span.end = kept.span.end.max(next.span.end);
+            if next_rank < rank {
+                (kept.entity, kept.rule, *rank) = (next.entity, next.rule, *next_rank);
+            }
+        }
+        overlap
+    });
+    found.extend(all.into_iter().map(|(_, it)| it));
 }

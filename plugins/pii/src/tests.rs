@@ -83,7 +83,7 @@ fn overlapping_findings_go_together() {
     let text = "ghp_CpE2h8elheSieRKRsuFZFSrL7Y9SgTPk4J3q@example.com";
     let found = find(text, Entities::ALL);
     assert_eq!(found.len(), 1);
-    assert_eq!((found[0].span.clone(), found[0].entity), (0..text.len(), Entity::SecretOther));
+    assert_eq!((found[0].span.clone(), found[0].entity), (0..text.len(), Entity::GithubToken));
 }
 
 /// Prints what a kilobyte costs, natively: `cargo test -p pii --release -- --nocapture cost`.

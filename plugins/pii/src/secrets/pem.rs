@@ -80,8 +80,8 @@ mod tests {
             ),
             format!("-----BEGIN PRIVATE KEY-----\n{BASE64}"),
         ] {
-            check(Entity::SecretOther, &key, &[&key]);
-            check(Entity::SecretOther, &format!("key = \"{key}\" # mine"), &[&key]);
+            check(Entity::PrivateKey, &key, &[&key]);
+            check(Entity::PrivateKey, &format!("key = \"{key}\" # mine"), &[&key]);
         }
     }
 
@@ -96,7 +96,7 @@ mod tests {
             "-----BEGIN PRIVATE KEY----- -----BEGIN PRIVATE KEY-----".to_owned(),
             "-----BEGIN ".to_owned(),
         ] {
-            check(Entity::SecretOther, &text, &[]);
+            check(Entity::PrivateKey, &text, &[]);
         }
     }
 }

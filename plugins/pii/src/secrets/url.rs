@@ -1,50 +1,206 @@
-//! Passwords in URLs and connection strings: `scheme://user:password@host`.
+//! URLs with a password in them, `scheme://user:password@host/…`, found whole: who knows the host as well knows more.
+//!
+//! Of a database it is a connection string, of anything else a URL with credentials.
 
+use super::drawn;
 use crate::{Entity, Finding, scan};
+use std::{cell::Cell, ops::Range};
+
+/// What a database or a broker is reached by; `postgresql+asyncpg` counts by what stands before the `+`.
+const DATABASES: &[&str] = &[
+    "postgres",
+    "postgresql",
+    "pgsql",
+    "psql",
+    "mysql",
+    "mysqlx",
+    "mariadb",
+    "mongodb",
+    "redis",
+    "rediss",
+    "valkey",
+    "amqp",
+    "amqps",
+    "mssql",
+    "sqlserver",
+    "oracle",
+    "clickhouse",
+    "clickhouses",
+    "cassandra",
+    "couchbase",
+    "couchbases",
+    "couchdb",
+    "neo4j",
+    "neo4js",
+    "bolt",
+    "nats",
+    "kafka",
+    "cockroachdb",
+    "cockroach",
+    "snowflake",
+    "influxdb",
+    "db2",
+    "trino",
+    "presto",
+    "hive",
+    "redshift",
+    "vertica",
+    "memcached",
+    "timescaledb",
+    "ibmmq",
+];
+
+/// What ends a URL wherever it stands.
+fn ends(it: u8) -> bool {
+    it.is_ascii_whitespace() || it.is_ascii_control() || b"\"'`<>\\".contains(&it)
+}
 
 pub(crate) fn find(text: &str, found: &mut Vec<Finding>) {
     let bytes = text.as_bytes();
-    for (at, mark) in text.match_indices("://") {
-        // No slash is in it, so no two of these runs share a byte.
-        let from = at.saturating_add(mark.len());
-        let run = scan::run(bytes, from, |it| !it.is_ascii_whitespace() && !b"/?#\"'`<>{}[]|\\".contains(&it));
-        // The last `@` divides: people leave one in a password unescaped.
-        let login = text.get(from..run).and_then(|it| it.rsplit_once('@'));
-        let Some((user, password)) = login.and_then(|(login, _)| login.split_once(':')) else {
+    let mut read = 0;
+    for (mark, _) in text.match_indices("://") {
+        if mark < read {
             continue;
-        };
-        if !stands_for_another(password) {
-            let start = from.saturating_add(user.len()).saturating_add(1);
-            found.push(Finding {
-                span: start..start.saturating_add(password.len()),
-                entity: Entity::SecretOther,
-                rule: "url.password",
-            });
+        }
+        if let Some((span, entity, rule)) = at(bytes, mark) {
+            read = span.end;
+            found.push(Finding { span, entity, rule });
         }
     }
 }
 
-/// Whether it is no password but where one goes.
-fn stands_for_another(password: &str) -> bool {
-    let variable = password.starts_with(['$', '%']) && password.bytes().skip(1).all(|it| scan::word(it) || it == b'%');
-    let stars = password.bytes().all(|it| b"*.xX".contains(&it));
-    variable || stars || ["password", "passwd", "pass", "pw", "pwd"].contains(&password.to_ascii_lowercase().as_str())
+/// The URL whose `://` stands at `mark`, if it lets somebody in.
+fn at(text: &[u8], mark: usize) -> Option<(Range<usize>, Entity, &'static str)> {
+    let scheme = scheme(text, mark)?;
+    let name = text.get(scheme..mark)?.to_ascii_lowercase();
+    let family = name.split(|it| *it == b'+').next()?;
+    let database = DATABASES.iter().any(|it| it.as_bytes() == family);
+    let from = mark.saturating_add(3);
+    let host = after_login(text, from)?;
+    let (entity, rule) = match database {
+        true => (Entity::ConnString, "conn_string.url"),
+        false => (Entity::UrlCredentials, "url_credentials"),
+    };
+    let before = text.get(..scheme)?;
+    let jdbc = if before.ends_with(b"jdbc:") { 5 } else { 0 };
+    Some((scheme.saturating_sub(jdbc)..end(text, host), entity, rule))
+}
+
+/// Where the scheme begins.
+fn scheme(text: &[u8], mark: usize) -> Option<usize> {
+    const LONGEST: usize = 24;
+    let before = text.get(mark.saturating_sub(LONGEST)..mark)?;
+    let member = |it: &&u8| it.is_ascii_alphanumeric() || matches!(it, b'+' | b'-' | b'.');
+    let length = before.iter().rev().take_while(member).count();
+    scan::steps::take(length);
+    let start = mark.saturating_sub(length);
+    let start = start.saturating_add(scan::escape(text, start));
+    scan::byte(text, start).is_some_and(|it| it.is_ascii_alphabetic() && start < mark).then_some(start)
+}
+
+/// Where the host begins, behind the `@` of a user and a password.
+fn after_login(text: &[u8], from: usize) -> Option<usize> {
+    // No slash is in it, so no two of these runs share a byte.
+    let plain = scan::run(text, from, |it| !ends(it) && !b"/?#{}[]|".contains(&it));
+    if let Some(at) = text.get(from..plain)?.iter().rposition(|it| *it == b'@') {
+        let host = from.saturating_add(at);
+        return lets_in(text.get(from..host)?).then(|| host.saturating_add(1));
+    }
+    unescaped(text, from, plain)
+}
+
+/// The same if somebody left a `/`, a `#` or a bracket in the password unescaped: what follows the colon is no port then.
+fn unescaped(text: &[u8], from: usize, plain: usize) -> Option<usize> {
+    let colon = text.get(from..plain)?.iter().position(|it| *it == b':')?;
+    let port = text.get(from.saturating_add(colon).saturating_add(1)..plain)?;
+    if port.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    // At a second slash in a row another URL may begin; up to there no other run goes.
+    let slash = Cell::new(false);
+    let end = scan::run(text, plain, |it| !(ends(it) || slash.replace(it == b'/') && it == b'/'));
+    let at = text.get(plain..end)?.iter().rposition(|it| *it == b'@')?;
+    let host = plain.saturating_add(at);
+    let follows = scan::byte(text, host.saturating_add(1)).is_some_and(|it| it.is_ascii_alphanumeric());
+    (follows && lets_in(text.get(from..host)?)).then(|| host.saturating_add(1))
+}
+
+/// Whether `user:password` is one, not the places of both.
+fn lets_in(login: &[u8]) -> bool {
+    let Some(colon) = login.iter().position(|it| *it == b':') else {
+        return false;
+    };
+    let (user, password) = login.split_at(colon);
+    let password = password.get(1..).unwrap_or_default();
+    let words: &[&[u8]] = &[b"password", b"passwd", b"pw", b"pwd", b"token", b"secret", b"user", b"username"];
+    let lower = password.to_ascii_lowercase();
+    let stars = password.iter().all(|it| b"*.xX".contains(it));
+    let place = stars || words.contains(&lower.as_slice()) || drawn::stands_for_another(password);
+    !place && user.first().is_none_or(|it| !b"<{[$".contains(it))
+}
+
+/// Where a URL ends whose host begins at `host`: before a quote or a bracket, and before the sentence's full stop.
+fn end(text: &[u8], host: usize) -> usize {
+    let end = scan::run(text, host, |it| it.is_ascii() && !ends(it) && !b"|^".contains(&it));
+    let mut url = text.get(host..end).unwrap_or_default();
+    while let [rest @ .., last] = url {
+        let opened = |bracket: u8| rest.contains(&bracket);
+        let trim = match last {
+            b'.' | b',' | b';' | b':' | b'!' | b'?' | b'*' => true,
+            b')' => !opened(b'('),
+            b']' => !opened(b'['),
+            b'}' => !opened(b'{'),
+            _ => false,
+        };
+        if !trim {
+            break;
+        }
+        url = rest;
+    }
+    // In Markdown, `[url](https://…)[next]`, and in lists of URLs the next one begins within the run.
+    let cut = url
+        .windows(2)
+        .position(|it| matches!(it, [b')' | b']', _]))
+        .filter(|it| !url.get(..*it).is_some_and(|it| it.contains(&b'(') || it.contains(&b'[')));
+    host.saturating_add(cut.unwrap_or(url.len()))
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::{Entity, tests::check};
+    use crate::{Entities, Entity, find, tests::check};
 
     #[test]
-    fn the_password_is_found_and_nothing_else() {
+    fn a_url_with_a_password_is_found_whole() {
         for (text, want) in [
-            ("https://ada:hunter2@example.com/", "hunter2"),
-            ("redis://:3kBzNVFO0MyM@cache.internal:6379/0", "3kBzNVFO0MyM"),
-            ("'postgres://svc:a$b!c@10.0.0.1/db'", "a$b!c"),
-            ("ftp://ada:p@ss@example.com", "p@ss"),
-            ("mongodb+srv://svc:a:b@c.example.net/app", "a:b"),
+            ("https://ada:hunter2@example.com/", "https://ada:hunter2@example.com/"),
+            ("clone ftp://ada:p@ss@example.com/a.git, please", "ftp://ada:p@ss@example.com/a.git"),
+            (
+                "(see sftp://ci:CDxRRenp@registry.example.net:8443/api?x=1#y).",
+                "sftp://ci:CDxRRenp@registry.example.net:8443/api?x=1#y",
+            ),
+            ("[url](https://user:pass@example.com)", "https://user:pass@example.com"),
+            ("このhttps://user:pass@example.comは", "https://user:pass@example.com"),
+            ("https://svc:a/b#c@example.com/x", "https://svc:a/b#c@example.com/x"),
+            ("\\nhttps://svc:Tr0ub4dor$001@example.com\\n", "https://svc:Tr0ub4dor$001@example.com"),
+            (
+                "rtsp://admin:MapleSyrup!743@cam01.acme.example/stream",
+                "rtsp://admin:MapleSyrup!743@cam01.acme.example/stream",
+            ),
         ] {
-            check(Entity::SecretOther, text, &[want]);
+            check(Entity::UrlCredentials, text, &[want]);
+        }
+    }
+
+    #[test]
+    fn of_a_database_it_is_a_connection_string() {
+        for (text, want) in [
+            ("redis://:3kBzNVFO0MyM@cache.internal:6379/0", "redis://:3kBzNVFO0MyM@cache.internal:6379/0"),
+            ("'postgres://svc:a$b!c@10.0.0.1/db'", "postgres://svc:a$b!c@10.0.0.1/db"),
+            ("x mongodb+srv://svc:a:b@c.example.net/app?w=1 y", "mongodb+srv://svc:a:b@c.example.net/app?w=1"),
+            ("DB=postgresql+asyncpg://u:Zx9q@db/x\n", "postgresql+asyncpg://u:Zx9q@db/x"),
+            ("jdbc:mysql://root:Zx9q@db/x", "jdbc:mysql://root:Zx9q@db/x"),
+        ] {
+            check(Entity::ConnString, text, &[want]);
         }
     }
 
@@ -56,12 +212,14 @@ mod tests {
             "https://ada:@example.com/",
             "https://user:password@example.com and https://user:****@example.com",
             "https://user:${TOKEN}@example.com, https://user:$TOKEN@example.com, https://user:<token>@example.com",
+            "https://example.com:8080/@scope/package",
+            "postgres://localhost:5432/app",
             "://",
             "://:@",
             "a://b:c",
             "see http://example.com: it is at noon @ home",
         ] {
-            check(Entity::SecretOther, text, &[]);
+            assert_eq!(find(text, Entities::ALL), [], "{text}");
         }
     }
 }

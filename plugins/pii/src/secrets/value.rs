@@ -1,0 +1,165 @@
+//! What follows the name of a secret: where it ends, and whether it is one.
+
+use super::{drawn, name::Name};
+use crate::scan;
+use std::ops::Range;
+
+/// No secret on one line is longer; what is has a form of its own.
+const LONGEST: usize = 512;
+
+/// How a name and a value are joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Join {
+    /// By a sign: `=`, `:`, `=>`, `|`.
+    Sign,
+    /// By a word: "is".
+    Word,
+    /// By a space alone.
+    Space,
+    /// The value is an element's text: `<password>…</password>`.
+    Element,
+}
+
+/// A value as it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Value {
+    pub(crate) span: Range<usize>,
+    pub(crate) quoted: bool,
+}
+
+impl Value {
+    /// The value that begins at `at`, if one does.
+    pub(crate) fn at(text: &[u8], at: usize, join: Join) -> Option<Self> {
+        if join == Join::Element {
+            let end = scan::run(limit(text, at), at, |it| it != b'<' && it != b'\n');
+            return scan::stands(text, end, b"</").then_some(Self { span: at..end, quoted: false });
+        }
+        Self::quoted(text, at).or_else(|| Self::bare(text, at, join))
+    }
+
+    /// `"…"`, `'…'`, `` `…` ``, `\"…\"`, also behind a letter as in `b"…"`.
+    fn quoted(text: &[u8], at: usize) -> Option<Self> {
+        let letter = scan::byte(text, at).is_some_and(|it| b"bBrRuUfFL@$".contains(&it));
+        let at = at.saturating_add(usize::from(letter));
+        let escaped = scan::byte(text, at) == Some(b'\\');
+        let open = at.saturating_add(usize::from(escaped));
+        let quote = scan::byte(text, open).filter(|it| b"\"'`".contains(it))?;
+        let three = scan::stands(text, open, &[quote, quote, quote]);
+        let start = open.saturating_add(if three { 3 } else { 1 });
+        let mut end = start;
+        loop {
+            end = scan::run(limit(text, start), end, |it| it != quote && it != b'\n' && it != b'\\');
+            match scan::byte(text, end)? {
+                b'\\' if escaped && scan::byte(text, end.saturating_add(1)) == Some(quote) => break,
+                b'\\' if end.saturating_sub(start) < LONGEST => end = end.saturating_add(2),
+                it if it == quote && !escaped => break,
+                _ => return None,
+            }
+        }
+        Some(Self { span: start..end, quoted: true })
+    }
+
+    /// Up to a space, or a sign that ends a value wherever it is written; a call, an index or a URL is no value.
+    fn bare(text: &[u8], at: usize, join: Join) -> Option<Self> {
+        let member = |it: u8| {
+            it.is_ascii_graphic() && !b"\"'`<>,;|()[]{}\\:=".contains(&it) && (it != b'&' || join != Join::Sign)
+        };
+        let text = limit(text, at);
+        let mut end = scan::run(text, at, member);
+        let padded = scan::run(text, end, |it| it == b'=');
+        if padded > end
+            && padded <= end.saturating_add(2)
+            && !scan::byte(text, padded).is_some_and(|it| it.is_ascii_alphanumeric())
+        {
+            end = padded;
+        }
+        match scan::byte(text, end) {
+            Some(b'(' | b'[' | b'{' | b'=') => return None,
+            Some(b':') if scan::byte(text, end.saturating_add(1)).is_some_and(|it| it.is_ascii_graphic()) => {
+                return None;
+            }
+            _ => {}
+        }
+        let value = text.get(at..end)?;
+        // An exclamation mark may end the sentence, but the password too: better one sign too many than the last of it.
+        let trimmed = value.iter().rev().take_while(|it| b".?*".contains(it)).count();
+        let end = end.saturating_sub(trimmed);
+        (end > at).then_some(Self { span: at..end, quoted: false })
+    }
+
+    /// Whether it is the secret that `name` promises.
+    pub(crate) fn is_secret(&self, text: &[u8], name: Name, join: Join) -> bool {
+        let Some(value) = text.get(self.span.clone()) else {
+            return false;
+        };
+        if value.len() < 5 || value.contains(&b' ') || is_place(value) || drawn::stands_for_another(value) {
+            return false;
+        }
+        match (name, join) {
+            (Name::Password, Join::Space) if !self.quoted => {
+                chosen(value) && drawn::Look::at(value).kinds() >= 3 || long_key(value)
+            }
+            (_, Join::Space) if !self.quoted => long_key(value),
+            (Name::Password, Join::Word) => spoken(value),
+            (Name::Password, _) => chosen(value),
+            (Name::Key | Name::AwsSecret, Join::Word) => drawn::like_a_key(value) && value.len() >= 12,
+            (Name::Key | Name::AwsSecret, _) => key(value),
+            (Name::Perhaps, _) => value.len() >= 20 && drawn::like_a_key(value) && all_kinds(value),
+        }
+    }
+}
+
+fn limit(text: &[u8], at: usize) -> &[u8] {
+    text.get(..at.saturating_add(LONGEST)).unwrap_or(text)
+}
+
+/// A path, a URL, an address, a dotted name: it says where something is.
+fn is_place(value: &[u8]) -> bool {
+    let start: [&[u8]; 5] = [b"/", b"./", b"../", b"~/", b"--"];
+    let path = start.iter().any(|it| value.starts_with(it)) && !drawn::like_a_key(value);
+    let mail =
+        value.iter().position(|it| *it == b'@').is_some_and(|at| value.get(at..).is_some_and(|it| it.contains(&b'.')));
+    let look = drawn::Look::at(value);
+    let dotted = value.contains(&b'.')
+        && look.signs == 0
+        && look.digits.saturating_mul(4) <= look.letters()
+        && !drawn::like_a_key(value);
+    path || mail || dotted || value.windows(3).any(|it| it == b"://")
+}
+
+/// A password somebody may have chosen: letters with digits or signs among them, or a number long enough.
+fn chosen(value: &[u8]) -> bool {
+    let look = drawn::Look::at(value);
+    let letters = look.letters() >= 2 && (look.digits > 0 || look.signs > 0) && look.length >= 6;
+    let shout = look.lower == 0 && look.signs == 0 && look.length < 8;
+    let number = look.digits >= 6 && look.digits == look.length && look.different >= 3;
+    (letters && !shout) || number || (look.kinds() >= 3 && look.length >= 5)
+}
+
+/// The same in prose, where other words may stand in its place: "the password is SHA-256 hashed".
+fn spoken(value: &[u8]) -> bool {
+    let look = drawn::Look::at(value);
+    let number = look.digits >= 6 && look.digits == look.length && look.different >= 3;
+    let ratio = value.contains(&b'/') || value.ends_with(b"%");
+    number || (chosen(value) && look.lower > 0 && (look.digits > 0 || look.kinds() >= 3) && !ratio)
+}
+
+/// A key that was drawn, or a secret somebody chose, with a number in it.
+fn key(value: &[u8]) -> bool {
+    let look = drawn::Look::at(value);
+    let drawn = look.length >= 8 && drawn::like_a_key(value) && look.digits > 0;
+    let letters = look.length >= 20 && drawn::like_a_key(value);
+    let written = look.length >= 10 && look.digits >= 2 && look.letters() >= 6 && look.different >= 8;
+    let signs = look.length >= 10 && look.kinds() >= 3 && look.different >= 7;
+    drawn || letters || written || signs
+}
+
+/// Drawn, and long enough to need no sign before it.
+fn long_key(value: &[u8]) -> bool {
+    value.len() >= 16 && drawn::like_a_key(value) && drawn::Look::at(value).digits > 0
+}
+
+fn all_kinds(value: &[u8]) -> bool {
+    let look = drawn::Look::at(value);
+    look.lower > 0 && look.upper > 0 && look.digits > 0
+}
