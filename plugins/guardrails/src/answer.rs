@@ -23,7 +23,7 @@ mod vault;
 pub use finder::{Act, Finder, Found, Hits};
 pub use plain::{Edited, edit};
 pub use stream::{OnTooLong, Settings, Streamed};
-pub use tail::settled;
+pub use tail::{begun, settled};
 pub use vault::{Vault, redacted};
 
 #[cfg(test)]

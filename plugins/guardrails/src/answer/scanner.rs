@@ -52,6 +52,12 @@ impl Scanner {
         self.held.is_empty()
     }
 
+    /// How many characters are held.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.held.chars().count()
+    }
+
     /// More came; what may go out is added to `out`.
     pub(super) fn push<F: Finder>(
         &mut self,

@@ -104,8 +104,9 @@ impl Streamed {
         let mut out = Vec::with_capacity(bytes.len());
         let mut frames = std::mem::replace(&mut self.frames, Frames::new(0));
         frames.read(bytes, |frame| match frame {
-            Frame::Whole(event) => self.event(finder, event, &mut out),
-            Frame::Torn(part) => self.torn(part, &mut out),
+            // What came in one piece is whole however long it is.
+            Frame::Whole(event) if event.len() <= self.settings.longest_event => self.event(finder, event, &mut out),
+            Frame::Whole(part) | Frame::Torn(part) => self.torn(part, &mut out),
         });
         self.frames = frames;
         if last {

@@ -26,6 +26,12 @@ impl Finder for Everything {
         super::settled(text)
     }
 
+    fn begun<'a>(&'a self, text: &str) -> Option<Found<'a>> {
+        let (span, entity) = super::begun(text)?;
+        let label = entity.key();
+        Some(Found { span, label: Cow::Borrowed(label), rule: Cow::Borrowed("begun"), act: (self.act)(label) })
+    }
+
     fn hash(&self, label: &str, value: &str) -> String {
         format!("[{}#{}]", label.to_ascii_uppercase(), value.len())
     }

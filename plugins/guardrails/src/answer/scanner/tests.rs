@@ -86,3 +86,27 @@ proptest! {
         prop_assert_eq!(scan(&MASK, true, &pieces), scan(&MASK, true, &[&text]));
     }
 }
+
+/// Made up, as everything here; in pieces, so that nobody takes it for a real one.
+const TOKEN: [&str; 3] = [
+    "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkFkYSIsImlhdCI6MTUxNjIzOTAyMn0",
+    ".SflKxwRJSMeKKF2QT4fwpMeJf36",
+    "POk6yJVadQssw5c",
+];
+
+#[test]
+fn what_is_longer_than_the_bound_is_swallowed_once_it_is_certain() {
+    let token = TOKEN.concat();
+    let lines = "MIIEowIBAAKCAQEAx4UbaDzY5xjW6hc9jwN0mX33XpTDVW7WKutNQrfTx4NRqg3h\n".repeat(12);
+    let key = format!("-----BEGIN RSA {0} KEY-----\n{lines}-----END RSA {0} KEY-----", "PRIVATE");
+    for (text, want) in [
+        (format!("Use {token}. Then go on."), "Use [JWT_1]. Then go on."),
+        (format!("Use `{token}` here"), "Use `[JWT_1]` here"),
+        (format!("Save\n{key}\nas a file."), "Save\n[PRIVATE_KEY_1]\nas a file."),
+    ] {
+        assert_eq!(check(&MASK, false, &text), want);
+    }
+    let quoted = serde_json::to_string(&format!("{key}\nas it is")).unwrap();
+    let arguments = format!("{{\"key\":{quoted},\"token\":\"{token}\"}}");
+    assert_eq!(check(&MASK, true, &arguments), r#"{"key":"[PRIVATE_KEY_1]\nas it is","token":"[JWT_1]"}"#);
+}
