@@ -1,0 +1,186 @@
+//! A text as the recognisers of numbers see it: its words that hold a digit, found once.
+//!
+//! Everything that states, banks and networks hand out holds digits, and prose holds few of them. So one pass finds the
+//! words with a digit in them, and each recogniser looks at the same few words instead of reading the text again.
+
+use super::context::Context;
+use crate::scan::{byte, run, steps};
+
+/// Letters and digits without anything between them, a digit among them.
+#[derive(Clone, Copy)]
+pub(super) struct Word {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    /// No letters.
+    pub(super) number: bool,
+}
+
+impl Word {
+    pub(super) fn len(self) -> usize {
+        self.end.saturating_sub(self.start)
+    }
+}
+
+/// The words of `text` that hold a digit.
+pub(super) fn words(text: &[u8]) -> Vec<Word> {
+    let mut words = Vec::new();
+    let mut at = 0;
+    loop {
+        let digit = run(text, at, |it| !it.is_ascii_digit());
+        if digit >= text.len() {
+            return words;
+        }
+        let letters = text.get(at..digit).unwrap_or_default().iter().rev().take_while(|it| it.is_ascii_alphabetic());
+        let start = digit.saturating_sub(letters.count());
+        let digits = run(text, digit, |it| it.is_ascii_digit());
+        let end = run(text, digits, |it| it.is_ascii_alphanumeric());
+        steps::take(digit.saturating_sub(start));
+        words.push(Word { start, end, number: start == digit && end == digits });
+        at = end;
+    }
+}
+
+/// What stands between two numbers of a chain.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Gap {
+    Space,
+    Dash,
+    Dot,
+    Slash,
+    /// A bracket opens or closes.
+    Bracket,
+}
+
+fn gap(between: &[u8]) -> Option<Gap> {
+    match between {
+        b" " | b"  " => Some(Gap::Space),
+        b"-" | b" - " | b"- " | b" -" => Some(Gap::Dash),
+        b"." => Some(Gap::Dot),
+        b"/" | b" / " => Some(Gap::Slash),
+        b"(" | b" (" | b")" | b") " | b")-" | b") - " | b"-(" => Some(Gap::Bracket),
+        _ => None,
+    }
+}
+
+/// How many numbers of a chain are looked at.
+const LINKS: usize = 8;
+
+/// A word, what stands around it, and the numbers that it is the first of.
+pub(super) struct Look<'a, 't> {
+    pub(super) text: &'t [u8],
+    pub(super) page: &'t str,
+    /// This word and all behind it.
+    pub(super) words: &'a [Word],
+    pub(super) context: &'a mut Context<'t>,
+    /// How long the numbers are that follow each other here, with nothing but a gap between; empty for a word with letters.
+    pub(super) sizes: Vec<usize>,
+    /// What stands behind each of them but the last.
+    pub(super) gaps: Vec<Gap>,
+    /// A number stands before this one, with a gap between.
+    pub(super) joined: Option<Gap>,
+}
+
+impl<'a, 't> Look<'a, 't> {
+    pub(super) fn at(page: &'t str, words: &'a [Word], before: Option<Word>, context: &'a mut Context<'t>) -> Self {
+        let text = page.as_bytes();
+        let mut look = Self { text, page, words, context, sizes: Vec::new(), gaps: Vec::new(), joined: None };
+        let mut last: Option<Word> = None;
+        for word in words.iter().take(LINKS).take_while(|it| it.number) {
+            if let Some(last) = last {
+                let Some(gap) = look.between(last, *word) else { break };
+                look.gaps.push(gap);
+            }
+            look.sizes.push(word.len());
+            last = Some(*word);
+        }
+        steps::take(look.sizes.len().saturating_mul(2));
+        look.joined = before.filter(|it| it.number).zip(words.first()).and_then(|(one, two)| look.between(one, *two));
+        look
+    }
+
+    fn between(&self, one: Word, two: Word) -> Option<Gap> {
+        gap(self.text.get(one.end..two.start)?)
+    }
+
+    /// The first word.
+    pub(super) fn word(&self) -> Option<Word> {
+        self.words.first().copied()
+    }
+
+    /// Where the first word begins.
+    pub(super) fn start(&self) -> usize {
+        self.words.first().map_or(self.text.len(), |it| it.start)
+    }
+
+    /// Where the word numbered `last` ends.
+    pub(super) fn end(&self, last: usize) -> usize {
+        self.words.get(last).map_or(self.text.len(), |it| it.end)
+    }
+
+    /// The digits of the first `count` numbers.
+    pub(super) fn digits(&self, count: usize) -> Vec<u8> {
+        let words = self.words.iter().take(count);
+        let digits: Vec<u8> = words
+            .flat_map(|it| self.text.get(it.start..it.end).unwrap_or_default())
+            .map(|it| it.wrapping_sub(b'0'))
+            .collect();
+        steps::take(digits.len());
+        digits
+    }
+
+    /// How many digits the first `count` numbers have.
+    pub(super) fn total(&self, count: usize) -> usize {
+        self.sizes.iter().take(count).sum()
+    }
+
+    /// Whether the numbers are as long as `sizes`, the gaps between them one of `gaps` and all the same, and it ends there.
+    pub(super) fn shaped(&self, sizes: &[usize], gaps: &[Gap]) -> bool {
+        let inner = self.gaps.get(..sizes.len().saturating_sub(1)).unwrap_or_default();
+        let first = inner.first();
+        self.sizes.starts_with(sizes)
+            && inner.iter().all(|it| Some(it) == first && gaps.contains(it))
+            && self.free(sizes.len(), first.copied())
+    }
+
+    /// Whether the first `count` numbers stand alone: nothing that would make them a part of something else touches them.
+    /// `inside` is what stands between them: the same outside would make them part of a longer chain.
+    pub(super) fn free(&self, count: usize, inside: Option<Gap>) -> bool {
+        let last = count.saturating_sub(1);
+        let chained = |gap: Option<Gap>| gap.is_some_and(|it| it != Gap::Space || Some(it) == inside);
+        !chained(self.joined) && !chained(self.gaps.get(last).copied()) && self.alone(self.start(), self.end(last))
+    }
+
+    /// Whether `start..end` begins and ends where a word does.
+    pub(super) fn alone(&self, start: usize, end: usize) -> bool {
+        let before = start.checked_sub(1);
+        let prior = before.and_then(|it| byte(self.text, it));
+        let earlier = before.and_then(|it| it.checked_sub(1)).and_then(|it| byte(self.text, it));
+        let (next, later) = (byte(self.text, end), byte(self.text, end.saturating_add(1)));
+        let letter = |it: Option<u8>| it.is_some_and(|it| it.is_ascii_alphanumeric());
+        // The letter of an escape in the source of a string is no part of a word.
+        let escaped = earlier == Some(b'\\') && matches!(prior, Some(b'n' | b't' | b'r'));
+        let open = match prior {
+            Some(b'_') => false,
+            Some(b'-' | b'.' | b'/' | b'+' | b',' | b'@' | b'&') => {
+                !letter(earlier) || prior == Some(b',') && !digit(earlier)
+            }
+            Some(it) => !it.is_ascii_alphanumeric() || escaped,
+            None => true,
+        };
+        let closed = match next {
+            Some(b'_') => false,
+            Some(b'-' | b'.' | b'/' | b'+' | b',' | b'@' | b':') => {
+                !letter(later)
+                    || matches!(next, Some(b',' | b':')) && !digit(later)
+                    || next == Some(b'.') && !digit(later)
+            }
+            Some(it) => !it.is_ascii_alphanumeric() && it != b'%',
+            None => true,
+        };
+        open && closed
+    }
+}
+
+fn digit(byte: Option<u8>) -> bool {
+    byte.is_some_and(|it| it.is_ascii_digit())
+}
