@@ -8,6 +8,7 @@
 
 mod entity;
 mod fold;
+mod network;
 mod personal;
 mod scan;
 mod secrets;
@@ -32,6 +33,7 @@ pub fn find(text: &str, wanted: Entities) -> Vec<Finding> {
     let folded = fold::Folded::of(text);
     let mut found = Vec::new();
     personal::find(folded.text(), wanted, &mut found);
+    network::find(folded.text(), wanted, &mut found);
     secrets::find(folded.text(), wanted, &mut found);
     found.retain(|it| wanted.has(it.entity));
     for it in &mut found {
