@@ -11,6 +11,7 @@
 mod argument;
 mod finder;
 mod json;
+mod looking;
 mod own;
 mod plain;
 mod run;
@@ -20,7 +21,9 @@ pub(crate) mod stream;
 mod tail;
 mod vault;
 
-pub use finder::{Act, Finder, Found, Hits};
+pub use crate::config::Action as Act;
+pub use finder::{Finder, Found, Hits};
+pub use looking::Looking;
 pub use plain::{Edited, edit};
 pub use stream::{OnTooLong, Settings, Streamed};
 pub use tail::{begun, settled};

@@ -4,6 +4,9 @@
 //! (`a[^b]*c|a` in a text of `a`). So each search looks at a window first, and at one twice as long while it finds nothing: what
 //! it then finds ends behind the first half, so that a text of n bytes costs a few times n steps and [`WINDOW`] for each match.
 
+mod begun;
+
+use begun::Begun;
 use regex_automata::{Input, meta::Regex};
 use regex_syntax::hir::Hir;
 use std::ops::Range;
@@ -19,7 +22,7 @@ const MOST_MEMORY: usize = 1 << 20;
 
 /// A pattern that needs linear time.
 #[derive(Debug, Clone)]
-pub(crate) struct Linear(Regex);
+pub(crate) struct Linear(Regex, Box<Begun>);
 
 impl Linear {
     /// # Errors
@@ -46,8 +49,9 @@ impl Linear {
             Some(_) => {}
         }
         let config = Regex::config().nfa_size_limit(Some(MOST_MEMORY)).hybrid_cache_capacity(MOST_MEMORY);
-        let built = Regex::builder().configure(config).build_from_hir(hir);
-        built.map(Self).map_err(|_| format!("{text:?} is too large; expected a shorter one, or smaller repetitions"))
+        let built = Regex::builder().configure(config).build_from_hir(hir).ok();
+        let both = built.zip(Begun::new(hir, MOST_MEMORY)).map(|(regex, begun)| Self(regex, Box::new(begun)));
+        both.ok_or_else(|| format!("{text:?} is too large; expected a shorter one, or smaller repetitions"))
     }
 
     /// Whether the whole pattern matches anywhere.
@@ -63,6 +67,12 @@ impl Linear {
             from = found.end;
             Some(found)
         })
+    }
+
+    /// The first place at `from` or behind it where a match may have begun that what follows `text` makes whole or longer. Costs the
+    /// square of what is behind `from`.
+    pub(crate) fn begun(&self, text: &str, from: usize) -> Option<usize> {
+        self.1.at(text, from)
     }
 
     fn next(&self, text: &str, from: usize) -> Option<Range<usize>> {
@@ -113,6 +123,25 @@ mod tests {
         }
         let long = format!("k={} end", "x".repeat(100_000));
         assert_eq!(check(r"k=\S+", &long), [long.split(' ').next().unwrap()]);
+    }
+
+    #[test]
+    fn a_match_that_is_not_whole_is_seen_to_have_begun() {
+        for (pattern, text, want) in [
+            (r"ACME-\d{4}", "see ACME-12", Some(4)),
+            // The automaton says two bytes later that it has matched.
+            (r"ACME-\d{4}", "see ACME-1234", Some(4)),
+            (r"ACME-\d{4}", "see ACME-1234, ", None),
+            (r"ACME-\d{4}", "see ACME-12 A", Some(12)),
+            (r"ACME-\d{4}", "see ACMF", None),
+            (r"\bcode \w+", "the code xy", Some(4)),
+            (r"\bcode \w+", "the decode xy", None),
+            (r"é\d\d", "éé1", Some(2)),
+        ] {
+            let found = Linear::new(pattern).unwrap().begun(text, 0);
+            let end = text.len();
+            assert_eq!(found.filter(|it| *it < end), want, "{pattern}: {text}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What the guard `pii` finds in a text, and what is to become of it.
 
 use crate::{
+    answer,
     config::{self, Action, What},
     pattern::Linear,
     words::List,
@@ -158,6 +159,21 @@ impl Shield {
         if self.own.is_empty() { found } else { merged(found) }
     }
 
+    /// Up to which byte of `text` [`Self::find`] has said all, whatever may follow; of what operators look for, `hold_back`
+    /// bytes at the end are asked whether they begin something.
+    #[must_use]
+    pub fn settled(&self, text: &str) -> usize {
+        let from = text.floor_char_boundary(text.len().saturating_sub(self.hold_back));
+        let begun = self.own.iter().filter_map(|it| it.begun(text, from));
+        begun.chain([answer::settled(text)]).min().unwrap_or_default()
+    }
+
+    /// What becomes of an entity; `None` when it is not looked for.
+    #[must_use]
+    pub fn action(&self, entity: Entity) -> Option<Action> {
+        self.actions.get(&entity).copied()
+    }
+
     fn known(&self, it: pii::Finding) -> Option<Hit> {
         let action = *self.actions.get(&it.entity)?;
         Some(Hit { span: it.span, kind: Kind::Entity(it.entity), action, rule: it.rule.into() })
@@ -198,6 +214,13 @@ fn merged(mut all: Vec<Hit>) -> Vec<Hit> {
 impl Own {
     fn new(name: &str, action: Action, search: Search) -> Self {
         Self { kind: Kind::Own(name.into()), action, rule: format!("own.{name}").into(), search }
+    }
+
+    fn begun(&self, text: &str, from: usize) -> Option<usize> {
+        match &self.search {
+            Search::Words(list) => list.begun(text, from),
+            Search::Pattern(pattern, _) => pattern.begun(text, from),
+        }
     }
 
     fn find(&self, text: &str, found: &mut Vec<Hit>) {

@@ -1,23 +1,9 @@
 //! What the guard of an answer asks the configuration, and what it says about what it did.
 
+use crate::config::Action as Act;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
-
-/// What becomes of something that was found in an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Act {
-    /// Nothing; it is counted.
-    Report,
-    /// A fingerprint takes its place, [`Finder::hash`].
-    Hash,
-    /// A placeholder with a number takes its place, the same for the same value; nobody restores it.
-    Mask,
-    /// Its kind takes its place.
-    Redact,
-    /// The answer ends.
-    Block,
-}
 
 /// Something that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,8 +7,9 @@
 //! The cut makes no difference: the bound is looked at behind each character that could use it up, however many come at once,
 //! and what is settled stays settled. A pause does ([`Scanner::flush`]): what was held is out then.
 
+use super::Act;
 use super::argument::Place;
-use super::finder::{Act, Finder, Found, Hits};
+use super::finder::{Finder, Found, Hits};
 use super::run::Run;
 use super::vault::{Vault, redacted};
 use std::ops::Range;

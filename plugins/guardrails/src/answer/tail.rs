@@ -17,8 +17,12 @@ pub fn settled(text: &str) -> usize {
         let start = start_of_word(before);
         let word = before.get(start..).unwrap_or_default();
         let is_joint = JOINTS.iter().any(|it| it.eq_ignore_ascii_case(word));
-        let is_group = groups && word.len() <= LONGEST_GROUP && word.bytes().all(group);
+        let letters = word.bytes().rev().take_while(|it| group(*it)).count();
+        let is_group = groups && letters == word.len() && letters <= LONGEST_GROUP;
         if word.is_empty() || !(joins || is_joint || is_group) {
+            // The first group may stand right behind something else.
+            let begun = before.len().saturating_sub(letters);
+            end = if groups && (1..=LONGEST_GROUP).contains(&letters) { begun } else { end };
             break;
         }
         (end, joins, groups) = (start, is_joint, is_group);
@@ -124,6 +128,7 @@ mod tests {
             ("card 4111 1111 ", "card "),
             ("is GB29 NWBK 6016 13", "is "),
             ("see -----BEGIN RSA PRIVATE KEY----- a b c", "see "),
+            ("at:4111 1111 ", "at:"),
             ("naïve. é", "naïve. "),
         ] {
             assert_eq!(text.get(..settled(text)), Some(want), "{text}");

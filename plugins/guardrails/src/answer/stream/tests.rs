@@ -1,7 +1,7 @@
 mod client;
 
 use super::*;
-use crate::answer::finder::Act;
+use crate::answer::Act;
 use crate::answer::tests::{Everything, MASK, vault};
 use client::{SHAPES, Shape, chat};
 use proptest::prelude::*;
