@@ -19,13 +19,9 @@ const MONTHS: &str = "jan feb mar apr may jun jul aug sep oct nov dec jän mär 
 
 pub(super) fn find(look: &mut Look<'_, '_>) -> Option<Hit> {
     let (text, start) = (look.page, look.start());
-    if !look.context.names(start, Sign::Birth) {
-        return None;
-    }
     let span = numeric(text, start).or_else(|| month_first(text, start))?;
-    let alone =
-        look.alone(span.start, span.end.min(look.text.len())) || text.get(span.end..)?.starts_with(['T', '년', '日']);
-    alone.then(|| {
+    let alone = look.alone(span.start, span.end) || text.get(span.end..)?.starts_with(['T', '년', '日']);
+    (alone && look.context.names(start, Sign::Birth)).then(|| {
         look.context.forget(Sign::Birth);
         hit_at(span, Entity::DateOfBirth, "date_of_birth")
     })
@@ -64,13 +60,12 @@ fn month_first(text: &str, start: usize) -> Option<std::ops::Range<usize>> {
     let before = text.get(..start)?.trim_end_matches([' ', '.', '-']);
     let letters = before.chars().rev().take(12).take_while(|it| it.is_alphabetic());
     let begin = before.len().checked_sub(letters.map(char::len_utf8).sum())?;
-    let mut month = Reader { text, at: begin };
     let mut reader = Reader { text, at: start };
-    let is = before.len() > begin && start.saturating_sub(before.len()) <= 2 && month.month();
-    let day = reader.number().filter(|it| is && it.digits <= 2 && (1..=31).contains(&it.value))?;
+    reader.number().filter(|it| it.digits <= 2 && (1..=31).contains(&it.value))?;
     reader.gap()?;
-    let last = reader.number().filter(|it| it.digits == 4 && year(it.value))?;
-    (day.value > 0 && last.value > 0).then_some(begin..reader.at)
+    reader.number().filter(|it| it.digits == 4 && year(it.value))?;
+    let is = before.len() > begin && start.saturating_sub(before.len()) <= 2 && Reader { text, at: begin }.month();
+    is.then_some(begin..reader.at)
 }
 
 /// A year in which somebody who lives was born: of our era, of the Buddhist one, of the Islamic ones.

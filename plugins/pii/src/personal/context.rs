@@ -3,7 +3,7 @@
 //! They are looked for only before a number that may be something, and each byte of the text is looked at once however
 //! many numbers follow. Words of other things (`order`, `version`) count too: the nearest word names the number.
 
-use super::signs::{Sign, signs};
+use super::signs::{Sign, beginning};
 use crate::scan::steps;
 
 /// How far before a number its name may stand, in bytes.
@@ -98,12 +98,24 @@ fn spaceless(it: char) -> bool {
 
 /// What the start of `text` is a name of, and how long the name is.
 fn sign(text: &str) -> Option<(Sign, usize)> {
-    let first = text.chars().next().and_then(|it| it.to_lowercase().next())?;
-    let start = signs().partition_point(|(name, _)| name.chars().next() < Some(first));
-    let same = signs().get(start..)?.iter().take_while(|(name, _)| name.starts_with(first));
+    let mut letters = text.chars().map(lower);
+    let (first, second) = (letters.next()?, letters.next().unwrap_or_default());
+    steps::take(2);
+    let second = if is_letter(second) { second } else { separator(second) };
+    let names = beginning((first, second)).chain(beginning((first, '\0')));
     // The longest: `card number` before `card`.
-    let all = same.filter_map(|(name, sign)| matches(text, name).map(|length| (*sign, length)));
+    let all = names.filter_map(|it| matches(text, it.name).map(|length| (it.sign, length)));
     all.max_by_key(|(_, length)| *length)
+}
+
+/// What stands between the words of a name stands for a space.
+fn separator(it: char) -> char {
+    if matches!(it, '_' | '-' | '\n' | '.') { ' ' } else { it }
+}
+
+/// In lower case, and quickly where it is ASCII.
+fn lower(it: char) -> char {
+    if it.is_ascii() { it.to_ascii_lowercase() } else { it.to_lowercase().next().unwrap_or(it) }
 }
 
 /// How much of `text` is `name`: whole words, but with `*` at its end the rest of a word may follow.
@@ -113,10 +125,7 @@ fn matches(text: &str, name: &str) -> Option<usize> {
     for want in name.chars() {
         steps::take(1);
         let (_, is) = letters.next()?;
-        let same = is == want
-            || (want == ' ' && matches!(is, '_' | '-' | '\n' | '.'))
-            || is.to_lowercase().next() == Some(want);
-        if !same {
+        if lower(is) != want && separator(is) != want {
             return None;
         }
     }
@@ -129,7 +138,8 @@ fn matches(text: &str, name: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Context, Sign, signs};
+    use super::super::signs::all;
+    use super::{Context, Sign};
 
     fn check(text: &str, sign: Sign, want: bool) {
         assert_eq!(Context::of(text).names(text.len(), sign), want, "{text}");
@@ -158,7 +168,7 @@ mod tests {
 
     #[test]
     fn all_names_are_in_lower_case_and_none_is_there_twice() {
-        let mut names: Vec<&str> = signs().iter().map(|(name, _)| *name).collect();
+        let mut names: Vec<&str> = all().iter().map(|it| it.name).collect();
         for name in &names {
             assert!(
                 name.chars().all(|it| it.to_lowercase().next() == Some(it)) && !name.trim_matches('*').is_empty(),

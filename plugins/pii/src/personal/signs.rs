@@ -123,14 +123,35 @@ const WORDS: &[(Sign, &str)] = &[
     ),
 ];
 
-/// All of them, by their first letter.
-pub(super) fn signs() -> &'static [(&'static str, Sign)] {
-    static SIGNS: OnceLock<Vec<(&'static str, Sign)>> = OnceLock::new();
-    SIGNS.get_or_init(|| {
-        let split =
-            |(sign, names): &(Sign, &'static str)| names.split('|').map(|name| (name, *sign)).collect::<Vec<_>>();
-        let mut signs: Vec<_> = WORDS.iter().flat_map(split).collect();
-        signs.sort_by_key(|(name, _)| name.chars().next());
-        signs
+/// A name, and the letters by which it is looked up.
+pub(super) struct Name {
+    key: (char, char),
+    pub(super) name: &'static str,
+    pub(super) sign: Sign,
+}
+
+/// All names that begin with these two letters, in lower case; the second is NUL for a name of one.
+pub(super) fn beginning(key: (char, char)) -> impl Iterator<Item = &'static Name> {
+    let names = all();
+    let start = names.partition_point(|it| it.key < key);
+    names.get(start..).unwrap_or_default().iter().take_while(move |it| it.key == key)
+}
+
+/// All of them, in the order of their keys.
+pub(super) fn all() -> &'static [Name] {
+    static NAMES: OnceLock<Vec<Name>> = OnceLock::new();
+    NAMES.get_or_init(|| {
+        let split = |(sign, names): &(Sign, &'static str)| {
+            names.split('|').map(|name| Name { key: key(name), name, sign: *sign }).collect::<Vec<_>>()
+        };
+        let mut names: Vec<_> = WORDS.iter().flat_map(split).collect();
+        names.sort_by_key(|it| it.key);
+        names
     })
+}
+
+fn key(name: &str) -> (char, char) {
+    let mut letters = name.chars();
+    let (first, second) = (letters.next(), letters.next());
+    (first.unwrap_or_default(), second.filter(|it| *it != '*').unwrap_or_default())
 }
