@@ -5,7 +5,7 @@ MAKEFLAGS += --no-print-directory
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-demo wasm demo up down test fmt lint deny generate prices eval bench soak dist clean
+.PHONY: help sentinel setup setup-demo wasm demo up down test fmt lint deny generate prices eval bench soak dist clean
 
 # Cargo does the parallel work; two recipes at once would only wait for each other's locks.
 .NOTPARALLEL:
@@ -57,6 +57,9 @@ generate: ## rewrite the generated files: schemas, Kong's meta files, tables in 
 
 prices: ## rewrite the table of model prices from its pinned source; needs the network
 	scripts/prices
+
+sentinel: ## train Sentinel's layer again: texts by package, weights and model card; with rows to tune on: make sentinel GUARD_DATA=FOLDER
+	@GUARD_DATA="$(GUARD_DATA)" scripts/sentinel
 
 eval: ## precision and recall of the guards on labelled texts: make eval GUARD_DATA=FOLDER; what went wrong: ARGS=-v
 	@cargo run -q --profile bench-tool -p eval -- "$(GUARD_DATA)" $(ARGS)
