@@ -6,14 +6,15 @@ use crate::{
     found::Found,
     guards::{Guards, Table},
     meters::Meters,
-    policy::{self, Deed, Outcome, Rules},
+    policy::{self, Deed, Rules},
     report::{self, Reports},
+    response::{Answer, Asked, Follow},
 };
 use domain::{
     caller::{Caller, Identity},
     chat::Endpoint,
 };
-use host::{Answer, CallId, Edit, Next, NoAnswer, Plugin, RequestHead, ResponseHead, Root, Watch, companion::Client};
+use host::{CallId, Chunk, Edit, Next, NoAnswer, Plugin, RequestHead, ResponseHead, Root, Watch, companion::Client};
 use std::rc::Rc;
 
 /// The filter, configured.
@@ -30,8 +31,23 @@ pub struct Stream {
     caller: Option<Caller>,
     /// The gateway's id of the request.
     request: String,
+    /// The model as the request names it.
+    model: String,
     /// What the response is to say about the request.
     report: Option<String>,
+    stage: Stage,
+}
+
+/// How far an exchange is.
+enum Stage {
+    /// It asks for no model, or has not come.
+    Nothing,
+    /// It asks for one here.
+    Called(Endpoint),
+    /// The request went on.
+    Asked(Asked),
+    /// Its answer passes.
+    Answered(Box<Answer>),
 }
 
 impl Plugin for Guardrails {
@@ -48,14 +64,21 @@ impl Plugin for Guardrails {
     }
 
     fn stream(self: &Rc<Self>) -> Stream {
-        Stream { plugin: Rc::clone(self), caller: None, request: String::new(), report: None }
+        Stream {
+            plugin: Rc::clone(self),
+            caller: None,
+            request: String::new(),
+            model: String::new(),
+            report: None,
+            stage: Stage::Nothing,
+        }
     }
 
     fn tick(&self, root: &Root) {
         self.reports.iter().for_each(|it| it.tick(root));
     }
 
-    fn answered(&self, _: &Root, call: CallId, answer: Result<Answer, NoAnswer>) {
+    fn answered(&self, _: &Root, call: CallId, answer: Result<host::Answer, NoAnswer>) {
         if let Some(reports) = &self.reports {
             reports.answered(call, &answer);
         }
@@ -72,30 +95,25 @@ impl Stream {
     }
 
     /// Tells metrics and events what was found.
-    fn tell(&self, direction: Direction, found: &Found, model: &str) {
+    fn tell(&self, direction: Direction, found: &Found) {
         self.plugin.meters.count(direction, found);
         if let Some(reports) = &self.plugin.reports {
-            let whose = Whose { caller: self.caller.as_ref(), request: &self.request, model };
+            let whose = Whose { caller: self.caller.as_ref(), request: &self.request, model: &self.model };
             found.seen(direction).iter().for_each(|it| reports.tell(it, whose));
         }
     }
 
-    fn inspect(&self, body: &[u8]) -> Outcome {
-        let rules = Rules { guards: self.guards(), config: &self.plugin.config, project: self.project() };
-        let outcome = policy::inspect(rules, body);
-        if outcome.unseen {
-            self.plugin.meters.unseen(Direction::Input);
-        }
-        self.tell(Direction::Input, &outcome.found, outcome.model.as_deref().unwrap_or_default());
-        outcome
+    /// The most bytes of an answer that are kept.
+    fn most(&self) -> usize {
+        usize::try_from(self.plugin.config.max_bytes.get()).unwrap_or(usize::MAX)
     }
 }
 
 impl host::Stream for Stream {
     fn request_head(&mut self, head: &mut RequestHead) -> Next {
-        if Endpoint::of(head.method(), head.path()).is_none() {
+        let Some(endpoint) = Endpoint::of(head.method(), head.path()) else {
             return Next::Pass;
-        }
+        };
         if self.plugin.table.need_a_caller() || self.plugin.reports.is_some() {
             self.caller = match head.identity(self.plugin.config.trust) {
                 Identity::Known(caller) => Some(caller),
@@ -103,19 +121,37 @@ impl host::Stream for Stream {
                 Identity::Bypassed | Identity::Missing => None,
             };
         }
+        let guards = self.guards();
+        if !guards.look_at_requests() && !guards.look_at_responses() {
+            return Next::Pass;
+        }
+        // An answer that nobody can read cannot be guarded.
+        head.set("accept-encoding", "identity");
         if self.plugin.reports.is_some() {
             self.request = head.headers().text("x-request-id").unwrap_or_default().to_owned();
         }
-        if self.guards().look_at_requests() { Next::Body } else { Next::Pass }
+        self.stage = Stage::Called(endpoint);
+        Next::Body
     }
 
     fn request_body(&mut self, _: &mut RequestHead, body: Vec<u8>) -> Edit {
-        let outcome = self.inspect(&body);
+        let Stage::Called(endpoint) = self.stage else {
+            return Edit::Keep;
+        };
+        let rules = Rules { guards: self.guards(), config: &self.plugin.config, project: self.project() };
+        let outcome = policy::inspect(rules, &body);
+        if outcome.unseen {
+            self.plugin.meters.unseen(Direction::Input);
+        }
+        self.model = outcome.model.unwrap_or_default();
+        self.tell(Direction::Input, &outcome.found);
         self.report = outcome.report;
+        self.stage = Stage::Asked(Asked { endpoint, vault: outcome.vault, wants_usage: outcome.wants_usage });
         match outcome.deed {
             Deed::Pass => Edit::Keep,
             Deed::Mask(body) => Edit::Replace(body),
             Deed::Block(mut reply) => {
+                self.stage = Stage::Nothing;
                 reply.headers.extend(self.report.take().map(|report| (policy::REPORT, report)));
                 Edit::Reply(reply)
             }
@@ -126,6 +162,43 @@ impl host::Stream for Stream {
         if let Some(report) = self.report.take() {
             head.set(policy::REPORT, &report);
         }
-        Watch::Nothing
+        let Stage::Asked(asked) = std::mem::replace(&mut self.stage, Stage::Nothing) else {
+            return Watch::Nothing;
+        };
+        let limits = (self.most(), self.plugin.config.on_oversize);
+        match Follow::of(asked, self.guards(), self.project(), (head.status(), head.headers()), limits) {
+            Follow::Not => return Watch::Nothing,
+            Follow::Unseen => {
+                self.plugin.meters.unseen(Direction::Output);
+                return Watch::Nothing;
+            }
+            Follow::Read(answer) => self.stage = Stage::Answered(answer),
+            Follow::Refuse(answer, reply) => {
+                head.set(":status", &reply.status.to_string());
+                head.set("content-type", "application/json");
+                head.remove("content-encoding");
+                self.stage = Stage::Answered(answer);
+            }
+        }
+        Watch::Edit
+    }
+
+    fn response_chunk(&mut self, chunk: Vec<u8>, last: bool) -> Chunk {
+        match &mut self.stage {
+            Stage::Answered(answer) => Chunk::Replace(answer.piece(chunk, last)),
+            _ => Chunk::Keep,
+        }
+    }
+
+    fn log(&mut self) {
+        let Stage::Answered(answer) = std::mem::replace(&mut self.stage, Stage::Nothing) else {
+            return;
+        };
+        let (found, hits) = answer.found();
+        self.plugin.meters.restored(hits.restored);
+        if answer.is_unseen() {
+            self.plugin.meters.unseen(Direction::Output);
+        }
+        self.tell(Direction::Output, &found);
     }
 }

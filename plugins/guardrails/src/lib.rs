@@ -19,6 +19,7 @@ pub mod policy;
 mod replace;
 pub mod report;
 mod request;
+mod response;
 pub mod shield;
 mod words;
 

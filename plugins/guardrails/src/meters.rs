@@ -22,11 +22,16 @@ struct Way {
 pub(crate) struct Meters {
     request: Way,
     response: Way,
+    restored: Counter,
 }
 
 impl Meters {
     pub(crate) fn define() -> Self {
-        Self { request: Way::define("request"), response: Way::define("response") }
+        Self {
+            request: Way::define("request"),
+            response: Way::define("response"),
+            restored: Counter::define("tollgate_guardrails_restored"),
+        }
     }
 
     /// Counts what was found, each thing that something was done with.
@@ -45,6 +50,13 @@ impl Meters {
     /// Counts a body that was not looked at, or not at all of it.
     pub(crate) fn unseen(&self, direction: Direction) {
         self.way(direction).unseen.add(1);
+    }
+
+    /// Counts placeholders that became values again.
+    pub(crate) fn restored(&self, count: u64) {
+        if count > 0 {
+            self.restored.add(count);
+        }
     }
 
     fn way(&self, direction: Direction) -> &Way {

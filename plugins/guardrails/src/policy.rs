@@ -61,6 +61,9 @@ pub enum Deed {
 /// Looks through the body of a request.
 #[must_use]
 pub fn inspect(rules: Rules, body: &[u8]) -> Outcome {
+    if !rules.guards.look_at_requests() {
+        return untouched(body);
+    }
     let (body, texts) = match read(rules.guards, body) {
         Ok(both) => both,
         // The model may read what we cannot, so in doubt the request is refused.
@@ -94,7 +97,7 @@ pub fn inspect(rules: Rules, body: &[u8]) -> Outcome {
         unseen: over,
         model: body.model().map(str::to_owned),
         vault,
-        wants_usage: body.stream() && body.ask_usage().is_ok_and(|it| it.is_none()),
+        wants_usage: wants_usage(&body),
     }
 }
 
@@ -107,6 +110,31 @@ fn deed(rules: Rules, body: &Body, looked: &[Looked], found: &Found, vault: &mut
     }
     let edits = request::replace(rules.guards, rules.project, looked, vault);
     if edits.is_empty() { Deed::Pass } else { Deed::Mask(body.apply(edits)) }
+}
+
+/// A request that nobody wants to look at; what its answer needs to know of it. What some other filter, or somebody, wrote
+/// there as a placeholder is no value of the answer's.
+fn untouched(body: &[u8]) -> Outcome {
+    let mut outcome = Outcome {
+        deed: Deed::Pass,
+        report: None,
+        found: Found::default(),
+        unseen: false,
+        model: None,
+        vault: Vault::default(),
+        wants_usage: false,
+    };
+    if let Ok(body) = Body::parse(body) {
+        outcome.model = body.model().map(str::to_owned);
+        outcome.wants_usage = wants_usage(&body);
+        body.texts().unwrap_or_default().iter().for_each(|it| outcome.vault.reserve(&it.text));
+    }
+    outcome
+}
+
+/// Whether the client asked for a stream that ends with its usage.
+fn wants_usage(body: &Body) -> bool {
+    body.stream() && body.ask_usage().is_ok_and(|it| it.is_none())
 }
 
 /// The body and those of its texts that a guard looks at.

@@ -90,10 +90,7 @@ pub(crate) fn judge(judge: &Judge, texts: &[Text], parts: &[Vec<Range<usize>>]) 
 
 /// The edits that put something else in the place of what was found.
 pub(crate) fn replace(guards: &Guards, project: &str, looked: &[Looked], vault: &mut Vault) -> Vec<Edit> {
-    let changes = looked.iter().any(|it| !it.hits.is_empty());
-    if changes {
-        looked.iter().for_each(|it| vault.reserve(&it.text.text));
-    }
+    looked.iter().for_each(|it| vault.reserve(&it.text.text));
     let changed = |it: &&Looked| it.hits.iter().any(|it| !matches!(it.action, Action::Report | Action::Block));
     looked.iter().filter(changed).map(|it| it.text.replace(&replaced(it, (&guards.shield, project), vault))).collect()
 }
