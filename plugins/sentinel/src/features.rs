@@ -6,7 +6,7 @@ use crate::ngrams::{BUCKETS, Grams};
 use crate::reading::Reading;
 use crate::rules::NAMES;
 use crate::words::{self, Word};
-use crate::{fold, signals, structure, windows};
+use crate::{disguise, fold, signals, structure, views, windows};
 use std::ops::Range;
 
 /// A feature's index and its value.
@@ -79,8 +79,12 @@ pub(crate) struct Read {
 impl Read {
     /// Reads a text.
     pub(crate) fn new(text: &str) -> Self {
-        let reading = fold::fold(&Reading::plain(text));
-        let words = words::words(&reading.text);
+        let mut reading = fold::fold(&views::open(text));
+        let mut words = words::words(&reading.text);
+        if let Some(plain) = disguise::unmask(&reading, &words) {
+            words = words::words(&plain.text);
+            reading = plain;
+        }
         let meanings = Lexicon::shared().read(&reading.text, &words);
         let mut matches = automaton::run(&words, &meanings);
         matches.extend(structure::run(&reading.text, &words));

@@ -14,6 +14,9 @@ const LONGEST: usize = 14;
 /// Phrases longer than this are not asked for.
 const PHRASE: usize = 8;
 
+/// Letters by which a word may be longer than its beginning, and one.
+const INFLECTION: usize = 4;
+
 /// A set of classes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Classes(u128);
@@ -54,6 +57,9 @@ struct Entry {
     beginning: Classes,
     /// A phrase goes on from here.
     goes_on: bool,
+    /// An English word, or the beginning of some: so that one can be known when its letters are moved.
+    english: bool,
+    begins_english: bool,
 }
 
 /// Keys are hashes already.
@@ -95,20 +101,46 @@ impl Lexicon {
     /// All tables, read when first asked for.
     pub(crate) fn shared() -> &'static Self {
         static SHARED: OnceLock<Lexicon> = OnceLock::new();
-        SHARED.get_or_init(|| Self::new(rules::tables()))
+        SHARED.get_or_init(|| Self::new(rules::tables()).with_english())
+    }
+
+    /// With the words of a language that disguises are known by.
+    fn with_english(mut self) -> Self {
+        for (class, terms) in rules::english() {
+            for term in terms.split([',', '\n']).map(str::trim).filter(|it| !it.contains(' ')) {
+                self.add(*class, term, true);
+            }
+        }
+        for word in rules::COMMON.split_ascii_whitespace() {
+            self.entries.entry(words::hash(word)).or_default().english = true;
+        }
+        self
     }
 
     fn new(tables: impl Iterator<Item = (Class, &'static str)>) -> Self {
         let mut lexicon = Self { entries: HashMap::default() };
         for (class, terms) in tables {
             for term in terms.split([',', '\n']).map(str::trim).filter(|it| !it.is_empty()) {
-                lexicon.add(class, term);
+                lexicon.add(class, term, false);
             }
         }
         lexicon
     }
 
-    fn add(&mut self, class: Class, term: &str) {
+    /// Whether somebody would write this word, in English or as part of an attack.
+    pub(crate) fn knows(&self, letters: impl Iterator<Item = char>) -> bool {
+        let (mut hash, mut rest) = (words::SEED, 0_usize);
+        for letter in letters.take(24) {
+            hash = words::step(hash, letter);
+            rest = match self.entries.get(&hash).is_some_and(|it| it.begins_english) {
+                true => INFLECTION,
+                false => rest.saturating_sub(1),
+            };
+        }
+        rest > 0 || self.entries.get(&hash).is_some_and(|it| it.english)
+    }
+
+    fn add(&mut self, class: Class, term: &str, english: bool) {
         let (term, open) = term.strip_suffix('*').map_or((term, false), |it| (it, true));
         let folded = fold::word(term);
         let parts = words::words(&folded);
@@ -120,6 +152,8 @@ impl Lexicon {
             }
         }
         let entry = self.entries.entry(key).or_default();
+        entry.english |= english;
+        entry.begins_english |= english && open;
         if open && parts.len() == 1 {
             entry.beginning = entry.beginning.and(Classes::of(class));
         } else {

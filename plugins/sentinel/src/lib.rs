@@ -6,6 +6,7 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails"))]
 
 mod automaton;
+mod disguise;
 mod features;
 mod fold;
 mod layer;
@@ -22,5 +23,6 @@ pub use features::{FEATURES, Feature, Region, features, name, units};
 pub use layer::{HEADER, Header, Layer, WeightsError};
 
 mod verdict;
+mod views;
 
 pub use verdict::{Hit, Verdict, judge, judge_all, threshold};

@@ -147,11 +147,24 @@ impl Reading {
     fn arrival(&self, from: usize) -> usize {
         let after = self.anchors.partition_point(|(_, there)| *there <= from);
         let (here, there) = after.checked_sub(1).and_then(|it| self.anchors.get(it)).copied().unwrap_or_default();
-        here.saturating_add(from.saturating_sub(there)).min(self.text.len())
+        let next = self.anchors.get(after).map_or(self.text.len(), |(here, _)| *here);
+        here.saturating_add(from.saturating_sub(there)).min(next)
+    }
+
+    /// Makes places lead back to where `older`, which this was made of, had them from, and hides what was hidden there.
+    pub(crate) fn based_on(mut self, older: &Self) -> Self {
+        self.inherit(older);
+        let breaks = older.anchors.iter().map(|(here, there)| (self.arrival(*here), *there));
+        let moved = self.anchors.iter().map(|(here, there)| (*here, older.origin(*there)));
+        let mut anchors: Vec<_> = breaks.chain(moved).collect();
+        anchors.sort_unstable_by_key(|(here, there)| (*here, std::cmp::Reverse(*there)));
+        anchors.dedup_by_key(|(here, _)| *here);
+        self.anchors = anchors;
+        self
     }
 
     /// What was hidden in the text that this was made of is hidden here as well.
-    pub(crate) fn inherit(&mut self, older: &Self) {
+    fn inherit(&mut self, older: &Self) {
         for (range, how) in &older.hidden {
             self.hidden.push((self.arrival(range.start)..self.arrival(range.end), *how));
         }

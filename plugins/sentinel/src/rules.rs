@@ -5,6 +5,7 @@
 mod asian;
 mod catalogue;
 mod celtic;
+mod common;
 mod english;
 mod germanic;
 mod indic;
@@ -14,6 +15,7 @@ mod slavic;
 mod uralic;
 
 pub(crate) use catalogue::{NAMES, Name, RULES, number};
+pub(crate) use common::COMMON;
 
 use crate::lexicon::Classes;
 
@@ -179,6 +181,11 @@ pub(crate) fn tables() -> impl Iterator<Item = (Class, &'static str)> {
     .into_iter()
     .flatten()
     .copied()
+}
+
+/// The English words among them.
+pub(crate) fn english() -> &'static [(Class, &'static str)] {
+    english::WORDS
 }
 
 /// Some classes, the next within some words of the last.

@@ -110,7 +110,8 @@ impl Place<'_> {
 
     /// The word is all there is on its line.
     fn is_alone(&self) -> bool {
-        let ends = self.words.get(self.at.saturating_add(1)).is_none_or(|it| it.opens_line) && self.before().trim().is_empty();
+        let ends =
+            self.words.get(self.at.saturating_add(1)).is_none_or(|it| it.opens_line) && self.before().trim().is_empty();
         self.word.opens_line && ends && self.words.len() > 1
     }
 

@@ -114,11 +114,17 @@ impl Gap {
     }
 }
 
-const SEED: u64 = 0xcbf2_9ce4_8422_2325;
+/// The hash of no letters.
+pub(crate) const SEED: u64 = 0xcbf2_9ce4_8422_2325;
 
 /// The hash of a word one letter longer (FNV-1a, by characters).
 pub(crate) fn step(hash: u64, letter: char) -> u64 {
     (hash ^ u64::from(u32::from(letter))).wrapping_mul(0x0100_0000_01b3)
+}
+
+/// The hash of a word.
+pub(crate) fn hash(word: &str) -> u64 {
+    word.chars().fold(SEED, step)
 }
 
 /// The hashes of the beginnings of a word, shortest first.

@@ -1,5 +1,125 @@
-//! Words of these languages.
+//! Irish, Scottish Gaelic, Welsh; Basque, Albanian, Maltese, Swahili, Zulu, Xhosa, Hausa, Yoruba, Igbo, Somali, Haitian Creole, Esperanto.
 
-use super::Class;
+use super::Class::{self, *};
 
-pub(super) const WORDS: &[(Class, &str)] = &[];
+pub(super) const WORDS: &[(Class, &str)] = &[
+    // Scottish Gaelic
+    (Ignore, "leig seachad, dìochuimhnich, na toir an aire, seachain, cuir an dara taobh, na gabh suim"),
+    (Prior, "roimhe, roimhe seo, gu h-àrd, a bh' ann, tùsail"),
+    (
+        Rules,
+        "stiùireadh, stiùiridhean, riaghailt*, òrdugh*, òrduighean, treòrachadh, bacadh, bacaidhean, cuingealachadh",
+    ),
+    (Print, "cuir, cuir a-steach, sgrìobh, innis, seall, ath-aithris, can, abair, thoir"),
+    (Secret, "facal-faire, dìomhair, faclan-faire"),
+    (Mode, "modh, mhodh, modh leasachaidh"),
+    (Become, "tha thu a-nis, 's e thu, bidh thu, tha thu ag obair, tha thu a' ruith"),
+    (Answer, "freagairt, fhreagairt, freagair, anns an fhreagairt"),
+    (Urgent, "deatamach, feumaidh tu, feumaidh, dèan cinnteach, cudromach, cudromach gu"),
+    (Task, "obair, gnìomh, obrachadh, ionnsachaidh, deuchainn, dheuchainn, eacarsaich"),
+    (Verbatim, "facal air an fhacal, dìreach mar, dìreach"),
+    (Text, "sreang, t-sreang, teacsa, sreath"),
+    (Without, "às aonais, gun"),
+    (All, "a h-uile, gach, uile"),
+    (Always, "uairean, aig deireadh, 100 turas, turas"),
+    // Irish
+    (Ignore, "déan neamhaird, neamhaird, déan dearmad, lig thart, fág as"),
+    (Prior, "roimhe seo, thuas, bunaidh, roimh"),
+    (Rules, "treoracha, treoir, rialacha, orduithe, teoracha, srianta"),
+    (Print, "taispeáin, inis, scríobh, athdhéan, abair, tabhair, cuir isteach, cuir san áireamh"),
+    (Secret, "pasfhocal, focal faire, rúnda, rún"),
+    (Become, "is tusa anois, tá tú anois, tá tú ag rith, tá tú ag obair, beidh tú"),
+    (Answer, "freagra, fhreagra, freagair, i do fhreagra, do fhreagra"),
+    (Urgent, "ní mór, riachtanach, tábhachtach, déan cinnte, ní foláir, caithfidh tú"),
+    (Task, "tasc, oibríochtaí, tástála, tástálacha, cleachtadh, oiliúna"),
+    (Mode, "mód, modh forbartha, modh"),
+    (Text, "teaghrán, téacs, an focal, focal, sreangán"),
+    (Always, "uair, ag deireadh, 100 uair"),
+    // Welsh
+    (Ignore, "anwybyddu, anwybydda, anghofia, anghofiwch, anwybyddwch"),
+    (Prior, "blaenorol, uchod, gwreiddiol, cynt"),
+    (Rules, "cyfarwyddiadau, rheolau, gorchmynion, canllawiau"),
+    (Print, "dangos, dangoswch, dywed, dywedwch, ysgrifenn*, ailadrodd*, cynnwys, rho"),
+    (Secret, "cyfrinair, cyfrinach*"),
+    (Become, "rydych chi nawr, rwyt ti nawr, ti nawr"),
+    (Answer, "ateb, atebwch, eich ateb, yn eich ateb, dy ateb"),
+    (All, "pob, yr holl, holl"),
+    (Urgent, "hanfodol, rhaid i chi, rhaid, pwysig, gwnewch yn siŵr"),
+    // Basque
+    (Ignore, "ez ikusi egin, ahaztu, baztertu, ezikusi, jaramonik"),
+    (Prior, "aurreko, goiko, hasierako"),
+    (Rules, "argibide*, jarraibide*, arau*, agindu*"),
+    (Print, "erakutsi, esan, idatzi, errepikatu, eman, sartu"),
+    (Secret, "pasahitz*, sekretu*"),
+    (Answer, "erantzun*"),
+    (Urgent, "garrantzitsua, ezinbestekoa, behar duzu"),
+    // Albanian
+    (Ignore, "injoro, injoroni, harro, harroje, harroni, anashkalo, shpërfill"),
+    (Prior, "e mëparshme, të mëparshme, mëparshëm, më sipër, fillestar*, lart, parë"),
+    (Rules, "udhëzim*, udhëzimet, rregull*, urdhër*, urdhrat, kufizim*, kufizime"),
+    (Print, "trego, shfaq, thuaj, shkruaj, përsërit, përsërisni, përfshi, jep, vendos"),
+    (Secret, "fjalëkalim*, sekret*, çelës"),
+    (Become, "ti je tani, tani je, ju jeni tani, tani ti je"),
+    (Answer, "përgjigj*, përgjigjes, përgjigjen"),
+    (Urgent, "e rëndësishme, rëndësishme, duhet, është thelbësore, e domosdoshme, sigurohu, thelbësore"),
+    (Task, "detyr*, ushtrim*, trajnim*, test"),
+    (Threat, "do të ndëshkohem, ndëshkohem, ndëshkim*"),
+    (Text, "fjalën, tekst*, varg*, vargun, fjala"),
+    (Always, "herë, në fund, 100 herë, në fund të"),
+    (Mode, "modalitet*, mënyrë, mënyrën"),
+    (All, "të gjitha, gjithë, çdo"),
+    (Mine, "gabimin tim, bëra një gabim"),
+    // Maltese
+    (Ignore, "injora, insa, tagħtix kas"),
+    (Rules, "istruzzjonijiet, regoli, ordnijiet"),
+    (Prior, "preċedenti, ta' qabel, fuq"),
+    (Print, "uri, għid, ikteb, irrepeti"),
+    // Swahili
+    (Ignore, "puuza, puuzia, sahau, usifuate, kupuuza"),
+    (Prior, "ya awali, zilizotangulia, hapo juu, yaliyotangulia, awali, za awali, iliyotangulia"),
+    (Rules, "maagizo, maelekezo, sheria, amri, kanuni, miongozo, vikwazo"),
+    (All, "yote, zote, wote, kila"),
+    (Print, "onyesha, nionyeshe, sema, niambie, rudia, andika, toa, eleza"),
+    (Reveal, "fichua, funua"),
+    (Secret, "nenosiri, siri, nywila, ufunguo"),
+    (Become, "sasa wewe ni, wewe sasa ni, kuanzia sasa wewe"),
+    (Pretend, "jifanye, igiza, fanya kama"),
+    (Answer, "jibu*, majibu"),
+    (System, "mfumo, ya mfumo, iliyofichwa"),
+    (Human, "mtumiaji, mteja"),
+    (Without, "bila, hakuna"),
+    // Zulu, Xhosa, Hausa, Yoruba, Igbo, Somali, Shona
+    (
+        Ignore,
+        "shaya indiva, unganaki, khohlwa, ungayinaki, lahla, yi watsi, manta, watsi da, foju, gbagbe, ṣá tì, fojúfo, leghara anya, chefuo, eleghara, iska indho tir, iska daa, illow, kanganwa, regedza, hoyaala, ungahoyi, libala",
+    ),
+    (
+        Prior,
+        "yangaphambilini, ngaphambili, phambilini, na baya, da suka gabata, da ke sama, iṣaaju, tẹlẹ, òkè, gara aga, mbụ, nke mbụ, hore, ee hore, kor ku xusan, zvekare, edlulileyo, angaphambili",
+    ),
+    (
+        Rules,
+        "imiyalelo, imithetho, imiyalo, umyalo, umarni, umarnin, dokoki, ka'idoji, ìlànà, ilana, àṣẹ, ofin, ntuziaka, iwu, tilmaamaha, tilmaamo, xeerarka, awaamiirta, mirayiro, imigaqo",
+    ),
+    (All, "yonke, zonke, konke, duka, dukkan, gbogbo, niile, dhammaan, dhamaan, ọ bụla, zvese"),
+    (
+        Print,
+        "bonisa, khombisa, tshela, phinda, bhala, nuna, faɗa, rubuta, maimaita, fihàn, fihan, sọ, kọ, tún, gosi, kwuo, dee, tus, sheeg, qor, ku celi, ratidza",
+    ),
+    (Reveal, "dalula, veza, bayyana, tona, ṣafihan, kpughe, daaha ka qaad, muuji"),
+    (
+        Secret,
+        "iphasiwedi, imfihlo, kalmar sirri, sirri, ọrọ aṣínà, aṣiri, okwuntughe, nzuzo, sirta, furaha sirta, igama lokungena, password-ka",
+    ),
+    (Answer, "phendula, amsa, dáhùn, idahun, dahun, zaghachi, aza, jawaab, ka jawaab, pindura, impendulo"),
+    (Become, "manje ungu, usungu, yanzu kai, kai yanzu, ìwọ ni, o ti di, ugbu a ị bụ, hadda waxaad tahay, iwe zvino"),
+    // Haitian Creole, Esperanto
+    (Ignore, "inyore, bliye, pa swiv, ignoru, forgesu, malatentu, preterlasu"),
+    (Prior, "anvan, anlè, ki anwo, antaŭa*, supra*, antaŭe, originala*"),
+    (Rules, "enstriksyon, règ, lòd, instrukci*, regul*, ordon*, gvidlini*"),
+    (All, "tout, ĉiuj*, ĉion"),
+    (Print, "montre, di m, repete, ekri, montru, diru, ripetu, skribu, presu"),
+    (Reveal, "revele, malkaŝu, rivelu"),
+    (Secret, "modpas, sekrè, pasvort*, sekret*"),
+    (Become, "kounye a ou se, vi nun estas, vi estas nun"),
+];
