@@ -38,6 +38,7 @@ mod tenant_keys;
 mod threads;
 mod title;
 mod tokens;
+mod trial;
 mod turns;
 mod usage;
 

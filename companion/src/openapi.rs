@@ -42,7 +42,7 @@ fn document() -> Value {
         "components": {
             "schemas": components,
             "securitySchemes": {
-                "apiKey": {"type": "http", "scheme": "bearer", "description": "A project's API key; accepted by mint, usage, budget and leaderboard."},
+                "apiKey": {"type": "http", "scheme": "bearer", "description": "A project's API key; accepted by mint, usage, budget, leaderboard and the test of guards."},
                 "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "A minted token."},
                 "internalSecret": {"type": "http", "scheme": "bearer", "description": "What gateways share with the companion."},
             },

@@ -1,6 +1,6 @@
 //! `tollgate explain`: where a model's name leads.
 
-use super::Said;
+use super::{Said, gateway_file};
 use crate::server::StartError;
 use clap::Args;
 use domain::caller::Caller;
@@ -30,15 +30,8 @@ pub(super) struct Arguments {
 /// Reads the configuration with the filter's own code, and asks it.
 pub(super) fn run(arguments: &Arguments) -> Result<Said, StartError> {
     let Arguments { config, model, project, tier, role } = arguments;
-    let place = config.display();
-    let wrong = |why: String| StartError(format!("{place}: {why}"));
-    let text = std::fs::read_to_string(config).map_err(|it| wrong(it.to_string()))?;
-    let document: Value = serde_yaml_ng::from_str(&text).map_err(|it| wrong(it.to_string()))?;
-    let found = routers(&document);
-    let router = found.first().ok_or_else(|| wrong("there is no filter named `router` in it".to_owned()))?;
-    if found.iter().any(|it| it != router) {
-        return Err(wrong("there are several filters named `router` with different configurations".to_owned()));
-    }
+    let wrong = |why: String| StartError(format!("{}: {why}", config.display()));
+    let router = gateway_file::read(config, "router", is_router)?;
     let router = Config::parse(router.as_bytes()).map_err(wrong)?;
     // Nobody in particular: then no project's, tier's or role's rules count, as on a path that `auth` bypasses.
     let somebody = [project, tier, role].into_iter().any(Option::is_some);
@@ -60,39 +53,14 @@ fn parsed(json: &str) -> Value {
     serde_json::from_str(json).unwrap_or_default()
 }
 
-/// The configurations of every filter named `router`, as JSON.
-fn routers(value: &Value) -> Vec<String> {
-    let (models, chains) = (value.get("models"), value.get("chains"));
-    if models.is_some_and(Value::is_array) && chains.is_some_and(Value::is_object) {
-        return vec![value.to_string()];
-    }
-    if value.get("name").is_some_and(|it| it == "router") {
-        // Envoy has it as a text in `configuration`, Kong as an object or a text in `config`.
-        let envoys = value.get("vm_config").and(value.pointer("/configuration/value"));
-        match envoys.or_else(|| value.get("config")) {
-            Some(Value::String(text)) => return vec![text.clone()],
-            Some(config @ Value::Object(members)) if !members.contains_key("vm_config") => {
-                return vec![config.to_string()];
-            }
-            _ => {}
-        }
-    }
-    match value {
-        Value::Array(items) => items.iter().flat_map(routers).collect(),
-        Value::Object(members) => members.values().flat_map(routers).collect(),
-        _ => Vec::new(),
-    }
+/// Whether it is the router filter's configuration alone.
+fn is_router(value: &Value) -> bool {
+    value.get("models").is_some_and(Value::is_array) && value.get("chains").is_some_and(Value::is_object)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const ROUTER: &str = r#"{"models":[{"name":"openai/*","chain":"a"}],"chains":{"a":[{"provider":"openai"}]}}"#;
-
-    fn check(document: &str) -> Vec<String> {
-        routers(&serde_yaml_ng::from_str(document).unwrap())
-    }
 
     fn said(config: &str, model: &str) -> Result<Said, StartError> {
         let config = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").join(config);
@@ -130,19 +98,6 @@ mod tests {
         ] {
             let refused = said(config, "gpt-4o").map(|it| it.text).unwrap_err().to_string();
             assert!(refused.contains(expected), "{refused}");
-        }
-    }
-
-    #[test]
-    fn the_routers_configuration_is_found_in_envoys_in_kongs_and_alone() {
-        let envoy = format!("a:\n- name: router\n  vm_config: {{}}\n  configuration:\n    value: |\n      {ROUTER}\n");
-        let kong = format!("a:\n- name: auth\n  config: {{}}\n- name: router\n  config: {ROUTER}\n");
-        for document in [ROUTER, &envoy, &kong] {
-            let [found] = check(document).try_into().unwrap();
-            assert!(Config::parse(found.as_bytes()).is_ok(), "{document}");
-        }
-        for document in ["", "a: 1", "- name: router", "name: router\nconfig: 7"] {
-            assert!(check(document).is_empty(), "{document}");
         }
     }
 }

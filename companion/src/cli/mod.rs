@@ -3,6 +3,8 @@
 mod audit;
 mod events;
 mod explain;
+mod gateway_file;
+mod guardrails;
 mod key;
 mod project;
 mod serve;
@@ -71,6 +73,9 @@ enum Command {
     Events(events::Command),
     /// Say where a model's name leads in a gateway's configuration, step by step. Nothing is called.
     Explain(explain::Arguments),
+    /// Try out what guards find in a text.
+    #[command(subcommand)]
+    Guardrails(guardrails::Command),
     /// Read the audit table.
     #[command(subcommand)]
     Audit(audit::Command),
@@ -94,6 +99,7 @@ pub async fn run(cli: Cli, clock: Clock, secret: Option<String>, out: &mut impl 
         Command::Usage(arguments) => return say(out, &usage::run(&url, arguments, cli.json, now).await?),
         Command::Events(command) => return say(out, &events::run(&url, command, cli.json).await?),
         Command::Explain(arguments) => explain::run(&arguments)?,
+        Command::Guardrails(command) => guardrails::run(&command)?,
         Command::Audit(command) => audit::run(&open_store(&url).await?, command).await?,
         Command::TenantKey(command) => tenant_key::run(&open_store(&url).await?, command, now).await?,
         Command::Key(command) => key::run(&open_store(&url).await?, command, now).await?,

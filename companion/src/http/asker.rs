@@ -1,4 +1,4 @@
-//! Who asks about usage and budgets: an end user with a token, or a project's backend with its API key.
+//! Who asks about usage and budgets, or tries guards out: an end user with a token, or a project's backend with its API key.
 
 use super::public::holder;
 use super::{App, bearer, mint};
@@ -11,8 +11,12 @@ use crate::store::Minter;
 use crate::usage::question::Scope;
 use axum::http::request::Parts;
 
-/// What a token must be good for, if it says what it is good for.
-const SCOPE: &str = "usage:read";
+/// What a token must be good for, if it says what it is good for, and in words.
+pub(super) type Good = (&'static str, &'static str);
+/// Usage, budgets and the leaderboard.
+const USAGE: Good = ("usage:read", "usage");
+/// Trying guards out.
+pub(super) const GUARDRAILS: Good = ("guardrails:test", "trying guards out");
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,19 +28,24 @@ pub(super) enum Asker {
 }
 
 impl Asker {
+    /// As [`Asker::with`], about usage.
+    pub(super) async fn of(app: &App, parts: &Parts) -> Result<Self, Failure> {
+        Self::with(app, parts, USAGE).await
+    }
+
     /// Whoever the one `Authorization` header names; identity headers are not looked at. A key that is none counts as
     /// one that failed to mint, or keys could be tried out here as often as one likes.
     ///
     /// # Errors
     /// 401, 403 for a token that is good for other things alone, or 429 for too many keys that were none.
-    pub(super) async fn of(app: &App, parts: &Parts) -> Result<Self, Failure> {
+    pub(super) async fn with(app: &App, parts: &Parts, (scope, what): Good) -> Result<Self, Failure> {
         let headers = &parts.headers;
         let Some(key) = bearer(headers).filter(|it| looks_like_a_key(it)) else {
             let holder = holder(app, headers).await?;
-            return if holder.may(SCOPE) {
+            return if holder.may(scope) {
                 Ok(Self::User(holder))
             } else {
-                Err(Failure::forbidden(format!("This token is not for usage: expected the scope {SCOPE} in `scp`.")))
+                Err(Failure::forbidden(format!("This token is not for {what}: expected the scope {scope} in `scp`.")))
             };
         };
         let known = match ApiKey::parse(key) {

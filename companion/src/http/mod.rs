@@ -4,6 +4,7 @@ mod asker;
 mod budget;
 mod fleet;
 mod frame;
+mod guardrails;
 mod internal;
 mod json;
 mod jwks;

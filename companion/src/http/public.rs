@@ -1,6 +1,6 @@
 //! For end users and their backends: mint, keys to verify with, threads, usage.
 
-use super::{App, bearer, budget, json, jwks, mint, models, query, reports};
+use super::{App, bearer, budget, guardrails, json, jwks, mint, models, query, reports};
 use crate::api_key::looks_like_a_key;
 use crate::caller::{Caller, Holder};
 use crate::failure::Failure;
@@ -32,6 +32,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/v1/usage", get(reports::usage))
         .route("/v1/billing/usage", get(reports::billing))
         .route("/v1/models/leaderboard", get(models::leaderboard))
+        .route("/v1/guardrails/test", post(guardrails::test))
         .route("/v1/threads", get(list))
         .route("/v1/threads/{thread}", get(thread).delete(delete))
         .route("/v1/threads/{thread}/messages", get(messages))

@@ -2,7 +2,7 @@
 
 use super::{Operation, reference};
 use crate::measures::Leaderboard;
-use crate::{allowance, events, usage};
+use crate::{allowance, events, trial, usage};
 use domain::choice::Snapshot;
 use schemars::SchemaGenerator;
 use serde_json::{Map, Value, json};
@@ -27,6 +27,13 @@ fn public(schemas: &mut SchemaGenerator) -> Value {
         errors: &[400, 401, 403, 429, 503],
         paged: false,
     };
+    let _ = (schemas.subschema_for::<trial::Trial>(), schemas.subschema_for::<trial::Tried>());
+    let trial = Operation {
+        says: "What guards would find in a text, where, by which rule, and what would become of it. Nothing is kept.",
+        body: Some(reference("GuardrailsTest")),
+        errors: &[400, 401, 403, 408, 413, 415, 429],
+        ..asked("", reference("GuardrailsTested"))
+    };
     let with = |operation: Operation, parameters: Vec<Value>| {
         let mut described = operation.describe("");
         described["parameters"] = json!(parameters);
@@ -41,6 +48,7 @@ fn public(schemas: &mut SchemaGenerator) -> Value {
         "/v1/usage": {"get": sums(asked("Who used what: an end user themself, a project's backend (API key) all of it.", report))},
         "/v1/billing/usage": {"get": sums(asked("The same as a bill: what the platform's provider keys paid, and what the project's own did.", bill))},
         "/v1/models/leaderboard": {"get": asked("Which models answer well, by what gateways measured of them, the best in front.", board).describe("")},
+        "/v1/guardrails/test": {"post": trial.describe("")},
         "/v1/budget": {"get": with(asked("What is left of budgets that were used in their present period: an end user's own; with an API key the project's and the key's.", left), vec![user_id()])},
     })
 }

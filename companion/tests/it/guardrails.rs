@@ -81,3 +81,64 @@ async fn nobody_without_the_secret_tells_of_guards() {
     let wrong = app.internal(EVENTS, "{\"events\":[],\"text\":\"ada\"}").await;
     assert_eq!(wrong.error(), (400, "invalid_request".to_owned(), Some("text".to_owned())));
 }
+
+const TEST: &str = "/v1/guardrails/test";
+
+#[tokio::test]
+async fn a_text_is_tried_out_by_whoever_has_a_token_or_a_key() {
+    let app = TestApp::start().await;
+    let body = json!({"text": "Grüße von ada@example.com", "providers": ["pii"]}).to_string();
+    for bearer in [&app.key, &app.token("ada").await] {
+        let answer = app.public("POST", TEST, bearer, &body).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let found = answer.json();
+        assert_eq!(
+            found["texts"],
+            json!([{"place": "text", "role": "user", "sentinel": null, "becomes": "Grüße von [EMAIL_1]", "matches": [{
+                "entity": "email", "rule": found["texts"][0]["matches"][0]["rule"], "action": "mask",
+                "start": 12, "end": 27, "start_character": 10, "end_character": 25}]}])
+        );
+        assert_eq!((&found["object"], &found["outcome"]), (&json!("guardrails.test"), &json!("change")));
+        assert_eq!((&found["report"], &found["refusal"]), (&json!("pii=mask:1"), &Value::Null));
+    }
+    let nobody = send(app.running.public, "POST", TEST, &[("content-type", "application/json")], body).await;
+    assert_eq!(nobody.error(), (401, "invalid_token".to_owned(), None));
+}
+
+#[tokio::test]
+async fn messages_entities_and_a_threshold_may_be_given() {
+    let app = TestApp::start().await;
+    let body = json!({"messages": [{"role": "system", "content": "ask boss@example.com"},
+            {"role": "user", "content": [{"type": "text", "text": "I am ada@example.com"}]}],
+        "entities": {"email": "block"}, "threshold": 1.0});
+    let found = app.public("POST", TEST, &app.key, &body.to_string()).await.json();
+    assert_eq!((&found["outcome"], &found["refusal"]["code"]), (&json!("block"), &json!("content_blocked")));
+    assert_eq!((&found["texts"][0]["matches"], &found["sentinel"]["threshold"]), (&json!([]), &json!(1.0)));
+    assert_eq!(found["texts"][1]["place"], "messages[1].content[0].text");
+    assert_eq!(found["texts"][1]["matches"][0]["action"], "block");
+}
+
+#[tokio::test]
+async fn what_cannot_be_tried_is_refused_by_name_and_never_repeated() {
+    let app = TestApp::start().await;
+    for (body, param) in [
+        (json!({}), "text"),
+        (json!({"text": "ada@example.com", "messages": []}), "text"),
+        (json!({"text": 1}), "text"),
+        (json!({"messages": 7}), "messages"),
+        (json!({"text": "x", "providers": []}), "providers"),
+        (json!({"text": "x", "providers": ["presidio"]}), "providers[0]"),
+        (json!({"text": "x", "entities": {"secret-name": "mask"}}), "entities"),
+        (json!({"text": "x", "entities": {}}), "entities"),
+        (json!({"text": "x", "entities": {"email": "eat"}}), "entities"),
+        (json!({"text": "x", "threshold": 0}), "threshold"),
+        (json!({"text": "x", "config": {}}), "config"),
+    ] {
+        let answer = app.public("POST", TEST, &app.key, &body.to_string()).await;
+        assert_eq!(answer.error(), (400, "invalid_request".to_owned(), Some(param.to_owned())), "{body}");
+        let message = answer.message();
+        assert!(!message.contains("ada@") && !message.contains("secret-name"), "{message}");
+    }
+    let long = json!({"text": "x".repeat(256 * 1024)}).to_string();
+    assert_eq!(app.public("POST", TEST, &app.key, &long).await.error().0, 413);
+}

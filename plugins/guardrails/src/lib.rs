@@ -9,6 +9,7 @@ mod analyzer;
 pub mod answer;
 pub mod config;
 pub mod event;
+pub mod explain;
 pub mod filter;
 pub mod found;
 pub mod guards;

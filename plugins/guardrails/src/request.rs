@@ -19,6 +19,21 @@ pub(crate) struct Looked<'a> {
     pub(crate) hits: Vec<Hit>,
 }
 
+impl Looked<'_> {
+    /// Whether anything is put in the place of what was found.
+    pub(crate) fn changes(&self) -> bool {
+        self.hits.iter().any(|it| !matches!(it.action, Action::Report | Action::Block))
+    }
+
+    /// Where a hit stands in the text as it is written.
+    pub(crate) fn written(&self, hit: &Hit) -> Range<usize> {
+        let Some(meant) = &self.meant else { return hit.span.clone() };
+        let places = meant.replace(&self.text.text, &hit.span, "");
+        let (first, last) = (places.first(), places.last());
+        first.map_or(0, |it| it.0.start)..last.map_or(0, |it| it.0.end)
+    }
+}
+
 /// Whether the application says this, and not who uses it.
 pub(crate) fn is_system(text: &Text) -> bool {
     text.role == "system" || text.role == "developer"
@@ -91,11 +106,12 @@ pub(crate) fn judge(judge: &Judge, texts: &[Text], parts: &[Vec<Range<usize>>]) 
 /// The edits that put something else in the place of what was found.
 pub(crate) fn replace(guards: &Guards, project: &str, looked: &[Looked], vault: &mut Vault) -> Vec<Edit> {
     looked.iter().for_each(|it| vault.reserve(&it.text.text));
-    let changed = |it: &&Looked| it.hits.iter().any(|it| !matches!(it.action, Action::Report | Action::Block));
-    looked.iter().filter(changed).map(|it| it.text.replace(&replaced(it, (&guards.shield, project), vault))).collect()
+    let whose = (&*guards.shield, project);
+    looked.iter().filter(|it| it.changes()).map(|it| it.text.replace(&replaced(it, whose, vault))).collect()
 }
 
-fn replaced(looked: &Looked, whose: (&Shield, &str), vault: &mut Vault) -> String {
+/// The text with something else in the place of what was found.
+pub(crate) fn replaced(looked: &Looked, whose: (&Shield, &str), vault: &mut Vault) -> String {
     let written = &*looked.text.text;
     let meant = looked.meant.as_ref().map_or(written, |it| &it.text);
     let (mut out, mut done) = (String::with_capacity(written.len()), 0);
