@@ -4,6 +4,8 @@
 //! Each `@` is looked at from both sides, to the left only back to the previous one and to the right
 //! only up to the next, so every byte is read twice at most.
 
+mod spelled;
+
 use crate::{Entity, Finding, scan};
 
 /// Endings of file names, which follow an `@` in `icon@2x.png`; none of them is a top-level domain.
@@ -13,6 +15,7 @@ const FILES: [&str; 25] = [
 ];
 
 pub(crate) fn find(text: &str, found: &mut Vec<Finding>) {
+    spelled::find(text, found);
     let mut from = 0;
     for (at, _) in text.match_indices('@') {
         let after = at.saturating_add(1);

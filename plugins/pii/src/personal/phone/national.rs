@@ -43,10 +43,13 @@ fn fits(look: &Look<'_, '_>, count: usize) -> bool {
         [1, 3, 3, 4] => plain && digit(0) == 1 && digit(1) >= 2 && digit(4) >= 2,
         // France, Spain, Brazil, China and Russia.
         [2, 2, 2, 2, 2] => even && plain && digit(0) == 0 && digit(1) != 0,
-        [3, 2, 2, 2] => plain && even && matches!(digit(0), 6..=9),
+        [3, 2, 2, 2] if digit(0) != 0 => plain && even && matches!(digit(0), 6..=9),
         [2, 5, 4] => matches!(gaps, [Gap::Space, Gap::Dash]) && digit(2) == 9,
         [3, 4, 4] if digit(0) == 1 => even && plain && matches!(digit(1), 3..=9),
-        [1, 3, 3, 2, 2] => plain && matches!(digit(0), 7 | 8) && matches!(digit(1), 3..=9),
+        [1, 3, 3, 2, 2] => matches!(digit(0), 7 | 8) && matches!(digit(1), 3..=9),
+        // Belgium and Sweden.
+        [4, 2, 2, 2] => even && plain && digit(0) == 0 && digit(1) == 4,
+        [2, 2, 2, 2] | [2 | 3, 3, 2, 2] if matches!(gaps, [Gap::Dash, Gap::Space, Gap::Space]) => digit(0) == 0,
         _ => trunk(look, sizes, gaps, &digits),
     }
 }
@@ -64,7 +67,7 @@ fn trunk(look: &Look<'_, '_>, sizes: &[usize], gaps: &[Gap], digits: &[u8]) -> b
     let first = sizes.first().copied().unwrap_or_default();
     let rest = sizes.get(1..).unwrap_or_default();
     let grouped =
-        (2..=6).contains(&first) && rest.iter().all(|it| (2..=8).contains(it)) && rest.iter().any(|it| *it >= 3);
+        (2..=6).contains(&first) && rest.iter().all(|it| (2..=9).contains(it)) && rest.iter().any(|it| *it >= 3);
     let total = look.total(sizes.len());
     let zero = digits.first() == Some(&0) && digits.get(1).is_some_and(|it| *it != 0);
     zero && grouped
