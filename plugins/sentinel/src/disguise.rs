@@ -13,22 +13,22 @@ const SPELLED: usize = 5;
 /// Disguised words that are a sentence.
 const SENTENCE: usize = 3;
 /// Words that are asked for how far the alphabet was shifted.
-const ASKED: usize = 24;
+const ASKED: usize = 12;
 
 /// The reading with disguised words made plain; none if there are none.
 pub(crate) fn unmask(older: &Reading, words: &[Word]) -> Option<Reading> {
     let text = Text { text: &older.text, words, lexicon: Lexicon::shared() };
     let mut edits = text.spelled();
     text.leet(&mut edits);
-    if words.len() >= SENTENCE {
-        let unknown: Vec<bool> = words.iter().map(|it| !text.knows(it)).collect();
-        if unknown.iter().filter(|it| **it).count() >= SENTENCE {
-            text.run(&unknown, Disguise::Reversed, &mut edits, |it| Some(it.chars().rev().collect()));
-            text.run(&unknown, Disguise::PigLatin, &mut edits, |it| pig_latin(it, text.lexicon));
-            if let Some(shift) = text.shift(&unknown) {
-                text.run(&unknown, Disguise::Rot13, &mut edits, |it| Some(shifted(it, shift).collect()));
-            }
-        }
+    let unknown: Vec<bool> = words.iter().map(|it| !text.knows(it)).collect();
+    if text.is_often(&unknown, |it| text.lexicon.knows(it.chars().rev())) {
+        text.run(&unknown, Disguise::Reversed, &mut edits, |it| Some(it.chars().rev().collect()));
+    }
+    if text.is_often(&unknown, |it| it.ends_with("ay")) {
+        text.run(&unknown, Disguise::PigLatin, &mut edits, |it| pig_latin(it, text.lexicon));
+    }
+    if let Some(shift) = text.shift(&unknown) {
+        text.run(&unknown, Disguise::Rot13, &mut edits, |it| Some(shifted(it, shift).collect()));
     }
     if edits.is_empty() {
         return None;
@@ -78,6 +78,16 @@ impl Text<'_> {
 
     fn knows(&self, word: &Word) -> bool {
         self.lexicon.knows(self.letters(word).chars())
+    }
+
+    /// Whether so many unknown words of three letters and more are `such` that they may be a sentence.
+    fn is_often(&self, unknown: &[bool], such: impl Fn(&str) -> bool) -> bool {
+        let long = self
+            .words
+            .iter()
+            .zip(unknown)
+            .filter(|(word, unknown)| **unknown && word.end.saturating_sub(word.start) > 2);
+        long.filter(|(word, _)| such(self.letters(word))).take(SENTENCE).count() == SENTENCE
     }
 
     /// `i g n o r e   a l l`, `i.g.n.o.r.e a.l.l`: the gap between the first two letters joins letters, any other parts words.

@@ -2,8 +2,8 @@
 
 use crate::automaton::{self, Match};
 use crate::lexicon::{Classes, Lexicon, Meaning};
-use crate::ngrams::{BUCKETS, Grams};
-use crate::reading::Reading;
+use crate::ngrams::{BUCKETS, Grams, Once};
+use crate::reading::{Disguise, Reading};
 use crate::rules::NAMES;
 use crate::words::{self, Word};
 use crate::{disguise, fold, signals, structure, views, windows};
@@ -71,9 +71,10 @@ pub(crate) struct Read {
     pub(crate) words: Vec<Word>,
     pub(crate) meanings: Vec<Meaning>,
     pub(crate) matches: Vec<Match>,
-    /// For each word, whether it was hidden, and whether it stands in quotation marks.
-    pub(crate) hidden: Vec<bool>,
+    /// For each word, how it was hidden, and whether it stands in quotation marks.
+    pub(crate) hidden: Vec<Option<Disguise>>,
     pub(crate) quoted: Vec<bool>,
+    grams: Grams,
 }
 
 impl Read {
@@ -92,13 +93,13 @@ impl Read {
         matches.dedup();
         let hidden = signals::hidden(&reading, &words);
         let quoted = signals::quoted(&reading.text, &words);
-        Self { reading, words, meanings, matches, hidden, quoted }
+        let grams = Grams::of(&reading.text, &words);
+        Self { reading, words, meanings, matches, hidden, quoted, grams }
     }
 
     /// The features of some of its words.
-    pub(crate) fn features(&self, part: &Range<usize>, grams: &mut Grams) -> Vec<Feature> {
-        let words = self.words.get(part.clone()).unwrap_or_default();
-        let found = grams.of(&self.reading.text, words);
+    pub(crate) fn features(&self, part: &Range<usize>, once: &mut Once) -> Vec<Feature> {
+        let found = once.of(&self.grams, part);
         let value = 1.0 / u16::try_from(found.len()).map_or(256.0, f32::from).max(1.0).sqrt();
         let mut features: Vec<Feature> = found.iter().map(|it| (*it, value)).collect();
         let from = features.len();
@@ -132,10 +133,17 @@ impl Read {
         }
     }
 
+    /// The matches among some of the words.
+    pub(crate) fn within(&self, part: &Range<usize>) -> impl Iterator<Item = &Match> {
+        let from = self.matches.partition_point(|it| it.first < part.start);
+        let near = self.matches.get(from..).unwrap_or_default().iter().take_while(|it| it.first < part.end);
+        near.filter(|it| it.end <= part.end)
+    }
+
     /// The rules found among some of the words.
     fn rules(&self, part: &Range<usize>, features: &mut Vec<Feature>) {
         let mut counts = vec![0_u32; NAMES.len()];
-        for found in self.matches.iter().filter(|it| it.first >= part.start && it.end <= part.end) {
+        for found in self.within(part) {
             let Ok(name) = u32::try_from(found.name) else { continue };
             if let Some(count) = counts.get_mut(found.name) {
                 *count = count.saturating_add(1);
@@ -147,11 +155,13 @@ impl Read {
                 features.push((slot(name, aspect), 1.0));
             }
             let within = found.first..found.end;
-            let told = |of: &[bool]| of.get(within.clone()).is_some_and(|it| it.contains(&true));
+            let hidden =
+                self.hidden.get(within.clone()).unwrap_or_default().iter().flatten().any(|it| it.is_deliberate());
+            let quoted = self.quoted.get(within).is_some_and(|it| it.contains(&true));
             let opens = self.words.get(found.first).is_some_and(|it| it.opens_sentence);
             let late = part.len() > 30 && found.first.saturating_sub(part.start) > part.len() / 2;
             let early = found.first < part.start.saturating_add(6);
-            let aspects = [(3, told(&self.hidden)), (4, told(&self.quoted)), (5, opens), (6, early), (7, late)];
+            let aspects = [(3, hidden), (4, quoted), (5, opens), (6, early), (7, late)];
             features.extend(aspects.iter().filter(|(_, it)| *it).map(|(aspect, _)| (slot(name, *aspect), 1.0)));
         }
     }
@@ -182,15 +192,15 @@ fn pair(first: u32, second: u32) -> u32 {
 #[must_use]
 pub fn features(text: &str) -> Vec<Feature> {
     let read = Read::new(text);
-    read.features(&(0..read.words.len()), &mut Grams::new())
+    read.features(&(0..read.words.len()), &mut Once::new())
 }
 
 /// What a text is judged by: the features of the whole, then those of its windows if it is long.
 #[must_use]
 pub fn units(text: &str) -> Vec<Vec<Feature>> {
     let read = Read::new(text);
-    let mut grams = Grams::new();
-    read.parts().map(|it| read.features(&it, &mut grams)).collect()
+    let mut once = Once::new();
+    read.parts().map(|it| read.features(&it, &mut once)).collect()
 }
 
 #[cfg(test)]

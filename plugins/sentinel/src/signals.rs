@@ -1,7 +1,7 @@
 //! What can be told of a text besides rules: how it was disguised, how long it is, what scripts and marks it has, who it quotes.
 
 use crate::features::Read;
-use crate::reading::Reading;
+use crate::reading::{Disguise, Reading};
 use crate::rules::NAMES;
 use crate::words::Word;
 use std::ops::Range;
@@ -45,20 +45,25 @@ pub(crate) fn name(number: u32) -> Option<&'static str> {
 pub(crate) fn add(read: &Read, part: &Range<usize>, tell: &mut impl FnMut(u32, u32)) {
     let words = read.words.get(part.clone()).unwrap_or_default();
     let (start, end) = (words.first().map_or(0, |it| it.start), words.last().map_or(0, |it| it.end));
-    for (range, how) in read.reading.hidden.iter().filter(|(it, _)| it.start < end && it.end > start) {
-        let number = u32::try_from(how.number()).unwrap_or_default();
-        let inside = words.iter().filter(|it| it.start < range.end && it.end > range.start).take(9).count();
-        tell(number, bin(inside));
+    let mut disguised = [0_usize; Disguise::ALL.len()];
+    for how in read.hidden.get(part.clone()).unwrap_or_default().iter().flatten() {
+        if let Some(count) = disguised.get_mut(how.number()) {
+            *count = count.saturating_add(1);
+        }
     }
-    let matches: Vec<usize> =
-        read.matches.iter().filter(|it| it.first >= part.start && it.end <= part.end).map(|it| it.name).collect();
+    for (number, count) in (0..).zip(disguised).filter(|(_, count)| *count > 0) {
+        tell(number, bin(count));
+    }
+    let matches: Vec<usize> = read.within(part).map(|it| it.name).collect();
     let mut names = matches.clone();
     names.sort_unstable();
     names.dedup();
     let mut families: Vec<&str> = names.iter().filter_map(|it| NAMES.get(*it)?.split('.').next()).collect();
     families.sort_unstable();
     families.dedup();
-    let count = |of: &[bool]| of.get(part.clone()).map_or(0, |it| it.iter().filter(|it| **it).count());
+    let hidden =
+        read.hidden.get(part.clone()).unwrap_or_default().iter().flatten().filter(|it| it.is_deliberate()).count();
+    let quoted = read.quoted.get(part.clone()).unwrap_or_default().iter().filter(|it| **it).count();
     let text = read
         .reading
         .text
@@ -72,8 +77,8 @@ pub(crate) fn add(read: &Read, part: &Range<usize>, tell: &mut impl FnMut(u32, u
         bin(names.len()),
         bin(families.len()),
         bin(share(matches.len().saturating_mul(2))),
-        bin(count(&read.hidden)),
-        bin(share(count(&read.quoted))),
+        bin(hidden),
+        bin(share(quoted)),
         bin(marks("?")),
         bin(marks("!")),
         bin(marks("\n")),
@@ -121,12 +126,12 @@ fn script(text: &str) -> u32 {
     (0_u32..).zip(counts).max_by_key(|(_, count)| *count).map_or(0, |(kind, _)| kind)
 }
 
-/// Which words are in a part that was hidden.
-pub(crate) fn hidden(reading: &Reading, words: &[Word]) -> Vec<bool> {
-    let mut ranges = reading.hidden.iter().filter(|(_, how)| how.is_deliberate()).peekable();
+/// How each word was hidden.
+pub(crate) fn hidden(reading: &Reading, words: &[Word]) -> Vec<Option<Disguise>> {
+    let mut ranges = reading.hidden.iter().peekable();
     let of = |word: &Word| {
         while ranges.next_if(|(range, _)| range.end <= word.start).is_some() {}
-        ranges.peek().is_some_and(|(range, _)| range.start < word.end)
+        ranges.peek().filter(|(range, _)| range.start < word.end).map(|(_, how)| *how)
     };
     words.iter().map(of).collect()
 }

@@ -2,7 +2,7 @@
 
 use crate::features::Read;
 use crate::layer::{Layer, WeightsError};
-use crate::ngrams::Grams;
+use crate::ngrams::Once;
 use crate::rules::NAMES;
 use std::ops::Range;
 
@@ -55,8 +55,8 @@ pub fn threshold() -> f32 {
 pub fn judge(text: &str) -> Verdict {
     let Ok(layer) = layer() else { return Verdict::default() };
     let read = Read::new(text);
-    let mut grams = Grams::new();
-    let logits: Vec<f32> = read.parts().map(|part| layer.logit(&read.features(&part, &mut grams))).collect();
+    let mut once = Once::new();
+    let logits: Vec<f32> = read.parts().map(|part| layer.logit(&read.features(&part, &mut once))).collect();
     let score = layer.probability(layer.combine(&logits));
     let hits: Vec<Hit> = read
         .matches

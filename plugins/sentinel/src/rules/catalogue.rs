@@ -230,6 +230,7 @@ rules! {
     "exfiltration.personal": 0 [Print Reveal Send] 6 [Personal] 4 [Human];
     "exfiltration.send": 0 [Send] 6 [Memory Secret Text Personal Document];
     "exfiltration.complete": 0 [Your System Prior] 2 [Prompt Rules] 2 [Answer];
+    "exfiltration.complete": 0 [Prompt] 2 [Answer];
     "persona.become": 0 [Become];
     "persona.become": 0 [Henceforth] 4 [You];
     "persona.name": 0 [Persona];

@@ -273,7 +273,7 @@ pub(super) const PHRASES: &[(Class, &str)] = &[
     ),
     (
         Become,
-        "you are now, you're now, now you are, you will now, from now on you, from now on, you, you shall be, you have become, you are no longer, you're no longer, you are going to, i will call you, your name is, your new name, now known as, you are free, you are dan, you're free, you are about to immerse, you now have, you must now, you are hereby, you have been, you are being, known as",
+        "you are now, you're now, now you are, you will now, from now on you, you shall be, you have become, you are no longer, you're no longer, you are going to, i will call you, your name is, your new name, now known as, you are free, you are dan, you're free, you are about to immerse, you now have, you must now, you are hereby, you have been, you are being, known as",
     ),
     (
         Henceforth,
@@ -379,7 +379,7 @@ pub(super) const PHRASES: &[(Class, &str)] = &[
     ),
     (
         First,
-        "before you, before solving, before completing, before continuing, before answering, before you can, before proceeding, before doing, before responding, prior to answering, do the following first, first do, as a first, prior to completing, after completing, after reading, once you have, once you read, as soon as, in order to continue, to recover, in order to proceed, to proceed, to continue, first, then continue",
+        "before you, before solving, before completing, before continuing, before answering, before you can, before proceeding, before doing, before responding, prior to answering, do the following first, first do, as a first, prior to completing, after completing, after reading, once you have, once you read, as soon as, in order to continue, to recover, in order to proceed, to proceed, to continue first, then continue",
     ),
     (
         Consent,
@@ -455,7 +455,7 @@ pub(super) const PHRASES: &[(Class, &str)] = &[
     ),
     (
         Sure,
-        "sure, here, sure here is, of course, absolutely, access granted, i have been pwned, haha pwned, yes, master, i hate, i love, hacked, i am, sure, i",
+        "sure here is, of course, absolutely, access granted, i have been pwned, haha pwned, yes master, i hate, i love, hacked",
     ),
     (
         Remember,
