@@ -7,6 +7,7 @@ mod forms;
 mod lone;
 mod name;
 mod pem;
+mod split;
 mod token;
 mod url;
 mod value;
@@ -16,8 +17,8 @@ use crate::{Entities, Finding};
 pub(crate) fn find(text: &str, _wanted: Entities, found: &mut Vec<Finding>) {
     // What holds others comes first, what says least last: of two that overlap the first says what it is.
     let mut all: Vec<(u8, Finding)> = Vec::new();
-    let scanners: [fn(&str, &mut Vec<Finding>); 5] =
-        [connection::find, url::find, token::find, lone::find, assignment::find];
+    let scanners: [fn(&str, &mut Vec<Finding>); 6] =
+        [connection::find, url::find, split::find, token::find, lone::find, assignment::find];
     for (rank, scanner) in (0..).zip(scanners) {
         let mut of_one = Vec::new();
         scanner(text, &mut of_one);
@@ -36,3 +37,6 @@ pub(crate) fn find(text: &str, _wanted: Entities, found: &mut Vec<Finding>) {
     });
     found.extend(all.into_iter().map(|(_, it)| it));
 }
+
+#[cfg(test)]
+mod tests;

@@ -56,6 +56,15 @@ impl Form {
         let mut forms = FORMS.get(usize::from(from)..usize::from(to))?.iter();
         forms.find(|it| word.starts_with(it.prefix.as_bytes()))
     }
+
+    /// Whether `start` may be the beginning of a prefix that goes on behind it.
+    pub(crate) fn may_begin(start: &[u8]) -> bool {
+        let Some((from, to)) = start.first().and_then(|it| INDEX.get(usize::from(*it)).copied()) else {
+            return false;
+        };
+        let mut forms = FORMS.get(usize::from(from)..usize::from(to)).unwrap_or_default().iter();
+        forms.any(|it| it.prefix.as_bytes().starts_with(start))
+    }
 }
 
 const fn form(prefix: &'static str, letters: Letters, least: usize, rule: &'static str) -> Form {

@@ -9,7 +9,7 @@ use crate::{Entity, Finding, scan};
 use std::ops::Range;
 
 /// What is found, as what, by which rule.
-type Key = (Range<usize>, Entity, &'static str);
+pub(crate) type Key = (Range<usize>, Entity, &'static str);
 
 /// The shortest word that a form can be in: a Stripe key of old, `sk_test_` and 16 letters, has 24; an AWS id 20.
 const SHORTEST: usize = 19;
@@ -27,6 +27,12 @@ pub(crate) fn find(text: &str, found: &mut Vec<Finding>) {
             found.push(Finding { span, entity, rule });
         }
     }
+}
+
+/// The key that `text` begins with, if it holds nothing else.
+pub(crate) fn at(text: &[u8]) -> Option<Key> {
+    let end = scan::run(text, 0, scan::word);
+    secret(text, 0..end).filter(|(span, ..)| span.end == text.len())
 }
 
 /// The secret that the word at `span` is, holds, or begins.

@@ -1,0 +1,228 @@
+//! Keys taken apart: by spaces, by line breaks, letter by letter, or as the strings of a program that puts them together.
+//!
+//! Pieces are joined only where a key's prefix begins, and what they make together must be a key by its form. Where
+//! spaces alone divide, a word of a language ends it, so that the sentence around a key is not taken with it.
+
+use super::{forms::Form, token};
+use crate::{Finding, scan};
+use std::ops::Range;
+
+/// No key that somebody takes apart is longer.
+const LONGEST: usize = 240;
+
+/// What tokens of several parts begin with, besides the prefixes of the table.
+const DOTTED: &[&[u8]] = &[b"eyJ", b"SG.", b"hvs.", b"dp.pt.", b"ya29."];
+
+/// What a piece is made of.
+fn member(it: u8) -> bool {
+    scan::word(it) || matches!(it, b'.' | b'=')
+}
+
+/// What stands between two pieces.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Glue {
+    Space,
+    /// The end of one string and the beginning of the next, which is added to it.
+    Sum,
+    /// The same in a list.
+    List,
+}
+
+pub(crate) fn find(text: &str, found: &mut Vec<Finding>) {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        let begin = scan::run(bytes, at, |it| !member(it));
+        let start = begin.saturating_add(scan::escape(bytes, begin));
+        let end = scan::run(bytes, start, member);
+        at = end;
+        if !may_begin(bytes.get(start..end).unwrap_or_default()) {
+            continue;
+        }
+        let mut key = Pieces::new(bytes, start..end);
+        key.gather();
+        // What was read for a key that is none is not read for another: no prefix is in it.
+        at = at.max(key.read);
+        if let Some(finding) = key.whole() {
+            at = at.max(finding.span.end);
+            found.push(finding);
+        }
+    }
+}
+
+/// Whether a key's prefix begins with `start`, or `start` with a prefix.
+fn may_begin(start: &[u8]) -> bool {
+    let dotted = DOTTED.iter().any(|it| it.starts_with(start) || start.starts_with(it));
+    !start.is_empty() && (dotted || Form::of(start).is_some() || Form::may_begin(start))
+}
+
+/// Whether all of a prefix is there.
+fn has_prefix(start: &[u8]) -> bool {
+    Form::of(start).is_some() || DOTTED.iter().any(|it| start.starts_with(it))
+}
+
+struct Pieces<'a> {
+    text: &'a [u8],
+    joined: Vec<u8>,
+    /// Where each letter of `joined` stands.
+    places: Vec<usize>,
+    /// The pieces, as they lie in `joined`.
+    lengths: Vec<usize>,
+    /// Where the last of them ends in the text.
+    end: usize,
+    glue: Option<Glue>,
+    /// What of the text needs not be read again.
+    read: usize,
+}
+
+impl<'a> Pieces<'a> {
+    fn new(text: &'a [u8], first: Range<usize>) -> Self {
+        let (joined, places) = (Vec::new(), Vec::new());
+        let mut pieces =
+            Self { text, joined, places, lengths: Vec::new(), end: first.end, glue: None, read: first.end };
+        pieces.add(first);
+        pieces
+    }
+
+    fn add(&mut self, piece: Range<usize>) {
+        let Some(letters) = self.text.get(piece.clone()) else {
+            return;
+        };
+        scan::steps::take(letters.len());
+        self.end = piece.end;
+        self.lengths.push(letters.len());
+        self.joined.extend(letters);
+        self.places.extend(piece);
+    }
+
+    /// Adds the pieces that follow while they may belong to the key.
+    fn gather(&mut self) {
+        let alone = token::at(&self.joined).is_some();
+        while self.joined.len() < LONGEST {
+            let Some((glue, next)) = glue(self.text, self.end) else {
+                break;
+            };
+            let piece = next..scan::run(self.text, next, member);
+            let letters = self.text.get(piece.clone()).unwrap_or_default();
+            let another = has_prefix(letters) && has_prefix(&self.joined);
+            if letters.is_empty() || another || self.glue.is_some_and(|it| it != glue) {
+                break;
+            }
+            // A key that is whole goes on only where it is added to; a word of a language is no piece of one.
+            if glue != Glue::Sum && alone || glue == Glue::Space && self.is_prose(letters) {
+                break;
+            }
+            let before = (self.joined.len(), self.end);
+            self.add(piece);
+            if !may_begin(&self.joined) {
+                self.joined.truncate(before.0);
+                self.places.truncate(before.0);
+                self.lengths.pop();
+                self.end = before.1;
+                break;
+            }
+            self.glue = Some(glue);
+            if has_prefix(&self.joined) {
+                self.read = self.end;
+            }
+        }
+    }
+
+    /// Whether a piece is a word, and no piece like those before it: of the same length, or one letter.
+    fn is_prose(&self, piece: &[u8]) -> bool {
+        let lower = |it: &[u8]| it.iter().all(u8::is_ascii_lowercase);
+        let upper = piece.iter().all(u8::is_ascii_uppercase);
+        let word = lower(piece) || upper || piece.split_first().is_some_and(|(_, rest)| lower(rest));
+        let last = self.lengths.last().copied().unwrap_or_default();
+        let even = self.lengths.len() > 1 && last == piece.len();
+        let capitals = upper && self.joined.starts_with(b"A");
+        word && piece.len() > 1 && !even && !capitals && has_prefix(&self.joined)
+    }
+
+    /// The key that all pieces make together, or all but the last ones.
+    fn whole(&self) -> Option<Finding> {
+        let mut length = self.joined.len();
+        let mut lengths = self.lengths.as_slice();
+        // A look at a few ends is enough: more words behind a key would not have been taken.
+        for _ in 0..3 {
+            let [first @ .., last] = lengths else {
+                return None;
+            };
+            let joined = self.joined.get(..length)?;
+            if let Some((span, entity, rule)) = token::at(joined).filter(|_| !first.is_empty()) {
+                let start = *self.places.get(span.start)?;
+                let end = self.places.get(span.end.checked_sub(1)?)?.saturating_add(1);
+                let spans = end.saturating_sub(start) > span.len();
+                return spans.then_some(Finding { span: start..end, entity, rule });
+            }
+            length = length.saturating_sub(*last);
+            lengths = first;
+        }
+        None
+    }
+}
+
+/// What divides the pieces at `at`, and where the next one begins.
+fn glue(text: &[u8], at: usize) -> Option<(Glue, usize)> {
+    const WIDEST: usize = 48;
+    let text = text.get(..at.saturating_add(WIDEST)).unwrap_or(text);
+    let quote = |it: u8| b"\"'`".contains(&it);
+    if scan::byte(text, at).is_some_and(quote) {
+        let signs = |it: u8| it.is_ascii_whitespace() || b"+.&,\\~|;".contains(&it);
+        let next = scan::run(text, at.saturating_add(1), signs);
+        let letter = scan::byte(text, next).is_some_and(|it| b"fbru".contains(&it));
+        let open = next.saturating_add(usize::from(letter));
+        let list = text.get(at..next).is_some_and(|it| it.iter().any(|it| matches!(it, b',' | b';')));
+        let glue = if list { Glue::List } else { Glue::Sum };
+        return scan::byte(text, open).is_some_and(quote).then(|| (glue, open.saturating_add(1)));
+    }
+    let next = scan::run(text, at, |it| it.is_ascii_whitespace() || it == b'\\');
+    let next = if next > at && scan::byte(text, next.saturating_sub(1)) == Some(b'\\') {
+        next.saturating_add(1)
+    } else {
+        next
+    };
+    (next > at && next < text.len()).then_some((Glue::Space, next))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Entities, Entity, find, tests::check};
+
+    #[test]
+    fn a_key_is_found_however_it_is_taken_apart() {
+        for text in [
+            "ghp_CpE2h8elheSieRKR sRuFZFSrL7Y9SgTPk4J3q",
+            "ghp_CpE2h8elheSieRKR\n  sRuFZFSrL7Y9SgTPk4J3q",
+            "ghp_CpE2h8elheSieRKR\\\n  sRuFZFSrL7Y9SgTPk4J3q",
+            "ghp_CpE2 h8el heSi eRKR sRuF ZFSr L7Y9 SgTP k4J3",
+            "ghp_CpE2h8elheSieRKR\" + \"sRuFZFSrL7Y9SgTPk4J3q",
+            "ghp_CpE2h8elheSieRKR' .\n 'sRuFZFSrL7Y9SgTPk4J3q",
+            "ghp_CpE2h8elheSieRKR\" \"sRuFZFSrL7Y9SgTPk4J3q",
+            "ghp_\", \"CpE2h8elheSieRKRsRuFZFSrL7Y9SgTPk4J3q",
+            "gh\" + \"p_CpE2h8elheSieRKRsRuFZFSrL7Y9SgTPk4J3q",
+            "g h p _ C p E 2 h 8 e l h e S i e R K R s R u F Z F S r L 7 Y 9 S g T P k 4 J 3 q",
+            "ｇｈｐ＿ＣｐＥ２ｈ８ｅｌｈｅＳｉｅＲＫＲｓＲｕＦＺＦＳｒＬ７Ｙ９ＳｇＴＰｋ４Ｊ３ｑ",
+            "ghp_CpE2h8el\u{200b}heSieRKRsRuFZFSrL7Y9SgTPk4J3q",
+        ] {
+            check(Entity::GithubToken, &format!("my key is {text} and it is mine"), &[text]);
+            check(Entity::GithubToken, &format!("k = \"{text}\""), &[text]);
+        }
+        check(Entity::AwsAccessKey, "AKIA CMID NE4T 7DTG CLSV is it", &["AKIA CMID NE4T 7DTG CLSV"]);
+    }
+
+    #[test]
+    fn what_stands_behind_a_key_is_no_piece_of_it() {
+        let key = "ghp_CpE2h8elheSieRKRsRuFZFSrL7Y9SgTPk4J3q";
+        for after in [" Abc123 is not", "\nNext2", "\", \"x9y8\"", " and more"] {
+            check(Entity::GithubToken, &format!("{key}{after}"), &[key]);
+        }
+        for text in [
+            "the prefix ghp_ is one, sk- another, of keys that are long enough to be masked by a guard",
+            "a s k of the g h p _ o",
+            "sk-ant- and sk-proj- are what Anthropic's and OpenAI's keys begin with, ghp_ GitHub's",
+        ] {
+            assert_eq!(find(text, Entities::ALL), [], "{text}");
+        }
+    }
+}
