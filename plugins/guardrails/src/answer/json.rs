@@ -18,10 +18,42 @@ pub(super) fn elements(raw: &str) -> Vec<&str> {
     elements.into_iter().map(RawValue::get).collect()
 }
 
-/// The text that `raw` stands for, if it is a string.
+/// The text that `raw` stands for, if it is a string. Half of a surrogate pair, which is no text, becomes U+FFFD.
 pub(super) fn string(raw: &str) -> Option<Cow<'_, str>> {
     let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
-    if inner.contains('\\') { serde_json::from_str(raw).ok().map(Cow::Owned) } else { Some(Cow::Borrowed(inner)) }
+    if !inner.contains('\\') {
+        return Some(Cow::Borrowed(inner));
+    }
+    let whole = serde_json::from_str(raw).or_else(|_| serde_json::from_str(&mended(raw)));
+    whole.ok().map(Cow::Owned)
+}
+
+/// A JSON string with `\ufffd` in the place of each escape of half of a pair.
+fn mended(raw: &str) -> String {
+    let (mut out, mut rest) = (String::with_capacity(raw.len()), raw);
+    while let Some(at) = rest.find('\\') {
+        let (before, from) = rest.split_at_checked(at).unwrap_or((rest, ""));
+        out.push_str(before);
+        let length = match (half(from, 0), half(from, 6)) {
+            (Some(0xd800..0xdc00), Some(0xdc00..0xe000)) => 12,
+            (Some(0xd800..0xe000), _) => {
+                out.push_str("\\ufffd");
+                rest = from.get(6..).unwrap_or_default();
+                continue;
+            }
+            _ => 2,
+        };
+        let length = from.floor_char_boundary(length).max(1);
+        out.push_str(from.get(..length).unwrap_or_default());
+        rest = from.get(length..).unwrap_or_default();
+    }
+    out + rest
+}
+
+/// The number of the escape `\uXXXX` at `at`.
+fn half(text: &str, at: usize) -> Option<u32> {
+    let digits = text.get(at..at.checked_add(6)?)?.strip_prefix("\\u")?;
+    u32::from_str_radix(digits, 16).ok()
 }
 
 /// `text` as a JSON string.

@@ -17,6 +17,13 @@ use std::ops::Range;
 /// So many characters that went out are kept, for the words before a value tell what it is.
 pub(crate) const LOOK_BACK: usize = 100;
 
+/// So many characters that went out are judged as one, in whole words.
+pub(crate) const LAST_WORDS: usize = 400;
+
+/// A judgment is asked for behind so many words, or so many letters: not every language puts spaces between words.
+const WORDS: u8 = 16;
+const LETTERS: u8 = 200;
+
 /// What a scanner works with.
 pub(super) struct With<'a, F> {
     pub(super) finder: &'a F,
@@ -38,6 +45,9 @@ pub(super) struct Scanner {
     held: String,
     /// Something is being swallowed.
     run: Option<Run>,
+    /// The last words that went out, and how many of them, and of their letters, no judgment has seen.
+    words: String,
+    unjudged: (u8, u8),
     /// It is JSON.
     place: Option<Place>,
 }
@@ -86,11 +96,12 @@ impl Scanner {
     /// All that is held goes out: the text is over, or has paused.
     pub(super) fn flush<F: Finder>(&mut self, with: &mut With<'_, F>, out: &mut String) -> Result<(), Blocked> {
         if self.held.is_empty() {
-            return Ok(());
+            return self.judge(with);
         }
         let (text, from) = self.text();
         let end = text.len();
-        self.give(&text, from..end, with.finder.find(&text), with, out)
+        self.give(&text, from..end, with.finder.find(&text), with, out)?;
+        self.judge(with)
     }
 
     /// A text that is here in one piece: no bound is to be kept.
@@ -100,7 +111,8 @@ impl Scanner {
         with: &mut With<'_, F>,
         out: &mut String,
     ) -> Result<(), Blocked> {
-        self.give(text, 0..text.len(), with.finder.find(text), with, out)
+        self.give(text, 0..text.len(), with.finder.find(text), with, out)?;
+        self.judge(with)
     }
 
     fn text(&self) -> (String, usize) {
@@ -185,11 +197,11 @@ impl Scanner {
             if value.is_empty() || has_placeholder(value, with.vault) {
                 continue;
             }
-            self.plain(text.get(at..start).unwrap_or_default(), with, out);
+            self.plain(text.get(at..start).unwrap_or_default(), with, out)?;
             at = end;
             self.act(&it, value, with, out)?;
         }
-        self.plain(text.get(at..range.end).unwrap_or_default(), with, out);
+        self.plain(text.get(at..range.end).unwrap_or_default(), with, out)?;
         self.held.drain(..range.len().min(self.held.len()));
         Ok(())
     }
@@ -204,15 +216,11 @@ impl Scanner {
     ) -> Result<(), Blocked> {
         let label = found.label.as_ref();
         if with.vault.is_the_clients(label, value) {
-            self.keep(value, out);
-            return Ok(());
+            return self.keep(value, with, out);
         }
         with.hits.count(found);
         let new = match found.act {
-            Act::Report => {
-                self.keep(value, out);
-                return Ok(());
-            }
+            Act::Report => return self.keep(value, with, out),
             Act::Block => return Err(Blocked),
             Act::Redact => redacted(label),
             Act::Hash => with.finder.hash(label, value),
@@ -223,11 +231,11 @@ impl Scanner {
     }
 
     /// Text without findings: only its placeholders become values.
-    fn plain<F: Finder>(&mut self, text: &str, with: &mut With<'_, F>, out: &mut String) {
+    fn plain<F: Finder>(&mut self, text: &str, with: &mut With<'_, F>, out: &mut String) -> Result<(), Blocked> {
         let mut rest = text;
         while let Some(at) = rest.find('[').filter(|_| !with.vault.is_empty()) {
             let (before, from) = rest.split_at_checked(at).unwrap_or((rest, ""));
-            self.keep(before, out);
+            self.keep(before, with, out)?;
             rest = match with.vault.restore(from) {
                 Some((name, value)) => {
                     with.hits.restored = with.hits.restored.saturating_add(1);
@@ -235,17 +243,37 @@ impl Scanner {
                     from.get(name.len()..).unwrap_or_default()
                 }
                 None => {
-                    self.keep("[", out);
+                    self.keep("[", with, out)?;
                     from.get(1..).unwrap_or_default()
                 }
             };
         }
-        self.keep(rest, out);
+        self.keep(rest, with, out)
     }
 
-    fn keep(&mut self, text: &str, out: &mut String) {
-        out.push_str(text);
+    /// Text goes out as it is, and its words are judged.
+    fn keep<F: Finder>(&mut self, text: &str, with: &mut With<'_, F>, out: &mut String) -> Result<(), Blocked> {
+        for it in text.chars() {
+            out.push(it);
+            self.words.push(it);
+            self.unjudged.0 = self.unjudged.0.saturating_add(u8::from(it.is_whitespace()));
+            self.unjudged.1 = self.unjudged.1.saturating_add(1);
+            if self.unjudged.0 >= WORDS || self.unjudged.1 >= LETTERS {
+                self.judge(with)?;
+            }
+        }
         self.went(text);
+        Ok(())
+    }
+
+    fn judge<F: Finder>(&mut self, with: &mut With<'_, F>) -> Result<(), Blocked> {
+        self.unjudged = (0, 0);
+        keep_last(&mut self.words, LAST_WORDS);
+        let Some(found) = with.finder.judge(&self.words) else { return Ok(()) };
+        with.hits.count(&found);
+        // What was seen once is not seen again with the words behind it.
+        self.words.clear();
+        if found.act == Act::Block { Err(Blocked) } else { Ok(()) }
     }
 
     fn replace(&mut self, old: &str, new: &str, out: &mut String) {
@@ -280,13 +308,7 @@ impl Scanner {
             place.pass(text);
         }
         self.before.push_str(text);
-        let count = self.before.chars().count();
-        let cut = self.before.char_indices().nth(count.saturating_sub(LOOK_BACK)).map_or(0, |(at, _)| at);
-        if cut > 0 {
-            // Half a word looks like another.
-            let space = self.before.get(cut..).and_then(|it| it.find(char::is_whitespace)).unwrap_or_default();
-            self.before.drain(..cut.saturating_add(space));
-        }
+        keep_last(&mut self.before, LOOK_BACK);
     }
 
     /// The rest of something whose replacement is out; what remains of `text` behind it.
@@ -310,19 +332,32 @@ impl Scanner {
     }
 }
 
+/// Cuts `text` to its last `most` characters, in whole words where there are any: half a word looks like another.
+fn keep_last(text: &mut String, most: usize) {
+    if text.len() <= most {
+        return;
+    }
+    let over = text.chars().count().saturating_sub(most);
+    let cut = text.char_indices().nth(over).map_or(0, |(at, _)| at);
+    if cut > 0 {
+        let space = text.get(cut..).and_then(|it| it.find(char::is_whitespace)).unwrap_or_default();
+        text.drain(..cut.saturating_add(space));
+    }
+}
+
 /// Whether a placeholder stands in it, which is the request's, whatever it looks like together with what stands around it.
 fn has_placeholder(text: &str, vault: &Vault) -> bool {
     !vault.is_empty()
         && text.match_indices('[').any(|(at, _)| vault.restore(text.get(at..).unwrap_or_default()).is_some())
 }
 
-/// The length of the first word of `text` with what separates it from the next, of half of `text` at most; one character
-/// at least.
+/// How much of `text` goes when the bound is used up and nothing is certain: an eighth of it, up to the end of the word there, half
+/// of it at most; one character at least. Less would look at all of it again for each character.
 fn first_word(text: &str) -> usize {
-    let word = text.find(|it: char| !it.is_alphanumeric()).unwrap_or(text.len());
-    let half = text.floor_char_boundary(text.len().div_ceil(2));
-    let first = text.chars().next().map_or(0, char::len_utf8);
-    word.min(half).max(first)
+    let least = text.ceil_char_boundary(text.len().div_ceil(8));
+    let rest = text.get(least..).unwrap_or_default();
+    let word = rest.find(|it: char| !it.is_alphanumeric()).unwrap_or(rest.len());
+    least.saturating_add(word).min(text.ceil_char_boundary(text.len().div_ceil(2)))
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@
 
 use super::finder::{Finder, Hits};
 use super::own::Stream;
-use super::scanner::{Scanner, With};
+use super::scanner::{Blocked, Scanner, With};
 use super::shape::{Channel, Over, Seen, Slot};
 use super::{json, vault::Vault};
 use domain::chat::Endpoint;
@@ -54,6 +54,8 @@ pub struct Streamed {
     frames: Frames,
     channels: Vec<Open>,
     own: Stream,
+    /// Something came in pieces.
+    has_pieces: bool,
     stage: Stage,
 }
 
@@ -95,6 +97,7 @@ impl Streamed {
             frames: Frames::new(settings.longest_event),
             channels: Vec::new(),
             own: Stream::default(),
+            has_pieces: false,
             stage: Stage::Open,
         }
     }
@@ -152,11 +155,11 @@ impl Streamed {
         let data = sse::data(event.strip_prefix(b"\xef\xbb\xbf").unwrap_or(event));
         let data = data.as_deref().unwrap_or_default();
         let done = data.trim_ascii_start().starts_with(b"[DONE]");
+        if done && self.stage == Stage::Open {
+            self.flush(finder, &Over::All, true, out);
+        }
         if self.stage == Stage::Blocked {
             return self.blocked(data, done, out);
-        }
-        if done {
-            self.flush(finder, &Over::All, true, out);
         }
         let seen = std::str::from_utf8(data).ok().and_then(Seen::read);
         match seen {
@@ -204,44 +207,58 @@ impl Streamed {
         slot: &Slot<'_>,
         last: bool,
     ) -> Result<Option<(Range<usize>, String)>, Stop> {
-        let mut with = With { finder, vault: &mut self.vault, hits: &mut self.hits, hold: self.settings.hold };
         let mut new = String::with_capacity(slot.text.len());
-        let went = if slot.whole {
-            // All of it came in pieces before, and was counted then.
-            let mut again = Hits::default();
-            with.hits = &mut again;
-            let mut scanner = Scanner::new(slot.channel.field.is_json());
-            scanner.push(&slot.text, &mut with, &mut new).and_then(|()| scanner.flush(&mut with, &mut new))
+        if slot.whole {
+            let went = self.again(finder, seen, slot, &mut new);
+            went.map_err(|_| Stop::Blocked(slot.channel, String::new()))?;
         } else {
+            self.has_pieces = true;
             let place = self.channels.iter().position(|it| it.channel == slot.channel);
-            if place.is_none() {
-                if self.channels.len() >= MOST_CHANNELS {
-                    self.hits.too_long = true;
-                    return if self.settings.on_too_long == OnTooLong::Allow { Ok(None) } else { Err(Stop::TooMany) };
-                }
-                let scanner = Scanner::new(slot.channel.field.is_json());
-                self.channels.push(Open { channel: slot.channel, scanner, envelope: String::new() });
-            }
-            let open = match place {
-                Some(place) => self.channels.get_mut(place),
-                None => self.channels.last_mut(),
+            let place = place.unwrap_or_else(|| self.open(seen, slot.channel));
+            let mut with = With { finder, vault: &mut self.vault, hits: &mut self.hits, hold: self.settings.hold };
+            let Some(open) = self.channels.get_mut(place) else {
+                with.hits.too_long = true;
+                return if self.settings.on_too_long == OnTooLong::Allow { Ok(None) } else { Err(Stop::TooMany) };
             };
-            let Some(open) = open else { return Err(Stop::TooMany) };
             let mut went = open.scanner.push(&slot.text, &mut with, &mut new);
             if last && went.is_ok() {
                 went = open.scanner.flush(&mut with, &mut new);
             }
-            if self.endpoint == Endpoint::Responses && open.envelope.is_empty() {
-                open.envelope = Stream::envelope(seen);
+            if went.is_err() {
+                return Err(Stop::Blocked(slot.channel, new));
             }
-            went
-        };
-        match went {
-            Err(_) if slot.whole => Err(Stop::Blocked(slot.channel, String::new())),
-            Err(_) => Err(Stop::Blocked(slot.channel, new)),
-            Ok(()) if new == slot.text => Ok(None),
-            Ok(()) => Ok(Some((slot.span.clone(), if slot.raw { new } else { json::quoted(&new) }))),
         }
+        let changed = new != slot.text;
+        Ok(changed.then(|| (slot.span.clone(), if slot.raw { new } else { json::quoted(&new) })))
+    }
+
+    /// A text that is here in one piece. It came in smaller ones before, and goes the same way, so that it says the same.
+    fn again(
+        &mut self,
+        finder: &impl Finder,
+        seen: &Seen<'_>,
+        slot: &Slot<'_>,
+        new: &mut String,
+    ) -> Result<(), Blocked> {
+        let mut with = With { finder, vault: &mut self.vault, hits: &mut self.hits, hold: self.settings.hold };
+        // It was counted then; and the last event says again what those before it said.
+        let mut again = Hits::default();
+        if self.has_pieces || seen.over != Over::All {
+            with.hits = &mut again;
+        }
+        let mut scanner = Scanner::new(slot.channel.field.is_json());
+        scanner.push(&slot.text, &mut with, new)?;
+        scanner.flush(&mut with, new)
+    }
+
+    /// A text begins; its place, which is nowhere when there are too many.
+    fn open(&mut self, seen: &Seen<'_>, channel: Channel) -> usize {
+        let place = self.channels.len();
+        if place < MOST_CHANNELS {
+            let envelope = if self.endpoint == Endpoint::Responses { Stream::envelope(seen) } else { String::new() };
+            self.channels.push(Open { channel, scanner: Scanner::new(channel.field.is_json()), envelope });
+        }
+        place
     }
 
     /// What is held of texts that are over goes out in events of our own; they are forgotten. `before`: ahead of an event

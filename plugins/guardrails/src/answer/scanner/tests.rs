@@ -110,3 +110,86 @@ fn what_is_longer_than_the_bound_is_swallowed_once_it_is_certain() {
     let arguments = format!("{{\"key\":{quoted},\"token\":\"{token}\"}}");
     assert_eq!(check(&MASK, true, &arguments), r#"{"key":"[PRIVATE_KEY_1]\nas it is","token":"[JWT_1]"}"#);
 }
+
+/// Thinks ill of a word, and counts what it was shown.
+#[derive(Default)]
+struct Counting {
+    shown: std::cell::Cell<usize>,
+}
+
+impl Finder for Counting {
+    fn find<'a>(&'a self, text: &str) -> Vec<Found<'a>> {
+        self.shown.set(self.shown.get() + text.len());
+        MASK.find(text)
+            .into_iter()
+            .map(|it| Found { label: it.label.to_string().into(), rule: "r".into(), ..it })
+            .collect()
+    }
+
+    fn settled(&self, text: &str) -> usize {
+        self.shown.set(self.shown.get() + text.len());
+        MASK.settled(text)
+    }
+
+    fn judge<'a>(&'a self, words: &str) -> Option<Found<'a>> {
+        assert!(words.chars().count() <= LAST_WORDS);
+        self.shown.set(self.shown.get() + words.len());
+        let act = Act::Block;
+        words.contains("evil").then(|| Found { span: 0..0, label: "ill".into(), rule: "r".into(), act })
+    }
+
+    fn hash(&self, _: &str, _: &str) -> String {
+        String::new()
+    }
+}
+
+fn counted(text: &str, size: usize) -> (String, usize) {
+    let (finder, mut vault, mut hits) = (Counting::default(), vault(), Hits::default());
+    let mut with = With { finder: &finder, vault: &mut vault, hits: &mut hits, hold: HOLD };
+    let (mut scanner, mut out) = (Scanner::new(false), String::new());
+    let letters: Vec<char> = text.chars().collect();
+    for piece in letters.chunks(size) {
+        if scanner.push(&String::from_iter(piece), &mut with, &mut out).is_err() {
+            return (out + "!", finder.shown.get());
+        }
+    }
+    let end = scanner.flush(&mut with, &mut out).map_or("!", |()| "");
+    (out + end, finder.shown.get())
+}
+
+#[test]
+fn words_are_judged_as_they_go_out_and_the_cut_makes_no_difference() {
+    let text = format!("{} evil {}", "so it goes ".repeat(9), "and on ".repeat(20));
+    for size in [1, 5, 1_000] {
+        assert_eq!(counted(&text, size).0, format!("{} evil and on and !", "so it goes ".repeat(9)));
+        assert_eq!(counted("it is evil", size).0, "it is evil!");
+        assert_eq!(counted(&"善".repeat(1_000), size).0, "善".repeat(1_000));
+    }
+}
+
+#[test]
+fn no_text_costs_more_than_its_length_and_no_piece_more_than_what_is_kept() {
+    // With each piece what is kept is looked at, to see what is settled and what is there.
+    let kept = 2 * (LOOK_BACK + HOLD + 1);
+    for text in [
+        "a".repeat(1_000),
+        "so it goes ".repeat(100),
+        "1 ".repeat(500),
+        "eyJ".repeat(400),
+        "a@".repeat(500),
+        "[EMAIL_1".repeat(125),
+        "-----BEGIN ".repeat(100),
+        "A1 at dot ".repeat(100),
+    ] {
+        for size in [1, 4, 5_000] {
+            let shown = counted(&text, size).1;
+            let pieces = text.len() / size + text.len() / (HOLD / 8);
+            assert!(
+                shown <= (pieces + 1) * kept + 10 * text.len(),
+                "{shown} of {} by {size}: {}",
+                text.len(),
+                &text[..20]
+            );
+        }
+    }
+}
