@@ -4,6 +4,7 @@
 //! and Hangul stay. One pass; what a word's letters have in common is known at its end, and only that word is then written again.
 
 use crate::reading::{Disguise, Reading};
+use std::sync::OnceLock;
 use unicode_normalization::char::{decompose_compatible, is_combining_mark};
 
 /// Folds `older`.
@@ -238,15 +239,19 @@ fn alike(letter: char) -> Option<char> {
     const CYRILLIC: &str = "аaеeоoрpсcуyхxіiѕsјjԁdһhԛqԝwвbнhкkмmтtгrпnӏlѵvґrєe";
     const GREEK: &str = "αaβbεeηnιiκkνvοoρpτtυuχxωwγyμuζzςc";
     const OTHERS: &str = "ıiɑaɡgɩiʏyᴀaʙbᴄcᴅdᴇeғfɢgʜhɪiᴊjᴋkʟlᴍmɴnᴏoᴘpʀrѕsᴛtᴜuᴠvᴡwᴢzøoðdłlđdħhŧtæaœoɐaɔoəeɛeցgհhոnսuօoքp";
-    [CYRILLIC, GREEK, OTHERS].into_iter().find_map(|table| {
-        let mut pairs = table.chars();
-        loop {
-            let (other, latin) = (pairs.next()?, pairs.next()?);
-            if other == letter {
-                return Some(latin);
-            }
-        }
-    })
+    static TABLE: OnceLock<Vec<(char, char)>> = OnceLock::new();
+    let table = TABLE.get_or_init(|| {
+        let letters: Vec<char> = [CYRILLIC, GREEK, OTHERS].iter().flat_map(|it| it.chars()).collect();
+        let mut table: Vec<_> =
+            letters.chunks_exact(2).filter_map(|it| it.first().copied().zip(it.last().copied())).collect();
+        table.sort_unstable();
+        table
+    });
+    if letter > '\u{5ff}' && !('\u{1d00}'..'\u{1d80}').contains(&letter) && !('\u{a700}'..'\u{a800}').contains(&letter)
+    {
+        return None;
+    }
+    table.binary_search_by_key(&letter, |(it, _)| *it).ok().and_then(|it| table.get(it)).map(|(_, latin)| *latin)
 }
 
 #[cfg(test)]

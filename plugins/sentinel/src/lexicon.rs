@@ -62,6 +62,35 @@ struct Entry {
     begins_english: bool,
 }
 
+/// A bit per key, several keys to a bit: most hashes of a text are in no table, and this says so from the cache of the processor.
+struct Sieve(Vec<u64>);
+
+impl Sieve {
+    /// 2^18 bits, some twenty for each key.
+    const WORDS: usize = 1 << 12;
+
+    fn new() -> Self {
+        Self(vec![0; Self::WORDS])
+    }
+
+    fn place(key: u64) -> (usize, u64) {
+        let mixed = (key ^ (key >> 31)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (usize::try_from(mixed >> 52).unwrap_or_default(), 1 << ((mixed >> 46) % 64))
+    }
+
+    fn add(&mut self, key: u64) {
+        let (word, bit) = Self::place(key);
+        if let Some(word) = self.0.get_mut(word) {
+            *word |= bit;
+        }
+    }
+
+    fn may_have(&self, key: u64) -> bool {
+        let (word, bit) = Self::place(key);
+        self.0.get(word).is_some_and(|it| it & bit != 0)
+    }
+}
+
 /// Keys are hashes already.
 #[derive(Default)]
 struct Hashed(u64);
@@ -84,6 +113,7 @@ impl Hasher for Hashed {
 
 /// See above.
 pub(crate) struct Lexicon {
+    sieve: Sieve,
     entries: HashMap<u64, Entry, BuildHasherDefault<Hashed>>,
 }
 
@@ -101,7 +131,18 @@ impl Lexicon {
     /// All tables, read when first asked for.
     pub(crate) fn shared() -> &'static Self {
         static SHARED: OnceLock<Lexicon> = OnceLock::new();
-        SHARED.get_or_init(|| Self::new(rules::tables()).with_english())
+        SHARED.get_or_init(|| Self::new(rules::tables()).with_english().sifted())
+    }
+
+    fn sifted(mut self) -> Self {
+        for key in self.entries.keys() {
+            self.sieve.add(*key);
+        }
+        self
+    }
+
+    fn entry(&self, key: u64) -> Option<&Entry> {
+        if self.sieve.may_have(key) { self.entries.get(&key) } else { None }
     }
 
     /// With the words of a language that disguises are known by.
@@ -118,13 +159,13 @@ impl Lexicon {
     }
 
     fn new(tables: impl Iterator<Item = (Class, &'static str)>) -> Self {
-        let mut lexicon = Self { entries: HashMap::default() };
+        let mut lexicon = Self { entries: HashMap::default(), sieve: Sieve::new() };
         for (class, terms) in tables {
             for term in terms.split([',', '\n']).map(str::trim).filter(|it| !it.is_empty()) {
                 lexicon.add(class, term, false);
             }
         }
-        lexicon
+        lexicon.sifted()
     }
 
     /// Whether somebody would write this word, in English or as part of an attack.
@@ -132,12 +173,12 @@ impl Lexicon {
         let (mut hash, mut rest) = (words::SEED, 0_usize);
         for letter in letters.take(24) {
             hash = words::step(hash, letter);
-            rest = match self.entries.get(&hash).is_some_and(|it| it.begins_english) {
+            rest = match self.entry(hash).is_some_and(|it| it.begins_english) {
                 true => INFLECTION,
                 false => rest.saturating_sub(1),
             };
         }
-        rest > 0 || self.entries.get(&hash).is_some_and(|it| it.english)
+        rest > 0 || self.entry(hash).is_some_and(|it| it.english)
     }
 
     fn add(&mut self, class: Class, term: &str, english: bool) {
@@ -166,7 +207,7 @@ impl Lexicon {
         let mut meanings = Vec::new();
         for (first, word) in words.iter().enumerate() {
             let mut classes = self.beginnings(text, word);
-            let mut entry = self.entries.get(&word.hash);
+            let mut entry = self.entry(word.hash);
             let (mut key, mut end) = (word.hash, first.saturating_add(1));
             let mut longest = end;
             while let Some(known) = entry {
@@ -178,7 +219,7 @@ impl Lexicon {
                 let Some(next) = next else { break };
                 key = words::chain(key, next.hash);
                 end = end.saturating_add(1);
-                entry = self.entries.get(&key);
+                entry = self.entry(key);
             }
             if !classes.is_empty() {
                 meanings.push(Meaning { first, end: longest, classes });
@@ -192,7 +233,7 @@ impl Lexicon {
         words::beginnings(letters)
             .take(LONGEST)
             .skip(1)
-            .filter_map(|it| self.entries.get(&it))
+            .filter_map(|it| self.entry(it))
             .fold(Classes::NONE, |all, it| all.and(it.beginning))
     }
 }
