@@ -5,6 +5,8 @@
 //! text instead of knowing about it each; where its bytes stand in the original is kept beside it. Letters of other
 //! scripts that only look Latin stay: folding them would take the words of those languages apart.
 
+mod gather;
+
 use crate::scan::steps;
 use std::borrow::Cow;
 use std::ops::Range;
@@ -26,24 +28,19 @@ impl<'a> Folded<'a> {
     /// Folds `text`; ASCII, and whatever needs no folding, is borrowed.
     pub(crate) fn of(text: &'a str) -> Self {
         steps::take(text.len());
-        let mut folded = String::new();
-        let mut turns = Vec::new();
-        let mut kept = 0;
+        let mut edit = Edit::of(text);
         if !text.is_ascii() {
-            for (at, letter) in text.char_indices() {
-                let Some(into) = letter_as(letter) else { continue };
-                folded.push_str(text.get(kept..at).unwrap_or_default());
-                kept = at.saturating_add(letter.len_utf8());
-                turns.push(Turn { folded: folded.len(), original: at });
-                folded.extend(into);
-                turns.push(Turn { folded: folded.len(), original: kept });
-            }
+            let letters = text.char_indices().filter_map(|(at, it)| Some((at, it, letter_as(it)?)));
+            letters.for_each(|(at, it, into)| edit.replace(at, it.len_utf8(), into));
         }
-        if turns.is_empty() {
-            return Self { text: Cow::Borrowed(text), turns };
-        }
-        folded.push_str(text.get(kept..).unwrap_or_default());
-        Self { text: Cow::Owned(folded), turns }
+        edit.done()
+    }
+
+    /// `text` without what stands between digits that stand alone: `4 1 1 1 - 1 1 1 1 ...` is `4111-1111...`.
+    pub(crate) fn gathered(text: &'a str) -> Self {
+        let mut edit = Edit::of(text);
+        gather::gaps(text.as_bytes(), |at, length, into| edit.replace(at, length, into));
+        edit.done()
     }
 
     pub(crate) fn text(&self) -> &str {
@@ -64,6 +61,36 @@ impl<'a> Folded<'a> {
     fn from(&self, turns: usize, at: usize) -> usize {
         let last = turns.checked_sub(1).and_then(|it| self.turns.get(it));
         last.map_or(at, |it| it.original.saturating_add(at.saturating_sub(it.folded)))
+    }
+}
+
+/// A text that is being folded.
+struct Edit<'a> {
+    text: &'a str,
+    folded: String,
+    kept: usize,
+    turns: Vec<Turn>,
+}
+
+impl<'a> Edit<'a> {
+    fn of(text: &'a str) -> Self {
+        Self { text, folded: String::new(), kept: 0, turns: Vec::new() }
+    }
+
+    fn replace(&mut self, at: usize, length: usize, into: Option<char>) {
+        self.folded.push_str(self.text.get(self.kept..at).unwrap_or_default());
+        self.kept = at.saturating_add(length);
+        self.turns.push(Turn { folded: self.folded.len(), original: at });
+        self.folded.extend(into);
+        self.turns.push(Turn { folded: self.folded.len(), original: self.kept });
+    }
+
+    fn done(mut self) -> Folded<'a> {
+        if self.turns.is_empty() {
+            return Folded { text: Cow::Borrowed(self.text), turns: self.turns };
+        }
+        self.folded.push_str(self.text.get(self.kept..).unwrap_or_default());
+        Folded { text: Cow::Owned(self.folded), turns: self.turns }
     }
 }
 
@@ -159,6 +186,23 @@ mod tests {
         {
             check(text, text, text, text);
         }
+    }
+
+    #[test]
+    fn digits_that_stand_alone_are_gathered() {
+        for (text, want) in [
+            ("4 1 1 1 1 1 1 1 1", "411111111"),
+            ("x 1 2 3 - 4 5 - 6 7 8 9 y", "x 123-45-6789 y"),
+            ("+4.9.1.5.1.2.3.4.5", "+491512345"),
+            ("D E 8 9 3 7 0 4 0 0", "DE89370400"),
+            ("1 2 3 4 5", "1 2 3 4 5"),
+            ("a 1 b 2 c", "a 1 b 2 c"),
+            ("12 34 56 78 90 12", "12 34 56 78 90 12"),
+        ] {
+            assert_eq!(Folded::gathered(text).text(), want);
+        }
+        let folded = Folded::gathered("at 4 1 1 1 1 1 1 1 1.");
+        assert_eq!(folded.original(&(3..12)), 3..20);
     }
 
     proptest! {

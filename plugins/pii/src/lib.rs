@@ -31,13 +31,14 @@ pub struct Finding {
 #[must_use]
 pub fn find(text: &str, wanted: Entities) -> Vec<Finding> {
     let folded = fold::Folded::of(text);
+    let gathered = fold::Folded::gathered(folded.text());
     let mut found = Vec::new();
-    personal::find(folded.text(), wanted, &mut found);
-    network::find(folded.text(), wanted, &mut found);
-    secrets::find(folded.text(), wanted, &mut found);
+    personal::find(gathered.text(), wanted, &mut found);
+    network::find(gathered.text(), wanted, &mut found);
+    secrets::find(gathered.text(), wanted, &mut found);
     found.retain(|it| wanted.has(it.entity));
     for it in &mut found {
-        it.span = folded.original(&it.span);
+        it.span = folded.original(&gathered.original(&it.span));
     }
     found.sort_by_key(|it| it.span.start);
     found.dedup_by(|next, kept| {

@@ -4,23 +4,30 @@
 //! range. Ranges and lengths that barcodes and ids share (12 and 13 digits, Maestro) take the word for it.
 
 use super::check::{luhn, value};
-use super::page::{Gap, Look};
+use super::page::{Gap, Look, Word};
 use super::signs::Sign;
 use super::{Hit, hit};
 use crate::Entity;
+use crate::scan::byte;
 
 pub(super) fn find(look: &mut Look<'_, '_>) -> Option<Hit> {
-    let sound = |count: &usize| {
-        let digits = look.digits(*count);
-        luhn(&digits) && digits.iter().any(|it| Some(it) != digits.first())
-    };
-    let shapes = (1..=look.sizes.len().min(5)).rev().filter(|count| shaped(look, *count));
-    let count = shapes.chain(single(look)).find(sound)?;
-    let digits = look.digits(count);
     let start = look.start();
+    let mut shapes = (1..=look.sizes.len().min(5)).rev().filter(|count| shaped(look, *count));
+    let shape = shapes.find(|it| sound(look, *it));
+    if shape.is_none() && look.sizes.iter().sum::<usize>() < 12 && odd(look).is_none() {
+        return None;
+    }
     let named = look.context.names(start, Sign::Card);
+    let count = shape.or_else(|| odd(look).or_else(|| even(look)).filter(|it| named && sound(look, *it)))?;
+    let digits = look.digits(count);
     let is = if named { may_be(&digits) } else { issued(&digits) && !look.context.is_other(start) };
     is.then(|| hit(look, count, Entity::CreditCard, if named { "credit_card.named" } else { "credit_card" }))
+}
+
+/// Whether the first `count` numbers have the digit that checks them, and are not all the same.
+fn sound(look: &Look<'_, '_>, count: usize) -> bool {
+    let digits = look.digits(count);
+    luhn(&digits) && digits.iter().any(|it| Some(it) != digits.first())
 }
 
 /// Whether the first `count` numbers are grouped as on a card, with one kind of gap.
@@ -41,16 +48,25 @@ fn shaped(look: &Look<'_, '_>, count: usize) -> bool {
     grouped && even && (12..=19).contains(&total) && look.free(count, gaps.first().copied().filter(|_| !back))
 }
 
-/// Every digit alone: `4 1 1 1 ...`. Longer than a chain, so it is read from the words.
-fn single(look: &Look<'_, '_>) -> Option<usize> {
-    if look.sizes.len() < 8 || look.joined.is_some() || look.sizes.iter().any(|it| *it != 1) {
-        return None;
-    }
-    let near = look.words.windows(2).take(19).take_while(|it| {
-        matches!(it, [one, two] if one.number && two.number && two.len() == 1 && two.start.saturating_sub(one.end) == 1)
-    });
-    let count = near.count().saturating_add(1);
-    (13..=19).contains(&count).then_some(count)
+/// Groups of four with a sign between that nobody writes there: only a number that is called a card is one.
+fn odd(look: &Look<'_, '_>) -> Option<usize> {
+    let words = look.words.get(..4)?;
+    let four = words.iter().all(|it| it.number && it.len() == 4);
+    let gap = |pair: &[Word]| match pair {
+        [one, two] if two.start == one.end.saturating_add(1) => byte(look.text, one.end),
+        _ => None,
+    };
+    let mut gaps = words.windows(2).map(gap);
+    let first = gaps.next().flatten().filter(|it| b"/_,*|~:+\n".contains(it))?;
+    (four && gaps.all(|it| it == Some(first))).then_some(4)
+}
+
+/// Groups of any length, all alike: `49 01 34 11 ...`, `49013411 76391753`.
+fn even(look: &Look<'_, '_>) -> Option<usize> {
+    let count = look.sizes.len();
+    let gaps = look.gaps.first().is_some_and(|first| look.gaps.iter().all(|it| it == first));
+    let sizes = look.sizes.iter().all(|it| Some(it) == look.sizes.first());
+    (gaps && sizes && (13..=19).contains(&look.total(count)) && look.free(count, None)).then_some(count)
 }
 
 /// What a number that is called a card may be: 12 to 19 digits of any issuer, with the airlines' and others' first digit.

@@ -32,6 +32,11 @@ impl<'t> Context<'t> {
         self.named(at, sign, REACH)
     }
 
+    /// The same for a number that a state gives and that proves itself: a name for all such numbers is enough.
+    pub(super) fn identifies(&mut self, at: usize, sign: Sign) -> bool {
+        self.names(at, sign) || self.names(at, Sign::Identity)
+    }
+
     /// The same for a name that ends no more than `reach` bytes before `at`.
     pub(super) fn named(&mut self, at: usize, sign: Sign, reach: usize) -> bool {
         self.read_to(at);

@@ -25,6 +25,8 @@ pub(super) enum Sign {
     Pesel,
     Passport,
     Birth,
+    /// Whatever the state gives to a person.
+    Identity,
     /// A date, and not that of a birth.
     Date,
     /// A number that tells nothing of a person.
@@ -95,8 +97,13 @@ const WORDS: &[(Sign, &str)] = &[
         "birth*|born|dob*|d o b|bday*|geburt*|geboren*|geb|née|naissance*|nacido*|nacida*|nacimiento*|nació|nascido*|nascida*\
          |nascita*|nascimento*|nasceu|nato|nata|geboorte*|urodzon*|urodzenia*|ur|fødsel*|født*|födelse*|född*|syntymä*|syntynyt\
          |doğum*|dogum*|doğdu*|narozen*|születés*|született*|γέννησης*|γεννήθηκ*|родил*|рожд*|р|народ*|ميلاد*|الميلاد*|مواليد*\
-         |تولد*|ولد*|ولدت*|जन्म*|জন্ম*|பிறந்த*|出生|生日|生年月日|誕生日|生まれ|생년월일|생일|출생|태어|תאריך לידה*|לידה*|נולד*|เกิด|ngày sinh*\
+         |تولد*|ولد*|وُلد*|ولدت*|जन्म*|জন্ম*|பிறந்த*|出生|生日|生年月日|誕生日|生まれ|생년월일|생일|출생|태어|תאריך לידה*|לידה*|נולד*|เกิด|ngày sinh*\
          |sinh ngày*|lahir*|né le|née le|nés le|fecha de nac*|data de nasc*|data di nasc*|nascut*|născut*|nașter*",
+    ),
+    (
+        Sign::Identity,
+        "national id*|personal id*|identity no*|identity number*|id number*|id no*|identification*|national number*|citizen number*\
+         |personalausweis*|ausweis*|identité*|identidad*|identidade*|identità*|tożsamoś*|dowód*|identyfik*|kimlik*|government id*",
     ),
     (
         Sign::Date,

@@ -19,7 +19,7 @@ pub(crate) fn find(look: &mut Look<'_, '_>) -> Option<Hit> {
     let count = if look.sizes.first() == Some(&9) { 2 } else { count };
     let digits = look.digits(count);
     let start = look.start();
-    let is = sound(&digits) && (formatted || count == 2 || look.context.names(start, Sign::Cpf));
+    let is = sound(&digits) && (formatted || count == 2 || look.context.identifies(start, Sign::Cpf));
     is.then(|| hit(look, count, Entity::BrCpf, if formatted { "br_cpf" } else { "br_cpf.named" }))
 }
 

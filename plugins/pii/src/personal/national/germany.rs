@@ -19,7 +19,8 @@ pub(crate) fn find(look: &mut Look<'_, '_>) -> Option<Hit> {
     let most = (0..10).map(|digit| first.iter().filter(|it| **it == digit).count()).max();
     let formed = digits.first() != Some(&0) && matches!(most, Some(2 | 3)) && iso_7064_11_10(&digits);
     let start = look.start();
-    (formed && look.context.names(start, Sign::Steuer)).then(|| hit(look, count, Entity::DeTaxId, "de_tax_id.named"))
+    (formed && look.context.identifies(start, Sign::Steuer))
+        .then(|| hit(look, count, Entity::DeTaxId, "de_tax_id.named"))
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ pub(crate) fn aadhaar(look: &mut Look<'_, '_>) -> Option<Hit> {
         return None;
     }
     let start = look.start();
-    let named = look.context.names(start, Sign::Aadhaar);
+    let named = look.context.identifies(start, Sign::Aadhaar);
     let is = named || grouped && !look.context.is_other(start) && !look.context.names(start, Sign::Phone);
     is.then(|| hit(look, count, Entity::InAadhaar, if named { "in_aadhaar.named" } else { "in_aadhaar" }))
 }

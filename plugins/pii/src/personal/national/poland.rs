@@ -17,7 +17,8 @@ pub(crate) fn find(look: &mut Look<'_, '_>) -> Option<Hit> {
     let born = is_day(value(&digits, 2..4) % 20, value(&digits, 4..6));
     let sound = weighted(&digits, &[1, 3, 7, 9, 1, 3, 7, 9, 1, 3, 1]).is_multiple_of(10);
     let start = look.start();
-    (born && sound && look.context.names(start, Sign::Pesel)).then(|| hit(look, 1, Entity::PlPesel, "pl_pesel.named"))
+    (born && sound && look.context.identifies(start, Sign::Pesel))
+        .then(|| hit(look, 1, Entity::PlPesel, "pl_pesel.named"))
 }
 
 #[cfg(test)]
