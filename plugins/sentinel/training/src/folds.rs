@@ -49,7 +49,7 @@ pub(crate) fn study(texts: &[Text]) -> Study {
         (0..FOLDS).map(|fold| pick(&rows, |it| hash(&texts[it].group) % FOLDS == fold)).collect();
     sets.push(rows.clone());
     let names: BTreeSet<String> = rows.iter().map(|it| family(&texts[*it].kind).to_owned()).collect();
-    let names: Vec<String> = names.into_iter().filter(|it| it != "benign").collect();
+    let names: Vec<String> = names.into_iter().filter(|it| it != "benign" && std::env::var_os("QUICK").is_none()).collect();
     sets.extend(names.iter().map(|name| pick(&rows, |it| family(&texts[it].kind) == name)));
     let mut done = parallel(&sets, |set| unseen(texts, set));
     let left_out = names.into_iter().zip(done.split_off(FOLDS as usize + 1)).collect();
@@ -71,11 +71,11 @@ fn unseen(texts: &[Text], rows: &[usize]) -> Unseen {
     };
     let mut copies = 0;
     let mut train = Vec::new();
-    for (at, text) in texts.iter().enumerate().filter(|(at, it)| it.part != Part::Held && !without.contains(at)) {
+    let used = texts.iter().enumerate().filter(|(at, it)| it.part != Part::Held && !without.contains(at));
+    for (_, text) in used {
         if text.part == Part::Train && copy(text) {
             copies += 1;
         } else {
-            let _ = at;
             train.push(text);
         }
     }
@@ -109,6 +109,19 @@ pub(crate) fn ship(texts: &[Text], study: &Study) -> Shipped {
         })
     });
     Shipped { file, changed, threshold: limit }
+}
+
+/// What was thought of texts that were not trained on: the line of the text, counted over both files, its kind, and the logit less the threshold.
+pub(crate) fn scores(texts: &[Text], study: &Study, shipped: &Shipped) -> String {
+    let held = texts.iter().enumerate().filter(|(_, it)| it.part == Part::Held);
+    let held = held.filter_map(|(at, text)| {
+        let layer = Layer::parse(&shipped.file).ok()?;
+        Some((at, quantise::judge(&layer, text) - shipped.threshold))
+    });
+    let mut all: Vec<(usize, f32)> = study.folds.iter().flat_map(|it| it.judged.iter().copied()).chain(held).collect();
+    all.sort_by(|one, other| other.1.total_cmp(&one.1));
+    let line = |(at, logit): &(usize, f32)| format!("{at}\t{}\t{}\t{logit:.3}\n", texts[*at].attack, texts[*at].kind);
+    all.iter().map(line).collect()
 }
 
 /// Harmless rows that may be flagged in folds.

@@ -1,5 +1,6 @@
-//! Trains Sentinel's layer: `sentinel-training TEXTS [ROWS]` reads the texts that `generate.py` made and, if given, labelled rows to tune
-//! on, and writes `weights.bin` and `MODEL_CARD.md`. `make sentinel` runs it.
+//! Trains Sentinel's layer: `sentinel-training TEXTS [ROWS [SCORES]]` reads the texts that `generate.py` made and, if given, labelled rows to tune
+//! on, and writes `weights.bin` and `MODEL_CARD.md`; into SCORES what it thought of each text it had not trained on, for who tunes.
+//! `make sentinel` runs it.
 //!
 //! It reads texts with the very function that the gateway reads them with. The same input gives the same bytes: seeds are fixed, sums are
 //! added in one order, and threads share nothing.
@@ -30,7 +31,7 @@ fn main() {
 }
 
 fn run(args: &[String]) -> Result<(), String> {
-    let Some(made) = args.first() else { return Err("usage: sentinel-training TEXTS [ROWS]".to_owned()) };
+    let Some(made) = args.first() else { return Err("usage: sentinel-training TEXTS [ROWS [SCORES]]".to_owned()) };
     let mut texts = texts::read(made, false)?;
     if let Some(rows) = args.get(1) {
         texts.extend(texts::read(rows, true)?);
@@ -44,6 +45,9 @@ fn run(args: &[String]) -> Result<(), String> {
     ] {
         let path = format!("{}/../src/{file}", env!("CARGO_MANIFEST_DIR"));
         fs::write(&path, bytes).map_err(|error| format!("{path}: {error}"))?;
+    }
+    if let Some(path) = args.get(2) {
+        fs::write(path, folds::scores(&texts, &study, &shipped)).map_err(|error| format!("{path}: {error}"))?;
     }
     Ok(())
 }

@@ -87,7 +87,7 @@ pub(crate) fn read(path: &str, rows: bool) -> Result<Vec<Raw>, String> {
             "held" => Part::Held,
             _ => Part::Train,
         };
-        let quoted = line.difficulty == "quoted";
+        let quoted = line.difficulty == "quoted" || line.kind.starts_with("security");
         Ok(Raw { attack: line.label == "attack", quoted, text: line.text, kind: line.kind, part, group: line.group })
     };
     file.lines().enumerate().map(raw).collect()
