@@ -166,18 +166,18 @@ impl Read {
         }
     }
 
-    /// Where in the original a match is.
-    pub(crate) fn span(&self, found: &Match, original: &str) -> Range<usize> {
-        let from = self.words.get(found.first).map_or(0, |it| self.reading.origin(it.start));
-        let last = found.end.checked_sub(1).and_then(|it| self.words.get(it));
-        let to = last.map_or(from, |it| self.reading.origin(it.end.saturating_sub(1)));
-        original.floor_char_boundary(from)..original.ceil_char_boundary(to.saturating_add(1))
-    }
-
     /// Everything and its windows.
     pub(crate) fn parts(&self) -> impl Iterator<Item = Range<usize>> {
         std::iter::once(0..self.words.len()).chain(windows::windows(self.words.len()))
     }
+}
+
+/// Where in the original a match is.
+pub(crate) fn span(reading: &Reading, words: &[Word], found: &Match, original: &str) -> Range<usize> {
+    let from = words.get(found.first).map_or(0, |it| reading.origin(it.start));
+    let last = found.end.checked_sub(1).and_then(|it| words.get(it));
+    let to = last.map_or(from, |it| reading.origin(it.end.saturating_sub(1)));
+    original.floor_char_boundary(from)..original.ceil_char_boundary(to.saturating_add(1))
 }
 
 fn slot(number: u32, aspect: u32) -> u32 {

@@ -13,6 +13,7 @@ mod layer;
 mod lexicon;
 mod ngrams;
 mod reading;
+mod response;
 mod rules;
 mod signals;
 mod structure;
@@ -25,4 +26,5 @@ pub use layer::{HEADER, Header, Layer, WeightsError};
 mod verdict;
 mod views;
 
+pub use response::{LOOK_BACK, answer};
 pub use verdict::{Hit, Verdict, judge, judge_all, threshold};

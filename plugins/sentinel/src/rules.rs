@@ -2,6 +2,7 @@
 //!
 //! Rules know no language; tables of words do, one file per group of languages. So a verb added to one language works in all rules.
 
+mod answers;
 mod asian;
 mod catalogue;
 mod celtic;
@@ -14,6 +15,7 @@ mod semitic;
 mod slavic;
 mod uralic;
 
+pub(crate) use answers::ANSWERS;
 pub(crate) use catalogue::{NAMES, Name, RULES, number};
 pub(crate) use common::COMMON;
 

@@ -1,6 +1,6 @@
 //! The judgement: a text's features through the shipped layer, and the rules to tell somebody why.
 
-use crate::features::Read;
+use crate::features::{Read, span};
 use crate::layer::{Layer, WeightsError};
 use crate::ngrams::Once;
 use crate::rules::NAMES;
@@ -62,7 +62,7 @@ pub fn judge(text: &str) -> Verdict {
         .matches
         .iter()
         .take(MOST_HITS)
-        .filter_map(|it| Some(Hit { rule: NAMES.get(it.name)?, span: read.span(it, text) }))
+        .filter_map(|it| Some(Hit { rule: NAMES.get(it.name)?, span: span(&read.reading, &read.words, it, text) }))
         .collect();
     let mut rules: Vec<&'static str> = Vec::new();
     for hit in &hits {
