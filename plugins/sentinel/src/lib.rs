@@ -17,14 +17,12 @@ mod response;
 mod rules;
 mod signals;
 mod structure;
+mod verdict;
+mod views;
 mod windows;
 mod words;
 
 pub use features::{FEATURES, Feature, Region, features, name, units};
 pub use layer::{HEADER, Header, Layer, WeightsError};
-
-mod verdict;
-mod views;
-
 pub use response::{LOOK_BACK, answer};
 pub use verdict::{Hit, Verdict, judge, judge_all, threshold};

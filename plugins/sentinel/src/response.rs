@@ -18,6 +18,8 @@ pub const LOOK_BACK: usize = 12;
 
 /// Letters of a link's parameter that may be anything; more are data.
 const PARAMETER: usize = 24;
+/// Bytes of a link's label that are looked through for its start.
+const LABEL: usize = 200;
 /// Longer links are cut: what they carry is at their start as well.
 const LINK: usize = 512;
 
@@ -42,11 +44,14 @@ pub fn answer(text: &str) -> Vec<Hit> {
     hits
 }
 
-/// Phrases by the hash of their first word: the hashes of all words, and the rule.
-fn table() -> &'static HashMap<u64, Vec<(Vec<u64>, &'static str)>> {
-    static TABLE: OnceLock<HashMap<u64, Vec<(Vec<u64>, &'static str)>>> = OnceLock::new();
+/// The hashes of a phrase's words, and the rule.
+type Phrase = (Vec<u64>, &'static str);
+
+/// Phrases by the hash of their first word.
+fn table() -> &'static HashMap<u64, Vec<Phrase>> {
+    static TABLE: OnceLock<HashMap<u64, Vec<Phrase>>> = OnceLock::new();
     TABLE.get_or_init(|| {
-        let mut table: HashMap<u64, Vec<(Vec<u64>, &'static str)>> = HashMap::new();
+        let mut table: HashMap<u64, Vec<Phrase>> = HashMap::new();
         for (rule, phrases) in ANSWERS {
             for phrase in phrases.split(',') {
                 let folded = fold::word(phrase);
@@ -85,9 +90,8 @@ fn links(text: &str) -> Vec<Hit> {
         let length = rest.iter().position(|it| it.is_ascii_whitespace() || *it == b')').unwrap_or(rest.len());
         let link = rest.get(..length).unwrap_or_default().to_ascii_lowercase();
         let to = from.saturating_add(length);
-        let start = text
-            .get(..at)
-            .and_then(|it| it.rfind('[').filter(|open| at.saturating_sub(*open) < PARAMETER.saturating_mul(8)));
+        let near = text.floor_char_boundary(at.saturating_sub(LABEL));
+        let start = text.get(near..at).and_then(|it| it.rfind('[')).map(|it| it.saturating_add(near));
         let image = start.and_then(|it| it.checked_sub(1)).is_some_and(|it| bytes.get(it) == Some(&b'!'));
         let span = text.floor_char_boundary(start.unwrap_or(at))..text.ceil_char_boundary(to);
         if link.starts_with(b"javascript:") || link.starts_with(b"data:text/html") {
