@@ -6,6 +6,7 @@ mod drawn;
 mod forms;
 mod lone;
 mod name;
+mod open;
 mod pem;
 mod split;
 mod token;
@@ -13,6 +14,7 @@ mod url;
 mod value;
 
 use crate::{Entities, Finding};
+pub(crate) use open::open;
 
 pub(crate) fn find(text: &str, _wanted: Entities, found: &mut Vec<Finding>) {
     // What holds others comes first, what says least last: of two that overlap the first says what it is.

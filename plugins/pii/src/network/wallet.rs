@@ -96,6 +96,11 @@ pub(crate) fn find(text: &str, found: &mut Vec<Finding>) {
     }
 }
 
+/// Whether the address of a wallet may begin with `word`, though it is only letters yet.
+pub(crate) fn may_begin(word: &[u8]) -> bool {
+    BECH32.iter().any(|it| it.as_bytes().starts_with(&word.to_ascii_lowercase()))
+}
+
 /// By which rule the word at `start` is the address of a wallet.
 fn rule(text: &[u8], start: usize, word: &[u8]) -> Option<&'static str> {
     scan::steps::take(word.len());

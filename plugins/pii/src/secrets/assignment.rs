@@ -15,7 +15,28 @@ fn member(it: u8) -> bool {
 }
 
 pub(crate) fn find(text: &str, found: &mut Vec<Finding>) {
-    let bytes = text.as_bytes();
+    each(text.as_bytes(), |name, value, join| {
+        let value = Value::at(text.as_bytes(), value, join)?;
+        let finding = secret(text, name, &value, join)?;
+        let end = finding.span.end;
+        found.push(finding);
+        Some(end)
+    });
+}
+
+/// Where the value begins that the text breaks off in.
+pub(crate) fn open(text: &[u8]) -> Option<usize> {
+    let mut open = None;
+    each(text, |_, value, join| {
+        let begun = Value::is_open(text, value, join) && value < text.len();
+        open = open.or(begun.then_some(value));
+        Value::at(text, value, join).filter(|_| !begun).map(|it| it.span.start)
+    });
+    open
+}
+
+/// Calls `seen` with each name, where its value begins, and how they are joined; it says where a secret ended.
+fn each(bytes: &[u8], mut seen: impl FnMut(Name, usize, Join) -> Option<usize>) {
     // Names are read back to here: no byte of one is read for two.
     let (mut at, mut floor) = (0, 0);
     while at < bytes.len() {
@@ -35,14 +56,9 @@ pub(crate) fn find(text: &str, found: &mut Vec<Finding>) {
         let Some(name) = name::of(words) else {
             continue;
         };
-        let value = scheme(bytes, value);
-        let Some(value) = Value::at(bytes, value, join) else {
-            continue;
-        };
-        if let Some(finding) = secret(text, name, &value, join) {
-            at = finding.span.end;
+        if let Some(end) = seen(name, scheme(bytes, value), join) {
+            at = end;
             floor = at;
-            found.push(finding);
         }
     }
 }

@@ -67,10 +67,47 @@ pub(crate) fn find(text: &str, found: &mut Vec<Finding>) {
         };
         if stretch.contains(&b';') {
             pairs(text, start..end, found);
-        } else if stretch.windows(5).any(|it| it == b"@tcp(" || it == b"@unix") {
+        }
+        if stretch.windows(5).any(|it| it == b"@tcp(" || it == b"@unix") {
             mysql(bytes, start..end, found);
         }
     }
+}
+
+/// Where the connection string begins that the text breaks off in: a row of pairs, or the word that may be its first key.
+pub(crate) fn open(text: &[u8]) -> Option<usize> {
+    let length = text.iter().rev().take_while(|it| !ends(**it)).count();
+    scan::steps::take(length);
+    let start = text.len().saturating_sub(length);
+    let stretch = text.get(start..)?;
+    let word = stretch.split(u8::is_ascii_whitespace).next_back().unwrap_or_default();
+    let driver = word.windows(5).any(|it| it == b"@tcp(" || it == b"@unix");
+    let driver = driver.then(|| text.len().saturating_sub(word.len()));
+    let mut at = start;
+    for piece in stretch.split(|it| *it == b';') {
+        if let Some(pair) = Pair::of(piece, false) {
+            let row = at.saturating_add(pair.start);
+            let url = text.get(start..row)?.windows(5).position(|it| it == b"jdbc:");
+            let row = url.map_or(row, |it| start.saturating_add(it));
+            return Some(driver.map_or(row, |it| it.min(row)));
+        }
+        at = at.saturating_add(piece.len()).saturating_add(1);
+    }
+    driver.or_else(|| key_begun(stretch).map(|it| start.saturating_add(it)))
+}
+
+/// Where the words at the end begin that may become a key: `Data So`.
+fn key_begun(stretch: &[u8]) -> Option<usize> {
+    let letters = |it: &&u8| it.is_ascii_alphanumeric();
+    let last = stretch.len().saturating_sub(stretch.iter().rev().take_while(letters).count());
+    let before = stretch.get(..last)?.strip_suffix(b" ").unwrap_or_default();
+    let two = before.len().saturating_sub(before.iter().rev().take_while(letters).count());
+    let begins = |from: usize| {
+        let words = stretch.get(from..).unwrap_or_default().to_ascii_lowercase();
+        let words = words.as_slice();
+        !words.is_empty() && SECRETS.iter().chain(KEYS).any(|it| it.as_bytes().starts_with(words))
+    };
+    [two, last].into_iter().find(|it| *it < stretch.len() && begins(*it))
 }
 
 /// The connection strings within a stretch: pairs in a row, one of them a secret.
@@ -170,7 +207,9 @@ fn mysql(text: &[u8], stretch: Range<usize>, found: &mut Vec<Finding>) {
         let login = at.and_then(|at| word.get(..at));
         let login = login.and_then(|it| it.rsplit(|it| *it == b'=').next());
         if let Some(login) = login.filter(|it| it.contains(&b':') && !drawn::stands_for_another(it)) {
-            let from = start.saturating_add(at.unwrap_or_default().saturating_sub(login.len()));
+            // Who logs in is let go: the name is read before anything shows that a string begins with it.
+            let user = login.iter().position(|it| *it == b':').map_or(0, |it| it.saturating_add(1));
+            let from = start.saturating_add(at.unwrap_or_default().saturating_sub(login.len())).saturating_add(user);
             let stop = start.saturating_add(word.trim_ascii_end().len());
             found.push(Finding { span: from..stop, entity: Entity::ConnString, rule: "conn_string.mysql" });
         }
@@ -203,7 +242,7 @@ mod tests {
             ),
             ("", "jdbc:sqlserver://db1:1433;databaseName=shop;user=sa;password=Zx9qwer7;encrypt=true", ""),
             ("conn=", "Driver={ODBC Driver 17};Server=db1;UID=sa;PWD=Zx9qwer7;", "\n"),
-            ("dsn: \"", "root:Zx9qwer7@tcp(127.0.0.1:3306)/shop?parseTime=true", "\""),
+            ("dsn: \"root:", "Zx9qwer7@tcp(127.0.0.1:3306)/shop?parseTime=true", "\""),
         ] {
             check(Entity::ConnString, &format!("{before}{text}{after}"), &[text]);
         }

@@ -2,8 +2,9 @@
 //!
 //! Forty is what thirty bytes make: no hash has so many, and a commit's forty are hexadecimal.
 
-use super::drawn;
+use super::{drawn, open::begins_plain};
 use crate::{Entity, Finding, scan};
+use std::ops::Range;
 
 const LENGTH: usize = 40;
 
@@ -18,7 +19,7 @@ pub(crate) fn find(text: &str, found: &mut Vec<Finding>) {
         let start = scan::run(bytes, at, |it| !base64(it));
         let end = scan::run(bytes, start, base64);
         at = end;
-        if end.saturating_sub(start) == LENGTH && alone(bytes, start, end) && is_key(bytes, start, end) {
+        if end.saturating_sub(start) == LENGTH && alone(bytes, start, end) && is_key(bytes, start..end) {
             let entity = Entity::AwsSecretKey;
             found.push(Finding { span: start..end, entity, rule: "aws_secret_key.lone" });
         }
@@ -33,25 +34,23 @@ fn alone(text: &[u8], start: usize, end: usize) -> bool {
     (!joins(before) || before == Some(b'=')) && (!joins(scan::byte(text, end)) || stop)
 }
 
-fn is_key(text: &[u8], start: usize, end: usize) -> bool {
-    let Some(word) = text.get(start..end) else {
+fn is_key(text: &[u8], span: Range<usize>) -> bool {
+    let Some(word) = text.get(span.clone()) else {
         return false;
     };
     let look = drawn::Look::at(word);
     let mixed = look.lower >= 4 && look.upper >= 4 && look.digits >= 1 && look.different >= 20;
     let signs = word.iter().any(|it| matches!(it, b'+' | b'/')) && !word.starts_with(b"/");
-    mixed && drawn::like_a_key(word) && (signs || talked_of(text, start, end))
+    mixed && !begins_plain(word) && drawn::like_a_key(word) && (signs || talked_of(text, span.start))
 }
 
-/// Whether words around it speak of keys.
-fn talked_of(text: &[u8], start: usize, end: usize) -> bool {
+/// Whether words before it speak of keys.
+fn talked_of(text: &[u8], start: usize) -> bool {
     const WORDS: &[&[u8]] = &[b"secret", b"key", b"credential", b"token", b"aws", b"commit", b"leak", b"auth"];
-    let around = [text.get(start.saturating_sub(64)..start), text.get(end..end.saturating_add(40)).or(text.get(end..))];
-    around.into_iter().flatten().any(|it| {
-        scan::steps::take(it.len());
-        let lower = it.to_ascii_lowercase();
-        WORDS.iter().any(|word| lower.windows(word.len()).any(|it| it == *word))
-    })
+    let before = text.get(start.saturating_sub(64)..start).unwrap_or_default();
+    scan::steps::take(before.len());
+    let lower = before.to_ascii_lowercase();
+    WORDS.iter().any(|word| lower.windows(word.len()).any(|it| it == *word))
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ pub(crate) fn at(text: &[u8], at: usize) -> Option<Range<usize>> {
     }
     let body = label_end.saturating_add(5);
     let close = b"-----END ";
-    let dashes = dashes(text, body);
+    let dashes = dashes_at(text, body);
     let closed = scan::stands(text, dashes, close).then(|| line_end(text, dashes.saturating_add(close.len())));
     let (body_end, end) = match closed.flatten() {
         Some(label_end) => (dashes, label_end.saturating_add(5)),
@@ -35,6 +35,34 @@ pub(crate) fn at(text: &[u8], at: usize) -> Option<Range<usize>> {
     (base64 >= LEAST).then_some(at..end)
 }
 
+/// Where a private key begins, or may begin, that is not over.
+pub(crate) fn open(text: &[u8]) -> Option<usize> {
+    let begin = b"-----BEGIN ";
+    let last = text.windows(begin.len()).rposition(|it| it == begin);
+    last.filter(|at| goes_on(text, at.saturating_add(begin.len()))).or_else(|| {
+        // The line itself may have begun: dashes, and a part of the word.
+        let near = text.len().saturating_sub(begin.len());
+        let start = (near..text.len()).find(|at| text.get(*at..).is_some_and(|it| begin.starts_with(it)));
+        start.filter(|at| scan::byte(text, at.saturating_sub(1)) != Some(b'-') || *at == 0)
+    })
+}
+
+/// Whether the key whose label begins at `label` may go on behind the end of the text.
+fn goes_on(text: &[u8], label: usize) -> bool {
+    let capital = |it: u8| it.is_ascii_uppercase() || it.is_ascii_digit() || matches!(it, b'-' | b' ');
+    let Some(label_end) = line_end(text, label) else {
+        return text.len() <= label.saturating_add(LABEL) && scan::run(text, label, capital) == text.len();
+    };
+    let dashes = dashes_at(text, label_end.saturating_add(5));
+    dashes == text.len() || (scan::run(text, dashes, capital) == text.len() && at_end(text, dashes).is_none())
+}
+
+/// Where the end line stops that begins at `at`.
+fn at_end(text: &[u8], at: usize) -> Option<usize> {
+    let close = b"-----END ";
+    scan::stands(text, at, close).then(|| line_end(text, at.saturating_add(close.len())))?
+}
+
 /// Where the `-----` stands that ends a label.
 fn line_end(text: &[u8], label: usize) -> Option<usize> {
     let end = scan::run(text.get(..label.saturating_add(LABEL)).unwrap_or(text), label, |it| {
@@ -45,7 +73,7 @@ fn line_end(text: &[u8], label: usize) -> Option<usize> {
 
 /// The next row of dashes behind what a key may hold: base64, line breaks real and escaped (`\n`), the
 /// quotes and plus signs of source code, the headers of an encrypted key.
-fn dashes(text: &[u8], from: usize) -> usize {
+fn dashes_at(text: &[u8], from: usize) -> usize {
     let member = |it: u8| it.is_ascii_alphanumeric() || it.is_ascii_whitespace() || b"+/=\\:,\"'".contains(&it);
     let mut at = scan::run(text, from, member);
     while scan::byte(text, at) == Some(b'-') && !scan::stands(text, at, b"---") {

@@ -50,8 +50,29 @@ pub(crate) fn find(text: &str, found: &mut Vec<Finding>) {
     }
 }
 
+/// Where the pieces begin that the text breaks off in.
+pub(crate) fn open(text: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    while at < text.len() {
+        let begin = scan::run(text, at, |it| !member(it));
+        let start = begin.saturating_add(scan::escape(text, begin));
+        let end = scan::run(text, start, member);
+        at = end;
+        if !may_begin(text.get(start..end).unwrap_or_default()) {
+            continue;
+        }
+        let mut key = Pieces::new(text, start..end);
+        key.gather();
+        if key.breaks_off() {
+            return Some(start);
+        }
+        at = at.max(key.read);
+    }
+    None
+}
+
 /// Whether a key's prefix begins with `start`, or `start` with a prefix.
-fn may_begin(start: &[u8]) -> bool {
+pub(crate) fn may_begin(start: &[u8]) -> bool {
     let dotted = DOTTED.iter().any(|it| it.starts_with(start) || start.starts_with(it));
     !start.is_empty() && (dotted || Form::of(start).is_some() || Form::may_begin(start))
 }
@@ -109,7 +130,7 @@ impl<'a> Pieces<'a> {
                 break;
             }
             // A key that is whole goes on only where it is added to; a word of a language is no piece of one.
-            if glue != Glue::Sum && alone || glue == Glue::Space && self.is_prose(letters) {
+            if glue != Glue::Sum && alone || glue == Glue::Space && (self.is_prose(letters) || self.is_word()) {
                 break;
             }
             let before = (self.joined.len(), self.end);
@@ -126,6 +147,20 @@ impl<'a> Pieces<'a> {
                 self.read = self.end;
             }
         }
+    }
+
+    /// Whether what there is of a prefix is a word of its own: `key`, `test`; no space divides a prefix there.
+    fn is_word(&self) -> bool {
+        let letters = self.joined.last().is_some_and(u8::is_ascii_alphanumeric);
+        let whole = self.lengths.last().is_some_and(|it| *it > 1);
+        letters && whole && !has_prefix(&self.joined)
+    }
+
+    /// Whether the text ends where the next piece would stand.
+    fn breaks_off(&self) -> bool {
+        let signs = |it: u8| it.is_ascii_whitespace() || b"\"'`+.&,\\~|;fbru".contains(&it);
+        self.end == self.text.len()
+            || !self.is_word() && scan::run(window(self.text, self.end), self.end, signs) == self.text.len()
     }
 
     /// Whether a piece is a word, and no piece like those before it: of the same length, or one letter.
@@ -162,10 +197,14 @@ impl<'a> Pieces<'a> {
     }
 }
 
+fn window(text: &[u8], at: usize) -> &[u8] {
+    const WIDEST: usize = 48;
+    text.get(..at.saturating_add(WIDEST)).unwrap_or(text)
+}
+
 /// What divides the pieces at `at`, and where the next one begins.
 fn glue(text: &[u8], at: usize) -> Option<(Glue, usize)> {
-    const WIDEST: usize = 48;
-    let text = text.get(..at.saturating_add(WIDEST)).unwrap_or(text);
+    let text = window(text, at);
     let quote = |it: u8| b"\"'`".contains(&it);
     if scan::byte(text, at).is_some_and(quote) {
         let signs = |it: u8| it.is_ascii_whitespace() || b"+.&,\\~|;".contains(&it);

@@ -4,7 +4,7 @@
 //! `-` or `_` in it, be as long as its issuer makes it, and look drawn by lot: what documentation puts in a key's place
 //! (`sk-xxxx`, `ghp_your_token_here`) stays.
 
-use super::{drawn, forms::Form, pem};
+use super::{drawn, forms::Form, open::begins_plain, pem};
 use crate::{Entity, Finding, scan};
 use std::ops::Range;
 
@@ -60,8 +60,10 @@ fn begun(text: &[u8], word: &[u8], span: Range<usize>) -> Option<Key> {
         b"pat" | b"sat" => whole(&[20, 22, 18], Entity::SecretOther, "secret.harness"),
         b"hooks" => slack_hook(text, start, end).map(|it| (it, Entity::SlackToken, "slack_webhook")),
         [b'e', b'y', b'J', ..] => jwt(text, span).map(|end| (start..end, Entity::Jwt, "jwt")),
-        [b'M' | b'N' | b'O', ..] => discord(text, span),
-        [b'p', b'a', b't', rest @ ..] if rest.len() == 14 => whole(&[60], Entity::SecretOther, "secret.airtable"),
+        [b'M' | b'N' | b'O', ..] if !begins_plain(word) => discord(text, span),
+        [b'p', b'a', b't', rest @ ..] if rest.len() == 14 && !begins_plain(word) => {
+            whole(&[60], Entity::SecretOther, "secret.airtable")
+        }
         [b'b' | b'0'..=b'9', ..] => telegram(text, span).map(|it| (it, Entity::TelegramToken, "telegram_token")),
         _ => None,
     }
@@ -73,7 +75,7 @@ fn begun(text: &[u8], word: &[u8], span: Range<usize>) -> Option<Key> {
 /// OpenShift, `0123…-us12` of Mailchimp.
 fn behind(text: &[u8], word: &[u8], span: Range<usize>) -> Option<Key> {
     let Range { start, end } = span;
-    let terraform = word.len() == 14 && scan::stands(text, end, b".atlasv1.");
+    let terraform = word.len() == 14 && !begins_plain(word) && scan::stands(text, end, b".atlasv1.");
     let azure = matches!(word, [.., b'0'..=b'9', b'Q']) && word.len() <= 12;
     let tilde = scan::byte(text, end) == Some(b'~') && (azure || word == b"sha256");
     let last = end.saturating_sub(if azure { 5 } else { word.len() });

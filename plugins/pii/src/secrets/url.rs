@@ -50,6 +50,75 @@ const DATABASES: &[&str] = &[
     "ibmmq",
 ];
 
+/// What else is reached by a user and a password.
+const OTHERS: &[&str] = &[
+    "http",
+    "https",
+    "ftp",
+    "ftps",
+    "sftp",
+    "scp",
+    "ssh",
+    "git",
+    "smb",
+    "rtsp",
+    "rtmp",
+    "ldap",
+    "ldaps",
+    "ws",
+    "wss",
+    "imap",
+    "imaps",
+    "smtp",
+    "smtps",
+    "pop3",
+    "socks5",
+    "socks4",
+    "socks",
+    "mqtt",
+    "mqtts",
+    "svn",
+    "vnc",
+    "rdp",
+    "telnet",
+    "sip",
+    "stun",
+    "turn",
+    "proxy",
+    "dav",
+    "davs",
+    "jdbc",
+    "elasticsearch",
+    "etcd",
+    "consul",
+    "vault",
+    "zookeeper",
+    "s3",
+    "nfs",
+    "afp",
+    "irc",
+    "xmpp",
+    "tcp",
+    "hdfs",
+];
+
+/// Whether a scheme begins with `word`.
+pub(crate) fn may_begin(word: &[u8]) -> bool {
+    let lower = word.to_ascii_lowercase();
+    DATABASES.iter().chain(OTHERS).any(|it| it.as_bytes().starts_with(&lower))
+}
+
+/// Where the URL begins that the text breaks off in.
+pub(crate) fn open(text: &[u8]) -> Option<usize> {
+    let length = text.iter().rev().take_while(|it| !ends(**it)).count();
+    scan::steps::take(length);
+    let start = text.len().saturating_sub(length);
+    let mark = start.saturating_add(text.get(start..)?.windows(3).position(|it| it == b"://")?);
+    let scheme = scheme(text, mark).unwrap_or(mark);
+    let jdbc = if text.get(..scheme)?.ends_with(b"jdbc:") { 5 } else { 0 };
+    Some(scheme.saturating_sub(jdbc))
+}
+
 /// What ends a URL wherever it stands.
 fn ends(it: u8) -> bool {
     it.is_ascii_whitespace() || it.is_ascii_control() || b"\"'`<>\\".contains(&it)
@@ -81,6 +150,9 @@ fn at(text: &[u8], mark: usize) -> Option<(Range<usize>, Entity, &'static str)> 
         true => (Entity::ConnString, "conn_string.url"),
         false => (Entity::UrlCredentials, "url_credentials"),
     };
+    // Of a scheme that nobody knows the host and what lets in are enough.
+    let known = database || OTHERS.iter().any(|it| it.as_bytes() == family);
+    let scheme = if known { scheme } else { from };
     let before = text.get(..scheme)?;
     let jdbc = if before.ends_with(b"jdbc:") { 5 } else { 0 };
     Some((scheme.saturating_sub(jdbc)..end(text, host), entity, rule))

@@ -87,6 +87,21 @@ impl Value {
         (end > at).then_some(Self { span: at..end, quoted: false })
     }
 
+    /// Whether the value that begins at `at` may go on behind the end of the text.
+    pub(crate) fn is_open(text: &[u8], at: usize, join: Join) -> bool {
+        if at.saturating_add(LONGEST) < text.len() {
+            return false;
+        }
+        let rest = text.get(at..).unwrap_or_default();
+        let quotes = rest.iter().take(5).any(|it| b"\"'`".contains(it)) || join == Join::Element;
+        let line = !rest.contains(&b'\n');
+        match Self::at(text, at, join) {
+            Some(value) if value.quoted => false,
+            Some(value) => value.span.end.saturating_add(4) > text.len() || (quotes && line),
+            None => line && (quotes || rest.iter().all(u8::is_ascii_graphic)),
+        }
+    }
+
     /// Whether it is the secret that `name` promises.
     pub(crate) fn is_secret(&self, text: &[u8], name: Name, join: Join) -> bool {
         let Some(value) = text.get(self.span.clone()) else {
