@@ -109,7 +109,7 @@ mod tests {
             let whole = all(&text);
             for (cut, _) in text.char_indices() {
                 let begun = &text[..cut];
-                let at = open(begun).min(crate::network::open(begun));
+                let at = crate::settled_secrets(begun);
                 // What reaches over that place is not settled either.
                 let across = all(begun).into_iter().find(|it| it.span.start < at && it.span.end > at);
                 let at = across.map_or(at, |it| it.span.start);
