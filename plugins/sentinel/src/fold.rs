@@ -81,8 +81,10 @@ impl Fold {
             self.letter(letter, at);
             return;
         }
-        let letter = shape(letter);
         let styled = is_styled(letter);
+        let plain = shape(letter);
+        let styled = styled || plain != letter;
+        let letter = plain;
         let mut unfolded = [None; 4];
         let mut slots = unfolded.iter_mut();
         decompose_compatible(letter, |part| {
@@ -141,7 +143,9 @@ impl Fold {
         if word.styled > 2 {
             self.out.hide(word.start, Disguise::Styled);
         }
-        if word.humps.len() > 1 && word.alike.saturating_add(word.foreign) == 0 {
+        let pieces = word.humps.len().saturating_add(1);
+        let long = self.out.text.len().saturating_sub(word.start) >= pieces.saturating_mul(3);
+        if word.humps.len() > 1 && long && word.alike.saturating_add(word.foreign) == 0 {
             self.split(word.start, &word.humps);
         }
         if word.latin > 1 {
@@ -215,9 +219,14 @@ fn shape(letter: char) -> char {
         0x1f150..=0x1f169 => of(0x1f150),
         0x1f170..=0x1f189 => of(0x1f170),
         0x1f1e6..=0x1f1ff => of(0x1f1e6),
+        0x250..=0x2af | 0x1d00..=0x1d7f | 0xa720..=0xa7ff => alike(letter).unwrap_or(letter),
+        0x2800..=0x28ff => ('a'..='z').zip(BRAILLE.chars()).find(|(_, it)| *it == letter).map_or(letter, |(it, _)| it),
         _ => letter,
     }
 }
+
+/// The letters a to z for those who read with their fingers.
+const BRAILLE: &str = "⠁⠃⠉⠙⠑⠋⠛⠓⠊⠚⠅⠇⠍⠝⠕⠏⠟⠗⠎⠞⠥⠧⠺⠭⠽⠵";
 
 /// Quotation marks and dashes in their plain form.
 fn quote(letter: char) -> char {
@@ -238,7 +247,8 @@ fn quote(letter: char) -> char {
 fn alike(letter: char) -> Option<char> {
     const CYRILLIC: &str = "аaеeоoрpсcуyхxіiѕsјjԁdһhԛqԝwвbнhкkмmтtгrпnӏlѵvґrєe";
     const GREEK: &str = "αaβbεeηnιiκkνvοoρpτtυuχxωwγyμuζzςc";
-    const OTHERS: &str = "ıiɑaɡgɩiʏyᴀaʙbᴄcᴅdᴇeғfɢgʜhɪiᴊjᴋkʟlᴍmɴnᴏoᴘpʀrѕsᴛtᴜuᴠvᴡwᴢzøoðdłlđdħhŧtæaœoɐaɔoəeɛeցgհhոnսuօoքp";
+    const OTHERS: &str =
+        "ıiɑaɡgɩiʏyᴀaʙbᴄcᴅdᴇeғfɢgʜhɪiᴊjᴋkʟlᴍmɴnᴏoꜰfꜱsᴘpʀrѕsᴛtᴜuᴠvᴡwᴢzøoðdłlđdħhŧtæaœoɐaɔoəeɛeցgհhոnսuօoքp";
     static TABLE: OnceLock<Vec<(char, char)>> = OnceLock::new();
     let table = TABLE.get_or_init(|| {
         let letters: Vec<char> = [CYRILLIC, GREEK, OTHERS].iter().flat_map(|it| it.chars()).collect();
@@ -277,6 +287,9 @@ mod tests {
             ("Игнорируй все", "игнорируи все"),
             ("ガイド", "ガイド"),
             ("निर्देशों", "निर्देशों"),
+            ("ɪɢɴᴏʀᴇ ᴀʟʟ", "ignore all"),
+            ("⠊⠛⠝⠕⠗⠑", "ignore"),
+            ("iGnOrE aLl", "ignore all"),
             ("don’t", "don't"),
             ("ForgetAllRules JavaScript", "forget all rules javascript"),
         ] {

@@ -62,6 +62,15 @@ struct Entry {
     begins_english: bool,
 }
 
+/// A hash that does not know in which order the inner letters of a word are.
+fn sorted(word: &str) -> u64 {
+    let mut letters: Vec<char> = word.chars().take(24).collect();
+    if let [_, inner @ .., _] = letters.as_mut_slice() {
+        inner.sort_unstable();
+    }
+    letters.into_iter().fold(words::SEED, words::step)
+}
+
 /// A bit per key, several keys to a bit: most hashes of a text are in no table, and this says so from the cache of the processor.
 struct Sieve(Vec<u64>);
 
@@ -114,6 +123,8 @@ impl Hasher for Hashed {
 /// See above.
 pub(crate) struct Lexicon {
     sieve: Sieve,
+    /// English words by their first and last letter and the others in order.
+    scrambled: HashMap<u64, String, BuildHasherDefault<Hashed>>,
     entries: HashMap<u64, Entry, BuildHasherDefault<Hashed>>,
 }
 
@@ -141,6 +152,17 @@ impl Lexicon {
         self
     }
 
+    fn scramble(&mut self, word: &str) {
+        if word.len() > 4 {
+            self.scrambled.insert(sorted(word), word.to_owned());
+        }
+    }
+
+    /// The word that has these letters, the first and the last where they are.
+    pub(crate) fn unscrambled(&self, letters: &str) -> Option<&str> {
+        self.scrambled.get(&sorted(letters)).map(String::as_str)
+    }
+
     fn entry(&self, key: u64) -> Option<&Entry> {
         if self.sieve.may_have(key) { self.entries.get(&key) } else { None }
     }
@@ -150,6 +172,7 @@ impl Lexicon {
         for (class, terms) in rules::english() {
             for term in terms.split([',', '\n']).map(str::trim).filter(|it| !it.contains(' ')) {
                 self.add(*class, term, true);
+                self.scramble(term.trim_end_matches('*'));
             }
         }
         for word in rules::COMMON.split_ascii_whitespace() {
@@ -159,7 +182,7 @@ impl Lexicon {
     }
 
     fn new(tables: impl Iterator<Item = (Class, &'static str)>) -> Self {
-        let mut lexicon = Self { entries: HashMap::default(), sieve: Sieve::new() };
+        let mut lexicon = Self { entries: HashMap::default(), scrambled: HashMap::default(), sieve: Sieve::new() };
         for (class, terms) in tables {
             for term in terms.split([',', '\n']).map(str::trim).filter(|it| !it.is_empty()) {
                 lexicon.add(class, term, false);
@@ -179,6 +202,11 @@ impl Lexicon {
             };
         }
         rest > 0 || self.entry(hash).is_some_and(|it| it.english)
+    }
+
+    /// Whether this is an English word or stem of the tables.
+    pub(crate) fn has(&self, word: &str) -> bool {
+        self.entry(words::hash(word)).is_some_and(|it| it.english)
     }
 
     fn add(&mut self, class: Class, term: &str, english: bool) {

@@ -6,6 +6,7 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails"))]
 
 mod automaton;
+mod codes;
 mod disguise;
 mod features;
 mod fold;
