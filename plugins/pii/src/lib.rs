@@ -12,9 +12,11 @@ mod network;
 mod personal;
 mod scan;
 mod secrets;
+mod tail;
 
 pub use entity::{Entities, Entity, Group};
 use std::ops::Range;
+pub use tail::settled;
 
 /// Something that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]

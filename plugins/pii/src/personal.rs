@@ -43,6 +43,11 @@ const NUMBERS: &[(Entity, Recogniser)] = &[
     (Entity::Phone, phone::find),
 ];
 
+/// Whether `word` may stand between the numbers of a date.
+pub(crate) fn is_in_dates(word: &str) -> bool {
+    birth::is_in_dates(word)
+}
+
 pub(crate) fn find(text: &str, wanted: Entities, found: &mut Vec<Finding>) {
     if wanted.has(Entity::Email) {
         email::find(text, found);

@@ -27,6 +27,11 @@ pub(super) fn find(look: &mut Look<'_, '_>) -> Option<Hit> {
     })
 }
 
+/// The name of a month, or a word between it and the numbers.
+pub(super) fn is_in_dates(word: &str) -> bool {
+    matches!(word, "de" | "del" | "of" | "do") || Reader { text: word, at: 0 }.month()
+}
+
 /// `1980-05-01`, `1.5.1980`, `1 May 1980`, `1980年5月1日`, `19800501`.
 fn numeric(text: &str, start: usize) -> Option<std::ops::Range<usize>> {
     let mut reader = Reader { text, at: start };

@@ -82,11 +82,24 @@ fn named(look: &mut Look<'_, '_>) -> Option<Found> {
         return None;
     }
     let sum = start.checked_sub(1).and_then(|it| byte(look.text, it)).is_some_and(|it| matches!(it, b'$' | b'#'));
-    if total >= 6 && !sum && look.context.named(look.start(), Sign::Phone, if total < 8 { 24 } else { 48 }) {
+    // A round number counts something.
+    if sum || (count == 1 && look.digits(1).ends_with(&[0, 0, 0])) {
+        return None;
+    }
+    let short = total < 8;
+    let reach = if short && count == 1 {
+        12
+    } else if short {
+        24
+    } else {
+        48
+    };
+    if look.context.named(look.start(), Sign::Phone, reach) {
         return Some((count, start, "phone.named"));
     }
-    let called = total >= 7 && look.context.named(look.start(), Sign::Call, 24);
-    (called && !sum && (count > 1 || matches!(total, 8..=12))).then_some((count, start, "phone.called"))
+    let grouped = count > 1 && total >= 7 && look.context.named(look.start(), Sign::Call, 24);
+    let alone = count == 1 && (9..=12).contains(&total) && look.context.named(look.start(), Sign::Call, 12);
+    (grouped || alone).then_some((count, start, "phone.called"))
 }
 
 /// A date, a time, an IPv4 address, a decimal number.

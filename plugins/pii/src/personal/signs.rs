@@ -119,7 +119,7 @@ const WORDS: &[(Sign, &str)] = &[
          |waybill*|awb|suivi*|commande*|colis*|isbn*|issn*|sku*|version*|ver|build*|epoch*|timestamp*|unix*|serial*\
          |seriennummer*|ref|refs|reference*|référence*|referencia*|riferimento*|referenz*|aktenzeichen*|ticket*|case no*\
          |case number*|case id*|expediente*|draw*|lottery*|imei*|imsi|iccid|ean|ean13|upc|gtin*|barcode*|doi|port|ports|batch*\
-         |lot|lot no*|part no*|part number*|model|item|items|product*|purchase order*|po number*|po|bestell*|sendung*|rechnung*\
+         |lot|lot no*|part|parts|part no*|part number*|catalog*|artikel*|article no*|artículo*|figure|model|item|items|product*|purchase order*|po number*|po|bestell*|sendung*|rechnung*\
          |auftrag*|pedido*|fattura*|ordine*|factura*|facture*|zamówieni*|faktur*|заказ*|счет*|счёт*|накладн*|طلب*|الطلب*|فاتورة*\
          |ऑर्डर*|订单|訂單|快递|快遞|运单|单号|注文|追跡|伝票|주문|송장|운송장|commit|hash|sha*|md5*|checksum*|uuid*|guid*|run id*|job id*\
          |request id*|trace*|span|spanid*|session*|transaction*|txn*|txid*|receipt*|policy no*|policy number*|account*|acct*\
