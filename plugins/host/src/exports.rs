@@ -6,15 +6,23 @@ use crate::{
     contexts,
     exchange::{Action, Direction},
 };
+use std::{
+    alloc::{Layout, alloc},
+    ptr::null_mut,
+};
 
 #[unsafe(no_mangle)]
 pub extern "C" fn proxy_abi_version_0_2_1() {}
 
-/// Memory for what the host hands over; `abi::take` makes a `Vec` of it again.
+/// Memory for what the host hands over; `abi::take` makes a `Vec` of it again. Not zeroed: the host writes all of it before it
+/// returns, and a long body would be written twice.
 #[unsafe(no_mangle)]
 pub extern "C" fn proxy_on_memory_allocate(size: usize) -> *mut u8 {
-    let memory = vec![0_u8; size].into_boxed_slice();
-    Box::into_raw(memory).cast()
+    match Layout::array::<u8>(size) {
+        // SAFETY: the layout is not of zero size.
+        Ok(layout) if size > 0 => unsafe { alloc(layout) },
+        _ => null_mut(),
+    }
 }
 
 #[unsafe(no_mangle)]

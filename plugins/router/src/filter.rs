@@ -3,6 +3,7 @@
 use crate::{
     capability,
     config::Config,
+    glimpse::Glimpses,
     health::Shared,
     learning::Learning,
     models::{self, Models},
@@ -59,6 +60,7 @@ pub struct Router {
     not_found: Counter,
     killed: Counter,
     rng: RefCell<Rng>,
+    seen: Glimpses,
 }
 
 impl Plugin for Router {
@@ -93,6 +95,7 @@ impl Plugin for Router {
             killed: Counter::define("tollgate_router_killed"),
             // Keyed by the host's random numbers, so that workers differ.
             rng: RefCell::new(Rng::seeded(RandomState::new().hash_one(host::now().0))),
+            seen: Glimpses::default(),
         })
     }
 
@@ -119,7 +122,7 @@ impl Router {
         let (catalog, kill, prices) = (&self.catalog, &self.kill, &self.prices);
         let rules = Rules { catalog, kill, prices, abilities: self.abilities, pseudonyms: &self.pseudonyms };
         let now = host::now();
-        let mut moment = Moment { health: &Shared { now }, now, rng: &mut self.rng.borrow_mut() };
+        let mut moment = Moment { health: &Shared { now, seen: &self.seen }, now, rng: &mut self.rng.borrow_mut() };
         let route = policy::route(&rules, &mut moment, caller, endpoint, body);
         let counted = |code| match code {
             "context_length_exceeded" => self.too_long.add(1),
@@ -241,7 +244,9 @@ impl Stream for Exchange {
         if let Some(ignored) = ignored {
             head.set(PARAMETERS_IGNORED, ignored);
         }
-        self.learning.as_mut().map_or(Watch::Nothing, |it| it.answered(head, attempts, &self.router.names))
+        self.learning
+            .as_mut()
+            .map_or(Watch::Nothing, |it| it.answered(head, attempts, &self.router.seen, &self.router.names))
     }
 
     fn response_chunk(&mut self, chunk: Vec<u8>, last: bool) -> Chunk {
@@ -253,7 +258,7 @@ impl Stream for Exchange {
 
     fn log(&mut self) {
         if let Some(learning) = self.learning.take() {
-            learning.over(&self.router.names);
+            learning.over(&self.router.seen, &self.router.names);
         }
     }
 }

@@ -4,6 +4,7 @@
 //! for many models. Two that share a slot take turns in forgetting each other, but for one
 //! that is left alone: it stays.
 
+use crate::glimpse::{Glimpses, Place};
 use domain::{
     choice::{Admit, Breaker, Kept, Measures, Sample},
     time::Micros,
@@ -18,7 +19,7 @@ const BREAKERS: &str = "breaker";
 /// What was measured.
 pub(crate) const MEASURES: &str = "measures";
 /// A slot begins with its candidate's hash.
-const TAG: usize = 8;
+pub(crate) const TAG: usize = 8;
 
 /// What a decision asks about candidates, by their keys.
 pub trait Health {
@@ -45,12 +46,13 @@ pub enum Outcome {
 
 /// The memory, as it is now.
 #[derive(Debug, Clone, Copy)]
-pub struct Shared {
-    /// Now.
-    pub now: Micros,
+pub struct Shared<'a> {
+    pub(crate) now: Micros,
+    /// What this worker saw of it.
+    pub(crate) seen: &'a Glimpses,
 }
 
-impl Shared {
+impl Shared<'_> {
     /// Makes room. To be called from [`host::Plugin::configure`].
     pub fn prepare(root: &Root) {
         root.create_slots(BREAKERS, SLOTS);
@@ -59,10 +61,13 @@ impl Shared {
 
     /// Takes in what came of asking a candidate. `probe` says that the request was to find out whether it is well again.
     pub fn tell(self, key: &str, outcome: Outcome, probe: bool) {
-        if outcome == Outcome::Untried && !probe {
-            return;
+        let place = place(key);
+        match outcome {
+            Outcome::Untried if !probe => return,
+            Outcome::Success if !probe && self.seen.succeeded(place, self.now) => return,
+            _ => {}
         }
-        self.change(key, |breaker, now| match outcome {
+        self.change(place, |breaker, now| match outcome {
             Outcome::Success => breaker.success(now),
             Outcome::Failure => breaker.failure(now),
             Outcome::Cooldown(seconds) => breaker.cooldown(now, seconds),
@@ -84,26 +89,39 @@ impl Shared {
         });
     }
 
-    fn change<T: Default>(self, key: &str, change: impl Fn(&mut Breaker, Micros) -> T) -> T {
-        let (slot, tag) = place(key);
+    /// Changes a breaker, behind the successes that this worker has not written yet.
+    fn change<T: Default>(self, place: Place, change: impl Fn(&mut Breaker, Micros) -> T) -> T {
+        let (slot, tag) = place;
+        let earlier = self.seen.take(place);
         let changed = slots::update(BREAKERS, slot, |old| {
-            let (bytes, out) = Breaker::update(own(old, tag), |it| change(it, self.now));
+            let (bytes, out) = Breaker::update(own(old, tag), |it| {
+                it.successes(self.now, earlier);
+                (change(it, self.now), it.is_well(self.now))
+            });
             (kept(old, tag, &bytes, self.now), out)
         });
         // Without memory nothing is known of anybody, and everybody is asked.
-        changed.unwrap_or_default()
+        let (out, well) = changed.unwrap_or_default();
+        self.seen.saw(place, self.now, well);
+        out
     }
 }
 
-impl Health for Shared {
+impl Health for Shared<'_> {
     fn peek(&self, key: &str) -> Admit {
-        let (slot, tag) = place(key);
-        let found = slots::read(BREAKERS, slot).unwrap_or_default();
-        Breaker::read(own(&found, tag)).peek(self.now)
+        let place = place(key);
+        if self.seen.is_well(place, self.now) {
+            return Admit::Yes;
+        }
+        let (slot, tag) = place;
+        let found = slots::read(BREAKERS, slot);
+        let breaker = Breaker::read(own(found.as_deref().unwrap_or_default(), tag));
+        self.seen.saw(place, self.now, found.is_ok() && breaker.is_well(self.now));
+        breaker.peek(self.now)
     }
 
     fn admit(&self, key: &str) -> Admit {
-        self.change(key, |it, now| Some(it.admit(now))).unwrap_or(Admit::Yes)
+        self.change(place(key), |it, now| Some(it.admit(now))).unwrap_or(Admit::Yes)
     }
 
     fn measures(&self, key: &str) -> Measures {
@@ -114,7 +132,7 @@ impl Health for Shared {
 }
 
 /// The slot of a candidate, and the hash that its content begins with.
-pub(crate) fn place(key: &str) -> (u32, [u8; TAG]) {
+pub(crate) fn place(key: &str) -> Place {
     let mut hasher = DefaultHasher::new();
     key.hash(&mut hasher);
     let hash = hasher.finish();

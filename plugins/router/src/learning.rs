@@ -1,6 +1,7 @@
 //! Carries to the shared memory what an exchange tells of its candidates.
 
 use crate::{
+    glimpse::Glimpses,
     health::{Outcome, Shared},
     lesson::Lessons,
     names::Names,
@@ -30,20 +31,30 @@ impl Learning {
     }
 
     /// The head of an answer, a provider's or a filter's own, after so many attempts, where the proxy tells.
-    pub(crate) fn answered(&mut self, head: &ResponseHead, attempts: Option<u64>, names: &Names) -> Watch {
-        let shared = Shared { now: host::now() };
-        let (status, said) = (head.status(), |name| head.headers().text(name));
-        // Kong tells neither; there an answer that `provider` has seen is a provider's.
-        let seen = said(headers::PROVIDER).is_some();
+    pub(crate) fn answered(
+        &mut self,
+        head: &ResponseHead,
+        attempts: Option<u64>,
+        seen: &Glimpses,
+        names: &Names,
+    ) -> Watch {
+        let shared = Shared { now: host::now(), seen };
+        let status = head.status();
         let (attempts, upstreams) = match attempts {
             // What is no error is nobody's but a provider's, once one was asked: the host need not say so.
             Some(attempts) => (attempts, attempts > 0 && (status < 400 || host::ending::is_upstreams())),
-            // The second hop's own words for a provider that cannot be reached.
-            None => (u64::from(seen || matches!(status, 502 | 504)), seen),
+            // Kong tells neither; there an answer that `provider` has seen is a provider's.
+            None => {
+                let seen = head.has(headers::PROVIDER);
+                // The second hop's own words for a provider that cannot be reached.
+                (u64::from(seen || matches!(status, 502 | 504)), seen)
+            }
         };
         let notes = if attempts > 1 { host::note::read("errors") } else { None };
         let notes = notes.map(|it| outcome::noted(&it)).unwrap_or_default();
-        let last = Last { status, retry_after: said("retry-after").and_then(|it| it.parse().ok()), upstreams };
+        // Only a 429 is asked how long.
+        let seconds = || head.headers().text("retry-after")?.parse().ok();
+        let last = Last { status, retry_after: if status == 429 { seconds() } else { None }, upstreams };
         for (place, outcome) in outcome::outcomes(self.lessons.tries.len(), attempts, last, &notes, &self.failures) {
             let Some(tried) = self.lessons.tries.get(place) else { continue };
             shared.tell(&tried.key, outcome, tried.probe);
@@ -73,18 +84,19 @@ impl Learning {
     }
 
     /// The exchange is over.
-    pub(crate) fn over(self, names: &Names) {
-        let shared = Shared { now: host::now() };
+    pub(crate) fn over(self, seen: &Glimpses, names: &Names) {
         let Lessons { tries, measured } = self.lessons;
+        let shared = || Shared { now: host::now(), seen };
         let Stage::Answered { attempts, ended } = self.stage else {
             // The client went away before anybody answered: a probe is another request's to be.
             for it in tries.iter().filter(|it| it.probe) {
-                shared.tell(&it.key, Outcome::Untried, true);
+                shared().tell(&it.key, Outcome::Untried, true);
             }
             return;
         };
         // Who went away tells nothing of who answered.
         let Some(measured) = measured.filter(|_| ended || !host::ending::by_client()) else { return };
+        let shared = shared();
         if let Some((place, sample)) = measured.end(&tries, shared.now, attempts, ended)
             && let Some(tried) = tries.get(place)
         {

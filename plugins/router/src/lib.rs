@@ -10,6 +10,7 @@ pub mod capability;
 pub mod config;
 pub mod explain;
 pub mod filter;
+mod glimpse;
 pub mod health;
 mod learning;
 pub mod lesson;

@@ -182,6 +182,23 @@ impl Breaker {
         }
     }
 
+    /// The candidate answered so many requests that nobody was told of, before whatever is told next. Where it is not closed
+    /// any more they were sent before that, and change nothing.
+    pub fn successes(&mut self, now: Micros, count: u32) {
+        if count > 0 && self.phase == Phase::Closed {
+            self.success(now);
+            if let Some(bucket) = self.bucket(now) {
+                bucket.requests = bucket.requests.saturating_add(count.saturating_sub(1));
+            }
+        }
+    }
+
+    /// Whether nothing speaks against the candidate: it is closed, its last request succeeded, and it asks for no rest.
+    #[must_use]
+    pub fn is_well(&self, now: Micros) -> bool {
+        self.phase == Phase::Closed && self.consecutive == 0 && self.peek(now) == Admit::Yes
+    }
+
     /// The candidate failed: refused, reset, too slow, 5xx. A 4xx but 429 is the client's and neither one nor the other.
     pub fn failure(&mut self, now: Micros) {
         match self.phase {
@@ -219,14 +236,21 @@ impl Breaker {
     }
 
     fn count(&mut self, now: Micros, failures: u32) {
+        if let Some(bucket) = self.bucket(now) {
+            bucket.requests = bucket.requests.saturating_add(1);
+            bucket.failures = bucket.failures.saturating_add(failures);
+        }
+    }
+
+    /// The current ten seconds'.
+    fn bucket(&mut self, now: Micros) -> Option<&mut Bucket> {
         let tick = tick(now);
-        let place = usize::try_from(tick).unwrap_or_default().checked_rem(BUCKETS).unwrap_or_default();
-        let Some(bucket) = self.recent.get_mut(place) else { return };
+        let place = usize::try_from(tick).unwrap_or_default().checked_rem(BUCKETS)?;
+        let bucket = self.recent.get_mut(place)?;
         if bucket.tick != tick {
             *bucket = Bucket { tick, ..Bucket::default() };
         }
-        bucket.requests = bucket.requests.saturating_add(1);
-        bucket.failures = bucket.failures.saturating_add(failures);
+        Some(bucket)
     }
 
     fn half_failed(&self, now: Micros) -> bool {

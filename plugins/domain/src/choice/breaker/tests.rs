@@ -46,6 +46,27 @@ fn half_of_ten_requests_within_a_minute_open_it() {
 }
 
 #[test]
+fn successes_that_are_told_later_count_as_at_once() {
+    let told = |steps: &str, successes: u32| {
+        let mut breaker = Breaker::read(&[]);
+        steps.chars().for_each(|it| if it == '-' { breaker.failure(at(0)) } else { breaker.success(at(0)) });
+        breaker.successes(at(0), successes);
+        breaker
+    };
+    for steps in ["", "-", "----", "-----", "+-+-"] {
+        for count in [0, 1, 7] {
+            let at_once = told(&format!("{steps}{}", "+".repeat(usize::try_from(count).unwrap())), 0);
+            assert_eq!(told(steps, count), at_once, "{steps} {count}");
+        }
+    }
+    let well = |steps, successes| told(steps, successes).is_well(at(1));
+    assert!(well("", 0) && well("+", 0) && well("-", 1) && !well("-", 0) && !well("-----", 9));
+    let mut busy = told("+", 0);
+    busy.cooldown(at(0), Some(2));
+    assert!(!busy.is_well(at(1)) && busy.is_well(at(2)));
+}
+
+#[test]
 fn one_probe_finds_out_whether_the_candidate_is_well_again() {
     assert_eq!(check("0 ----- 29 ? 30 ??? 31 +??"), ["30", "probe", "90", "90", "yes", "yes"]);
     assert_eq!(check("0 ----- 30 ? 89 ? 90 ??"), ["probe", "90", "probe", "150"], "a lost probe");
