@@ -3,8 +3,12 @@
 //! One question for a request, `POST /analyze` with all its texts, and one answer, which is believed only when all of it
 //! makes sense. Pure: what is asked, and what an answer means; the callbacks send it.
 
-use crate::config::Action;
-use domain::{mode::OnFailure, time::Period};
+use crate::{
+    config::Action,
+    shield::{Hit, Kind},
+};
+use domain::{mode::OnFailure, reply::Reply, time::Period};
+use host::Call;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, ops::Range, time::Duration};
 
@@ -51,11 +55,11 @@ pub(crate) struct Analyzer {
 }
 
 impl Analyzer {
-    /// Checks what its types do not; `key` is where it stands.
+    /// Checks what its types do not; `key` is where it stands, and whether there is a key of hashes.
     ///
     /// # Errors
     /// Which key is wrong, what was found and what is expected.
-    pub(crate) fn check(&self, key: &str) -> Result<(), String> {
+    pub(crate) fn check(&self, key: &str, hashes: bool) -> Result<(), String> {
         let plain = |it: &str| !it.is_empty() && it.bytes().all(|it| it.is_ascii_graphic());
         for (name, value) in [
             ("cluster", &self.cluster),
@@ -84,6 +88,9 @@ impl Analyzer {
         if let Some(it) = self.entities.keys().find(wrong) {
             return Err(format!("{key}.entities has {it:?}; expected 1 to 40 of A-Z, 0-9 and _"));
         }
+        if !hashes && self.entities.values().any(|it| *it == Action::Hash) {
+            return Err(format!("{key}.entities has `hash`, and there is no `pii.hash_key`; expected one"));
+        }
         self.timeout.between(&format!("{key}.timeout"), Duration::from_millis(1), Duration::from_secs(30))
     }
 
@@ -98,7 +105,7 @@ impl Analyzer {
             if joined.len().saturating_add(text.len()) > most {
                 return Err(TooLong);
             }
-            if !places.is_empty() {
+            if !joined.is_empty() && !text.is_empty() {
                 joined.push_str(BETWEEN);
             }
             let start = joined.len();
@@ -117,6 +124,12 @@ pub(crate) struct TooLong;
 /// What came back is no answer, or says something that cannot be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NoSense;
+
+/// What a request is told that may not pass without an answer.
+pub(crate) fn unavailable() -> Reply {
+    let message = "A guard could not look at the request: the service that finds names did not answer. Try again.";
+    Reply::new(503, "guardrail_unavailable", message)
+}
 
 /// Texts, and where each stands in what is asked.
 #[derive(Debug, Clone)]
@@ -140,6 +153,15 @@ pub(crate) struct Named<'a> {
     pub(crate) score: f32,
 }
 
+impl Named<'_> {
+    /// As the guard `pii` knows what it finds itself.
+    pub(crate) fn hit(&self) -> Hit {
+        let name = self.entity.to_ascii_lowercase();
+        let rule = format!("analyzer.{name}").into();
+        Hit { span: self.span.clone(), kind: Kind::Own(name.into()), action: self.action, rule }
+    }
+}
+
 #[derive(Serialize)]
 struct Asked<'a> {
     text: &'a str,
@@ -159,8 +181,21 @@ struct Told {
 }
 
 impl Question {
+    /// The question on its way.
+    pub(crate) fn call(&self, analyzer: &Analyzer) -> Call {
+        Call {
+            cluster: analyzer.cluster.clone(),
+            method: "POST",
+            authority: analyzer.authority.clone(),
+            path: analyzer.path.clone(),
+            headers: vec![("content-type", "application/json".to_owned())],
+            body: self.body(analyzer),
+            timeout: analyzer.timeout.get(),
+        }
+    }
+
     /// The body of the question.
-    pub(crate) fn body(&self, analyzer: &Analyzer) -> Vec<u8> {
+    fn body(&self, analyzer: &Analyzer) -> Vec<u8> {
         let entities = analyzer.entities.keys().map(String::as_str).collect();
         let Analyzer { language, score_threshold, .. } = analyzer;
         let asked = Asked { text: &self.text, language, entities, score_threshold: *score_threshold };
@@ -263,7 +298,7 @@ mod tests {
     fn analyzer(rest: &str) -> Result<Analyzer, String> {
         let analyzer: Analyzer =
             serde_json::from_str(&format!(r#"{{"cluster":"presidio"{rest}}}"#)).map_err(|it| it.to_string())?;
-        analyzer.check("analyzer").map(|()| analyzer)
+        analyzer.check("analyzer", false).map(|()| analyzer)
     }
 
     /// Which texts have which names, when the service says `told` of them.
@@ -343,6 +378,7 @@ mod tests {
             (r#","language":"""#, "analyzer.language is \"\""),
             (r#","entities":{}"#, "analyzer.entities is empty"),
             (r#","entities":{"person":"mask"}"#, "analyzer.entities has \"person\""),
+            (r#","entities":{"PERSON":"hash"}"#, "there is no `pii.hash_key`"),
             (r#","score_threshold":1.5"#, "analyzer.score_threshold is 1.5"),
             (r#","max_bytes":0"#, "nonzero"),
             (r#","max_bytes":1048577"#, "analyzer.max_bytes is 1048577"),

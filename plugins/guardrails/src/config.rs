@@ -8,6 +8,7 @@ pub use own::{Allow, Pattern, Words};
 pub use pii::{Action, Pii, What};
 pub use sentinel::Sentinel;
 
+use crate::analyzer::Analyzer;
 use domain::{caller::Trust, companion::Companion};
 use serde::Deserialize;
 use std::{collections::BTreeMap, num::NonZeroU32};
@@ -48,6 +49,10 @@ pub struct Config {
     /// Where the companion is, which takes the events. Without it there are none.
     #[serde(default)]
     pub(crate) companion: Option<Companion>,
+    /// A service that finds names of people and places in requests, where the guard `pii` looks at them. Without it they are not
+    /// found. In Envoy alone.
+    #[serde(default)]
+    pub(crate) analyzer: Option<Analyzer>,
 }
 
 /// What is otherwise for some callers.
@@ -133,6 +138,7 @@ impl Config {
             return Err(format!("`max_bytes` is {}; expected 1 to {MOST_BYTES}", self.max_bytes));
         }
         self.companion.as_ref().map_or(Ok(()), Companion::check)?;
+        self.analyzer.as_ref().map_or(Ok(()), |it| it.check("analyzer", self.pii.hash_key.is_some()))?;
         both("", &self.pii, &self.sentinel)?;
         tiers("", &self.tiers)?;
         for (id, project) in &self.projects {

@@ -1,6 +1,7 @@
 //! The callbacks: read, decide, carry out.
 
 use crate::{
+    analyzer::{self, Named, NoSense, Question, TooLong},
     config::Config,
     event::{Direction, Whose},
     found::Found,
@@ -13,6 +14,7 @@ use crate::{
 use domain::{
     caller::{Caller, Identity},
     chat::Endpoint,
+    mode::{Mode, OnFailure},
 };
 use host::{CallId, Chunk, Edit, Next, NoAnswer, Plugin, RequestHead, ResponseHead, Root, Watch, companion::Client};
 use std::rc::Rc;
@@ -44,6 +46,8 @@ enum Stage {
     Nothing,
     /// It asks for one here.
     Called(Endpoint),
+    /// Names are being looked for in its body.
+    Asking(Endpoint, Question, Vec<u8>),
     /// The request went on.
     Asked(Asked),
     /// Its answer passes.
@@ -56,6 +60,11 @@ impl Plugin for Guardrails {
     fn configure(config: &[u8], root: &Root) -> Result<Self, String> {
         let config = Config::parse(config)?;
         let table = Table::new(&config, &host::env).map_err(|why| format!("guardrails: {why}"))?;
+        if config.analyzer.is_some() && !root.may_ask_about_bodies() {
+            return Err("guardrails: `analyzer` is set, and Kong cannot ask another service about a request's body; expected it \
+                        in Envoy alone"
+                .into());
+        }
         let client = config.companion.as_ref().map(|it| Client::of(it, host::env)).transpose()?;
         if client.is_some() {
             root.tick_every(report::BEAT);
@@ -92,6 +101,41 @@ impl Stream {
 
     fn project(&self) -> &str {
         self.caller.as_ref().map(|it| it.project.as_str()).unwrap_or_default()
+    }
+
+    fn rules(&self) -> Rules<'_> {
+        Rules { guards: self.guards(), config: &self.plugin.config, project: self.project() }
+    }
+
+    /// Does with a request what the guards say, when somebody else found these names in it.
+    fn decide(&mut self, endpoint: Endpoint, body: &[u8], named: &[Named]) -> Edit {
+        let outcome = policy::inspect_with(self.rules(), body, named);
+        if outcome.unseen {
+            self.plugin.meters.unseen(Direction::Input);
+        }
+        self.model = outcome.model.unwrap_or_default();
+        self.tell(Direction::Input, &outcome.found);
+        self.report = outcome.report;
+        self.stage = Stage::Asked(Asked { endpoint, vault: outcome.vault, wants_usage: outcome.wants_usage });
+        match outcome.deed {
+            Deed::Pass => Edit::Keep,
+            Deed::Mask(body) => Edit::Replace(body),
+            Deed::Block(mut reply) => {
+                self.stage = Stage::Nothing;
+                reply.headers.extend(self.report.take().map(|report| (policy::REPORT, report)));
+                Edit::Reply(reply)
+            }
+        }
+    }
+
+    /// What becomes of a request about which nobody answered.
+    fn unanswered(&mut self, endpoint: Endpoint, body: &[u8], on_failure: OnFailure) -> Edit {
+        self.plugin.meters.unanswered();
+        if on_failure == OnFailure::Deny && self.guards().shield.mode == Mode::Enforce {
+            self.stage = Stage::Nothing;
+            return Edit::Reply(analyzer::unavailable());
+        }
+        self.decide(endpoint, body, &[])
     }
 
     /// Tells metrics and events what was found.
@@ -138,23 +182,27 @@ impl host::Stream for Stream {
         let Stage::Called(endpoint) = self.stage else {
             return Edit::Keep;
         };
-        let rules = Rules { guards: self.guards(), config: &self.plugin.config, project: self.project() };
-        let outcome = policy::inspect(rules, &body);
-        if outcome.unseen {
-            self.plugin.meters.unseen(Direction::Input);
-        }
-        self.model = outcome.model.unwrap_or_default();
-        self.tell(Direction::Input, &outcome.found);
-        self.report = outcome.report;
-        self.stage = Stage::Asked(Asked { endpoint, vault: outcome.vault, wants_usage: outcome.wants_usage });
-        match outcome.deed {
-            Deed::Pass => Edit::Keep,
-            Deed::Mask(body) => Edit::Replace(body),
-            Deed::Block(mut reply) => {
-                self.stage = Stage::Nothing;
-                reply.headers.extend(self.report.take().map(|report| (policy::REPORT, report)));
-                Edit::Reply(reply)
+        match (policy::question(self.rules(), &body), &self.plugin.config.analyzer) {
+            (Some(Ok(question)), Some(analyzer)) => {
+                let call = question.call(analyzer);
+                self.stage = Stage::Asking(endpoint, question, body);
+                Edit::Call(call)
             }
+            (Some(Err(TooLong)), Some(analyzer)) => self.unanswered(endpoint, &body, analyzer.on_failure),
+            _ => self.decide(endpoint, &body, &[]),
+        }
+    }
+
+    fn body_answered(&mut self, _: &mut RequestHead, answer: Result<host::Answer, NoAnswer>) -> Edit {
+        let plugin = Rc::clone(&self.plugin);
+        let (Stage::Asking(endpoint, question, body), Some(analyzer)) =
+            (std::mem::replace(&mut self.stage, Stage::Nothing), &plugin.config.analyzer)
+        else {
+            return Edit::Keep;
+        };
+        match answer.map_err(|_| NoSense).and_then(|it| question.answer(analyzer, it.status, &it.body)) {
+            Ok(named) => self.decide(endpoint, &body, &named),
+            Err(NoSense) => self.unanswered(endpoint, &body, analyzer.on_failure),
         }
     }
 

@@ -4,7 +4,6 @@
 //! It refuses to pass a body that it cannot read, changes no byte but what it masks, and never names a value that it found.
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails"))]
 
-#[allow(dead_code, reason = "the filter asks it next")]
 mod analyzer;
 pub mod answer;
 pub mod config;

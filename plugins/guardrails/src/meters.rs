@@ -23,6 +23,7 @@ pub(crate) struct Meters {
     request: Way,
     response: Way,
     restored: Counter,
+    unanswered: Counter,
 }
 
 impl Meters {
@@ -31,7 +32,13 @@ impl Meters {
             request: Way::define("request"),
             response: Way::define("response"),
             restored: Counter::define("tollgate_guardrails_restored"),
+            unanswered: Counter::define("tollgate_guardrails_analyzer_failures"),
         }
+    }
+
+    /// Counts a request about which the analyzer did not answer.
+    pub(crate) fn unanswered(&self) {
+        self.unanswered.add(1);
     }
 
     /// Counts what was found, each thing that something was done with.

@@ -1,6 +1,7 @@
 //! The decision: what becomes of a request's body. No proxy, no clock: a function of configuration and bytes.
 
 use crate::{
+    analyzer::{Named, Question, TooLong},
     answer::Vault,
     config::{Action, Config, OnOversize, Status},
     found::{Found, Pii, Sentinel},
@@ -26,6 +27,13 @@ pub struct Rules<'a> {
     pub config: &'a Config,
     /// The caller's project; hashes are its own.
     pub project: &'a str,
+}
+
+impl Rules<'_> {
+    /// How many bytes of text are looked at.
+    fn most(&self) -> usize {
+        usize::try_from(self.config.max_bytes.get()).unwrap_or(usize::MAX)
+    }
 }
 
 /// What the guards say about a request.
@@ -58,9 +66,30 @@ pub enum Deed {
     Block(Reply),
 }
 
+/// What somebody else is to be asked about the body of a request, if anything is.
+pub(crate) fn question(rules: Rules, body: &[u8]) -> Option<Result<Question, TooLong>> {
+    let (analyzer, shield) = (rules.config.analyzer.as_ref()?, &rules.guards.shield);
+    if !shield.looks_at_requests() {
+        return None;
+    }
+    // What cannot be read, or is too long to be looked at, has its answer without.
+    let (_, texts) = read(rules.guards, body).ok()?;
+    if size(&texts) > rules.most() && rules.config.on_oversize != OnOversize::ScanEnds {
+        return None;
+    }
+    let texts = request::meant(shield, &texts);
+    analyzer.question(texts.iter().map(String::as_str)).transpose()
+}
+
 /// Looks through the body of a request.
 #[must_use]
 pub fn inspect(rules: Rules, body: &[u8]) -> Outcome {
+    inspect_with(rules, body, &[])
+}
+
+/// The same, when somebody else found these names in it.
+#[must_use]
+pub(crate) fn inspect_with(rules: Rules, body: &[u8], named: &[Named]) -> Outcome {
     if !rules.guards.look_at_requests() {
         return untouched(body);
     }
@@ -69,10 +98,9 @@ pub fn inspect(rules: Rules, body: &[u8]) -> Outcome {
         // The model may read what we cannot, so in doubt the request is refused.
         Err(wrong) => return unseen(rules.guards, "unreadable", Some(wrong.into())),
     };
-    let size = texts.iter().fold(0_usize, |sum, it| sum.saturating_add(it.text.len()));
-    let most = usize::try_from(rules.config.max_bytes.get()).unwrap_or(usize::MAX);
+    let most = rules.most();
     let (over, parts) = match rules.config.on_oversize {
-        _ if size <= most => (false, Vec::new()),
+        _ if size(&texts) <= most => (false, Vec::new()),
         OnOversize::Block => return unseen(rules.guards, "oversize", Some(too_large(most))),
         OnOversize::Allow => return unseen(rules.guards, "oversize", None),
         OnOversize::ScanEnds => (true, request::ends(&texts, most)),
@@ -85,7 +113,8 @@ pub fn inspect(rules: Rules, body: &[u8]) -> Outcome {
         attack: it.score >= judge.threshold,
         rule: it.rules.first().copied().unwrap_or_default(),
     });
-    let looked = if shield.looks_at_requests() { request::look(shield, texts, &parts) } else { Vec::new() };
+    let mut looked = if shield.looks_at_requests() { request::look(shield, texts, &parts) } else { Vec::new() };
+    request::add(shield, &mut looked, named);
     let found = Found { pii: Pii::of(shield.mode, looked.iter().flat_map(|it| &it.hits)), sentinel };
     let report =
         [over.then(|| "scan=ends".to_owned()), found.report()].into_iter().flatten().collect::<Vec<_>>().join(";");
@@ -130,6 +159,10 @@ fn untouched(body: &[u8]) -> Outcome {
         body.texts().unwrap_or_default().iter().for_each(|it| outcome.vault.reserve(&it.text));
     }
     outcome
+}
+
+fn size(texts: &[Text]) -> usize {
+    texts.iter().fold(0, |sum, it| sum.saturating_add(it.text.len()))
 }
 
 /// Whether the client asked for a stream that ends with its usage.

@@ -1,6 +1,7 @@
 //! What a request tells the model: its texts, what is in them, and what they become.
 
 use crate::{
+    analyzer::Named,
     answer::Vault,
     config::Action,
     guards::{Guards, Judge},
@@ -54,6 +55,25 @@ pub(crate) fn look<'a>(shield: &Shield, texts: Vec<Text<'a>>, parts: &[Vec<Range
         Looked { text, meant, hits }
     };
     texts.into_iter().enumerate().map(look).collect()
+}
+
+/// The texts as they are meant; empty where the guard `pii` does not look.
+pub(crate) fn meant(shield: &Shield, texts: &[Text]) -> Vec<String> {
+    let meant = |it: &Text| match Meant::read(&it.text) {
+        _ if is_system(it) && !shield.system_messages => String::new(),
+        Some(meant) => meant.text,
+        None => it.text.clone().into_owned(),
+    };
+    texts.iter().map(meant).collect()
+}
+
+/// Adds the names that somebody else found in the texts as they are meant, in the order of the texts.
+pub(crate) fn add(shield: &Shield, looked: &mut [Looked], named: &[Named]) {
+    for of_one in named.chunk_by(|one, other| one.text == other.text) {
+        let Some(it) = of_one.first().and_then(|it| looked.get_mut(it.text)) else { continue };
+        let meant = it.meant.as_ref().map_or(&*it.text.text, |it| &it.text);
+        it.hits = shield.with(meant, std::mem::take(&mut it.hits), of_one.iter().map(Named::hit));
+    }
 }
 
 fn find_in(shield: &Shield, text: &str, part: &Range<usize>) -> Vec<Hit> {

@@ -159,6 +159,12 @@ impl Shield {
         if self.own.is_empty() { found } else { merged(found) }
     }
 
+    /// What was found in `text`, and what somebody else found there; in order, no two overlap.
+    pub(crate) fn with(&self, text: &str, mut found: Vec<Hit>, more: impl Iterator<Item = Hit>) -> Vec<Hit> {
+        found.extend(more.filter(|it| !self.allow.has(text.get(it.span.clone()).unwrap_or_default())));
+        merged(found)
+    }
+
     /// Up to which byte of `text` [`Self::find`] has said all, whatever may follow; of what operators look for, `hold_back`
     /// bytes at the end are asked whether they begin something.
     #[must_use]
