@@ -1,6 +1,7 @@
 //! What lets somebody in: keys, tokens, passwords.
 
 mod assignment;
+mod command;
 mod connection;
 mod drawn;
 mod forms;
@@ -19,8 +20,8 @@ pub(crate) use open::open;
 pub(crate) fn find(text: &str, _wanted: Entities, found: &mut Vec<Finding>) {
     // What holds others comes first, what says least last: of two that overlap the first says what it is.
     let mut all: Vec<(u8, Finding)> = Vec::new();
-    let scanners: [fn(&str, &mut Vec<Finding>); 6] =
-        [connection::find, url::find, split::find, token::find, lone::find, assignment::find];
+    let scanners: [fn(&str, &mut Vec<Finding>); 7] =
+        [connection::find, url::find, split::find, token::find, lone::find, assignment::find, command::find];
     for (rank, scanner) in (0..).zip(scanners) {
         let mut of_one = Vec::new();
         scanner(text, &mut of_one);

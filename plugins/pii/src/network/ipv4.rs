@@ -173,7 +173,7 @@ fn is_network(text: &[u8], end: usize, octets: [u8; 4]) -> bool {
 fn meant(text: &[u8], start: usize, octets: [u8; 4]) -> bool {
     let around = Around::before(text, start);
     let machine = around.has(MACHINES);
-    let small = matches!(octets, [0..=9, 0..=39, 0..=39, 0..=39] | [_, _, 0, 0]) && octets != [10, 0, 0, 0];
+    let small = matches!(octets, [0..=9, 0..=99, 0..=99, 0..=99] | [0..=2, 0..=9, ..] | [_, _, 0, 0]);
     let numbered = around.has(NUMBERED) || around.has_version();
     !(around.ends(NUMBERED) || numbered && (small || !around.has(ADDRESSES)) || small && !machine)
 }

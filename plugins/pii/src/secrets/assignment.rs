@@ -56,6 +56,11 @@ fn each(bytes: &[u8], mut seen: impl FnMut(Name, usize, Join) -> Option<usize>) 
         let Some(name) = name::of(words) else {
             continue;
         };
+        // "You can pass `x`": here it is no noun.
+        if join == Join::Space && last.eq_ignore_ascii_case(b"pass") && !is_told(bytes, start) {
+            continue;
+        }
+        let join = if join == Join::Space && is_told(bytes, start) { Join::Sign } else { join };
         if let Some(end) = seen(name, scheme(bytes, value), join) {
             at = end;
             floor = at;
@@ -74,6 +79,14 @@ fn secret(text: &str, name: Name, value: &Value, join: Join) -> Option<Finding> 
         Name::Perhaps => (Entity::SecretOther, "secret.perhaps"),
     };
     is.then(|| Finding { span: value.span.clone(), entity, rule })
+}
+
+/// Whether what stands before a name says that its value follows a space: `login ada password …` of a .netrc, `ENV NAME …`.
+fn is_told(text: &[u8], start: usize) -> bool {
+    const BEFORE: &[&[u8]] = &[b"ENV ", b"setenv ", b"setx ", b"SETENV "];
+    let before = text.get(start.saturating_sub(40)..start).unwrap_or_default();
+    scan::steps::take(before.len());
+    BEFORE.iter().any(|it| before.ends_with(it)) || before.windows(6).any(|it| it == b"login ")
 }
 
 /// Where the words begin that the one at `start` may be the last of: "aws secret access key".
@@ -103,13 +116,20 @@ fn separator(text: &[u8], start: usize, end: usize) -> Option<(usize, Join)> {
             let pair = scan::byte(text, from).is_some_and(|it| b"\"'`\\".contains(&it));
             if pair && !stands_value(text, from) { Some((from, Join::Sign)) } else { beside(text, at) }
         }
-        b'>' if before(text, start) == Some(b'<') => Some((at.saturating_add(1), Join::Element)),
+        b'>' if before(text, start) == Some(b'<') || quoted => Some((at.saturating_add(1), Join::Element)),
         b'"' | b'\'' | b'`' if at > closed => Some((at, Join::Space)),
         _ if at > closed || quoted => spoken(text, at).or_else(|| beside(text, at)).or_else(|| {
             let word = scan::byte(text, at).is_some_and(|it| it.is_ascii_graphic());
             (word && !quoted && at > closed).then_some((at, Join::Space))
         }),
         b'\n' | b'\r' => beside(text, at),
+        b'<' => {
+            // The pairs of a property list stand one behind the other.
+            let from = at.saturating_add(6);
+            let next = scan::run(window(text, from, 24), from, |it| it.is_ascii_whitespace());
+            let pair = scan::stands(text, at, b"</key>") && scan::stands(text, next, b"<string>");
+            pair.then(|| (next.saturating_add(8), Join::Element))
+        }
         _ => None,
     }
 }

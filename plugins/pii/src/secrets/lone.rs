@@ -31,7 +31,16 @@ fn alone(text: &[u8], start: usize, end: usize) -> bool {
     let joins = |it: Option<u8>| it.is_some_and(|it| b"-_=.%\\@~#".contains(&it) || !it.is_ascii());
     let before = start.checked_sub(1).and_then(|it| scan::byte(text, it));
     let stop = scan::byte(text, end) == Some(b'.') && !scan::byte(text, end.saturating_add(1)).is_some_and(base64);
-    (!joins(before) || before == Some(b'=')) && (!joins(scan::byte(text, end)) || stop)
+    !in_block(text, start) && (!joins(before) || before == Some(b'=')) && (!joins(scan::byte(text, end)) || stop)
+}
+
+/// Whether it is the last line of a block of base64, as a certificate is.
+fn in_block(text: &[u8], start: usize) -> bool {
+    let near = text.get(start.saturating_sub(64)..start).unwrap_or_default();
+    scan::steps::take(near.len());
+    let line = near.iter().rposition(|it| *it == b'\n').and_then(|at| near.get(..at)).unwrap_or_default();
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    line.iter().rev().take_while(|it| base64(**it)).count() >= 40
 }
 
 fn is_key(text: &[u8], span: Range<usize>) -> bool {

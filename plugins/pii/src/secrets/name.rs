@@ -58,6 +58,9 @@ const PASSWORDS: &[&[u8]] = &[
     b"senha",
     b"motdepasse",
     b"wachtwoord",
+    b"securestring",
+    b"salasana",
+    b"heslo",
     b"parola",
 ];
 
@@ -127,6 +130,8 @@ const KEYS: &[&[u8]] = &[
     b"sessionsecret",
     b"sessionid",
     b"sessid",
+    b"privatekeyid",
+    b"plaintextpassword",
 ];
 
 /// What makes a `key` or a `token` one that lets nobody in.

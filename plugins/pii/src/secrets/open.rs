@@ -3,7 +3,7 @@
 //! A plain word is let go after four letters unless a key's prefix, a scheme or the key of a pair begins with it: what
 //! is drawn by lot has shown a capital, a digit or a sign by then, and is no secret if it has not.
 
-use super::{assignment, connection, forms::Form, pem, split, url};
+use super::{assignment, command, connection, forms::Form, pem, split, url};
 use crate::scan;
 
 /// Further back nothing begins that is still open, but private keys.
@@ -14,7 +14,14 @@ pub(crate) fn open(text: &str) -> usize {
     let from = text.floor_char_boundary(text.len().saturating_sub(BACK));
     let tail = text.get(from..).unwrap_or_default();
     let bytes = tail.as_bytes();
-    let begun = [assignment::open(bytes), connection::open(bytes), split::open(bytes), url::open(bytes), word(bytes)];
+    let begun = [
+        assignment::open(bytes),
+        connection::open(bytes),
+        split::open(bytes),
+        url::open(bytes),
+        command::open(tail),
+        word(bytes),
+    ];
     let nearest = begun.into_iter().flatten().min().map_or(text.len(), |at| from.saturating_add(at));
     let nearest = nearest.min(pem::open(text.as_bytes()).unwrap_or(nearest));
     text.floor_char_boundary(nearest)
@@ -95,6 +102,7 @@ mod tests {
         "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.Nm1cy5dENmvgp0R4h0uTf0hP8xei5YesVTNPj2zByBR", "word", "The end", "is", "a", "key", ": ", "é",
         "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIPSVCFMIzJ7EPGmNBpXaOm0pMcG2MKCgTPLGAs0bQ8Wf\n-----END PRIVATE KEY-----",
         "81.57.181.40", "2a03:41e4:eb66::f645", "00:1A:2B:3C:4D:5E", "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", "root:Zx9qwer7@tcp(db)/x",
+        "curl -u ", "密码是", "пароль: ", "login ada ", "sshpass -p", 
     ];
 
     /// Secrets and addresses alone: the rest says for itself where it begins.

@@ -3,7 +3,7 @@
 //! Pieces are joined only where a key's prefix begins, and what they make together must be a key by its form. Where
 //! spaces alone divide, a word of a language ends it, so that the sentence around a key is not taken with it.
 
-use super::{forms::Form, token};
+use super::{drawn, forms::Form, token};
 use crate::{Finding, scan};
 use std::ops::Range;
 
@@ -184,7 +184,9 @@ impl<'a> Pieces<'a> {
                 return None;
             };
             let joined = self.joined.get(..length)?;
-            if let Some((span, entity, rule)) = token::at(joined).filter(|_| !first.is_empty()) {
+            if let Some((span, entity, rule)) = token::at(joined)
+                .filter(|_| !first.is_empty() && (self.glue != Some(Glue::List) || drawn::like_a_key(joined)))
+            {
                 let start = *self.places.get(span.start)?;
                 let end = self.places.get(span.end.checked_sub(1)?)?.saturating_add(1);
                 let spans = end.saturating_sub(start) > span.len();

@@ -10,6 +10,7 @@ const PIECES: &[&str] = &[
     "Server=", "Password=", "Pwd=a1b2;", "AccountKey=", "a@tcp(", "jdbc:", "://a:b@", "https://", "/", "@", "Bearer ", "value",
     "g h p _ ", "ghp_", "sk-", "sk-proj-", "\" + \"", "\", \"", "eyJ", "eyJ.", "SG.", "\n", "  ", "\\", "Zx9q", "a1B2c3D4", "k", "<password>",
     "0x", "1.2.3.4 ", "10.20.30.40", "version ", "::", "2a03:", "00:1A:", "bc1q", "1BvBMSEY", "AKIA ", "-----BEGIN ", "é", "\u{200b}",
+    "curl -u ", "密码是", "login ", "mysql -p", "<string>", "</key>",
 ];
 
 fn steps(text: &str) -> usize {

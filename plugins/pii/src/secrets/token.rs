@@ -116,7 +116,18 @@ fn formed(text: &[u8], span: Range<usize>) -> Option<Key> {
     let body = text.get(from..end)?;
     let stops = body.iter().rev().take_while(|it| **it == b'.').count();
     let end = end.saturating_sub(stops);
-    (form.takes(text.get(from..end)?)).then(|| (span.start.saturating_add(start)..end, form.entity, form.rule))
+    // In base64 a short prefix without a sign of its own stands by chance.
+    let sign = |at: Option<usize>| at.and_then(|it| scan::byte(text, it)).is_some_and(|it| matches!(it, b'+' | b'/'));
+    let chance = form.prefix.len() <= 4 && form.prefix.bytes().all(|it| it.is_ascii_alphanumeric());
+    let within = sign(Some(end))
+        || (sign(span.start.checked_sub(1))
+            && span
+                .start
+                .checked_sub(2)
+                .and_then(|it| scan::byte(text, it))
+                .is_some_and(|it| it.is_ascii_alphanumeric()));
+    (!(chance && within) && form.takes(text.get(from..end)?))
+        .then(|| (span.start.saturating_add(start)..end, form.entity, form.rule))
 }
 
 impl Form {

@@ -37,6 +37,14 @@ impl Value {
         Self::quoted(text, at).or_else(|| Self::bare(text, at, join))
     }
 
+    /// What a program takes as `user:password`, in quotes or up to a space.
+    pub(crate) fn login(text: &[u8], at: usize) -> Option<Self> {
+        Self::quoted(text, at).or_else(|| {
+            let end = scan::run(limit(text, at), at, |it| it.is_ascii_graphic() && !b"\"'`<>|;&".contains(&it));
+            (end > at).then_some(Self { span: at..end, quoted: false })
+        })
+    }
+
     /// `"…"`, `'…'`, `` `…` ``, `\"…\"`, also behind a letter as in `b"…"`.
     fn quoted(text: &[u8], at: usize) -> Option<Self> {
         let letter = scan::byte(text, at).is_some_and(|it| b"bBrRuUfFL@$".contains(&it));
@@ -128,18 +136,46 @@ fn limit(text: &[u8], at: usize) -> &[u8] {
     text.get(..at.saturating_add(LONGEST)).unwrap_or(text)
 }
 
-/// A path, a URL, an address, a dotted name: it says where something is.
+/// A path, a URL, an address, a name in a program: it says where something is.
 fn is_place(value: &[u8]) -> bool {
-    let start: [&[u8]; 5] = [b"/", b"./", b"../", b"~/", b"--"];
-    let path = start.iter().any(|it| value.starts_with(it)) && !drawn::like_a_key(value);
+    let start: &[&[u8]] = &[b"/", b"./", b"../", b"~/", b"--", b"this.", b"self."];
+    let drawn = drawn::like_a_key(value);
+    let slashes = value.iter().filter(|it| **it == b'/').count();
+    let path = !drawn && (slashes >= 2 || start.iter().any(|it| value.starts_with(it)));
     let mail =
         value.iter().position(|it| *it == b'@').is_some_and(|at| value.get(at..).is_some_and(|it| it.contains(&b'.')));
+    path || mail || value.windows(3).any(|it| it == b"://") || is_name(value)
+}
+
+/// A name in a program: `config.token1`, `Duration::ZERO`, `WIN32_ERROR`, `*const`, `X509Credential`, `sha256`.
+fn is_name(value: &[u8]) -> bool {
+    const ENDS: &[&[u8]] = &[
+        b"sha1", b"sha224", b"sha256", b"sha384", b"sha512", b"x509", b"base64", b"utf8", b"utf-8", b"md5", b"oauth2",
+        b"ed25519", b"rs256", b"hs256", b"es256", b"int64", b"int32", b"uint64", b"float64", b"u32", b"u64", b"i32",
+        b"i64",
+    ];
     let look = drawn::Look::at(value);
-    let dotted = value.contains(&b'.')
+    let few = look.digits.saturating_mul(4) <= look.letters() && look.upper.saturating_mul(3) < look.letters();
+    let dotted = value.contains(&b'.') && look.signs == 0 && few;
+    let path = value.windows(2).any(|it| it == b"::");
+    let constant =
+        look.lower == 0 && look.signs == 0 && value.contains(&b'_') && look.digits.saturating_mul(3) <= look.upper;
+    let letters = |it: &[u8]| !it.is_empty() && it.iter().all(|it| it.is_ascii_alphabetic() || *it == b'_');
+    let pointed = matches!(value, [b'*' | b'!' | b'&' | b'~', rest @ ..] if letters(rest));
+    let lower = value.to_ascii_lowercase();
+    let technical = ENDS.iter().any(|it| lower.ends_with(it)) && !look.is_jumbled();
+    let starts =
+        value.first().is_some_and(u8::is_ascii_alphabetic) && value.last().is_some_and(u8::is_ascii_alphabetic);
+    // A number in the middle of a name: `PKCS7PrivateKey`.
+    let numbered = starts
         && look.signs == 0
-        && look.digits.saturating_mul(4) <= look.letters()
-        && !drawn::like_a_key(value);
-    path || mail || dotted || value.windows(3).any(|it| it == b"://")
+        && look.upper > 0
+        && few
+        && look.digits <= 5
+        && look.letters() >= 9
+        && value.iter().all(u8::is_ascii_alphanumeric)
+        && value.windows(4).filter(|it| it.iter().all(u8::is_ascii_lowercase)).count() >= 3;
+    dotted || path || constant || pointed || technical || numbered
 }
 
 /// A password somebody may have chosen: letters with digits or signs among them, or a number long enough.
