@@ -2,6 +2,7 @@
 
 use crate::lexicon::Meaning;
 use crate::rules::{MOST_STEPS, RULES};
+use crate::steps;
 use crate::words::Word;
 use std::sync::OnceLock;
 
@@ -51,6 +52,7 @@ pub(crate) fn run(words: &[Word], meanings: &[Meaning]) -> Vec<Match> {
         let last = meaning.end.checked_sub(1).and_then(|it| words.get(it)).map_or(place, |it| it.place);
         for class in meaning.classes.numbers() {
             let steps = usize::try_from(class).ok().and_then(|it| index.get(it)).map(Vec::as_slice).unwrap_or_default();
+            steps::take(steps.len());
             for (rule, step) in steps {
                 let (Some(rule), Some(state)) = (RULES.get(*rule), states.get_mut(*rule)) else { continue };
                 let Some(it) = rule.steps.get(*step) else { continue };

@@ -34,12 +34,12 @@ pub(crate) fn numbers(text: &[u8], at: usize) -> Option<(Vec<Vec<u8>>, usize)> {
     Some((readings.into_iter().flatten().collect(), length))
 }
 
-/// Dots and dashes; letters parted by a space, words by `/` or more spaces.
+/// Dots and dashes, letters parted by a space and words by `/`: what they say, if anything, and how many bytes they take.
 pub(crate) fn morse(text: &[u8], at: usize) -> Option<(Option<String>, usize)> {
     let length = run(text, at, |it| matches!(it, b'.' | b'-' | b' ' | b'/' | b'|'));
     let signs = std::str::from_utf8(text.get(at..at.saturating_add(length))?).ok()?;
     if signs.split([' ', '/', '|']).filter(|it| !it.is_empty()).count() < GROUPS {
-        return None;
+        return Some((None, length));
     }
     let mut out = String::new();
     for group in signs.trim_end().split(' ') {

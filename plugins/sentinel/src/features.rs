@@ -6,7 +6,7 @@ use crate::ngrams::{BUCKETS, Grams, Once};
 use crate::reading::{Disguise, Reading};
 use crate::rules::NAMES;
 use crate::words::{self, Word};
-use crate::{disguise, fold, signals, structure, views, windows};
+use crate::{disguise, fold, signals, steps, structure, views, windows};
 use std::ops::Range;
 
 /// A feature's index and its value.
@@ -120,6 +120,7 @@ impl Read {
         for meaning in self.meanings.get(from..).unwrap_or_default().iter().take_while(|it| it.end <= part.end) {
             let place = self.words.get(meaning.first).map_or(0, |it| it.place);
             for number in meaning.classes.numbers() {
+                steps::take(last.len());
                 features.push((pair(number, number), PAIR));
                 let near = last.iter().flatten().filter(|(at, _)| place.saturating_sub(*at) <= NEAR);
                 for other in near.flat_map(|(_, it)| it.numbers()) {
@@ -137,7 +138,7 @@ impl Read {
     pub(crate) fn within(&self, part: &Range<usize>) -> impl Iterator<Item = &Match> {
         let from = self.matches.partition_point(|it| it.first < part.start);
         let near = self.matches.get(from..).unwrap_or_default().iter().take_while(|it| it.first < part.end);
-        near.filter(|it| it.end <= part.end)
+        near.inspect(|_| steps::take(1)).filter(|it| it.end <= part.end)
     }
 
     /// The rules found among some of the words.

@@ -4,6 +4,7 @@
 //! and Hangul stay. One pass; what a word's letters have in common is known at its end, and only that word is then written again.
 
 use crate::reading::{Disguise, Reading};
+use crate::steps;
 use std::sync::OnceLock;
 use unicode_normalization::char::{decompose_compatible, is_combining_mark};
 
@@ -18,6 +19,7 @@ pub(crate) fn fold(older: &Reading) -> Reading {
         }
     }
     fold.finish_word();
+    steps::take(older.text.len());
     fold.out.based_on(older)
 }
 
@@ -179,6 +181,7 @@ impl Fold {
 
     /// Writes the word that began at `start` again. Letters become shorter or stay, so its places move by some bytes at most.
     fn rewrite(&mut self, start: usize, letter: impl Fn(char) -> char) {
+        steps::take(self.out.text.len().saturating_sub(start));
         let word: String = self.out.text.get(start..).unwrap_or_default().chars().map(letter).collect();
         let from = self.out.origin(start);
         self.out.forget(start);

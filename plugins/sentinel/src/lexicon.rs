@@ -4,6 +4,7 @@
 
 use crate::fold;
 use crate::rules::{self, Class};
+use crate::steps;
 use crate::words::{self, Word};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -164,6 +165,7 @@ impl Lexicon {
     }
 
     fn entry(&self, key: u64) -> Option<&Entry> {
+        steps::take(1);
         if self.sieve.may_have(key) { self.entries.get(&key) } else { None }
     }
 

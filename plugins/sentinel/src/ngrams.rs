@@ -1,5 +1,6 @@
 //! The letters and words of a text as numbers: character 3- to 5-grams within words, words and pairs of words, hashed.
 
+use crate::steps;
 use crate::words::{self, Word};
 use std::ops::Range;
 
@@ -53,6 +54,7 @@ impl Grams {
 
     fn add(&mut self, hash: u64) {
         let mixed = (hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        steps::take(1);
         self.buckets.push(u32::try_from(mixed.wrapping_mul(u64::from(BUCKETS)) >> 32).unwrap_or_default());
     }
 
@@ -82,6 +84,7 @@ impl Once {
             }
         }
         for bucket in grams.within(part) {
+            steps::take(1);
             let Some(slot) = usize::try_from(bucket / 64).ok().and_then(|it| self.seen.get_mut(it)) else { continue };
             let bit = 1_u64 << (bucket % 64);
             if *slot & bit == 0 {

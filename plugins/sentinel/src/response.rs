@@ -9,7 +9,7 @@ use crate::reading::Reading;
 use crate::rules::{ANSWERS, NAMES};
 use crate::verdict::Hit;
 use crate::words::{self, Word};
-use crate::{fold, structure};
+use crate::{fold, steps, structure};
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
@@ -19,7 +19,7 @@ pub const LOOK_BACK: usize = 12;
 /// Letters of a link's parameter that may be anything; more are data.
 const PARAMETER: usize = 24;
 /// Bytes of a link's label that are looked through for its start.
-const LABEL: usize = 200;
+const LABEL: usize = 100;
 /// Longer links are cut: what they carry is at their start as well.
 const LINK: usize = 512;
 
@@ -85,6 +85,7 @@ fn links(text: &str) -> Vec<Hit> {
     let mut hits = Vec::new();
     let bytes = text.as_bytes();
     for (at, _) in text.match_indices("](") {
+        steps::take(LABEL.saturating_add(2));
         let from = at.saturating_add(2);
         let rest = bytes.get(from..from.saturating_add(LINK).min(bytes.len())).unwrap_or_default();
         let length = rest.iter().position(|it| it.is_ascii_whitespace() || *it == b')').unwrap_or(rest.len());

@@ -3,6 +3,7 @@
 use crate::features::Read;
 use crate::reading::{Disguise, Reading};
 use crate::rules::NAMES;
+use crate::steps;
 use crate::words::Word;
 use std::ops::Range;
 
@@ -70,7 +71,7 @@ pub(crate) fn add(read: &Read, part: &Range<usize>, tell: &mut impl FnMut(u32, u
         .get(start..end.saturating_add(1))
         .or_else(|| read.reading.text.get(start..end))
         .unwrap_or_default();
-    let marks = |mark: u8| text.bytes().filter(|it| *it == mark).count();
+    let marks = Marks::of(text);
     let share = |part: usize| part.saturating_mul(8).checked_div(words.len()).unwrap_or_default();
     let numbers = [
         bin(words.len()),
@@ -79,10 +80,10 @@ pub(crate) fn add(read: &Read, part: &Range<usize>, tell: &mut impl FnMut(u32, u
         bin(share(matches.len().saturating_mul(2))),
         bin(hidden),
         bin(share(quoted)),
-        bin(marks(b'?')),
-        bin(marks(b'!')),
-        bin(marks(b'\n')),
-        script(text),
+        bin(marks.questions),
+        bin(marks.exclamations),
+        bin(marks.lines),
+        marks.script(),
         bin(text.len().checked_div(words.len()).unwrap_or_default()),
     ];
     for (number, bin) in (15_u32..).zip(numbers) {
@@ -104,26 +105,55 @@ fn bin(count: usize) -> u32 {
     }
 }
 
-/// Which letters most of a text has.
-fn script(text: &str) -> u32 {
-    let mut counts = [0_u32; 8];
-    for letter in text.chars().step_by(3) {
-        let kind = match letter {
-            '\0'..='\u{24f}' => 0,
-            '\u{370}'..='\u{3ff}' => 1,
-            '\u{400}'..='\u{52f}' => 2,
-            '\u{590}'..='\u{77f}' => 3,
-            '\u{900}'..='\u{dff}' => 4,
-            '\u{e00}'..='\u{fff}' => 5,
-            '\u{ac00}'..='\u{d7a3}' => 6,
-            _ => 7,
-        };
-        if let Some(count) = counts.get_mut(kind) {
-            // A letter of a script without spaces says more than one with.
-            *count = count.saturating_add(if kind == 0 { 1 } else { 3 });
+/// Signs and scripts of a text, counted in one go.
+#[derive(Default)]
+struct Marks {
+    questions: usize,
+    exclamations: usize,
+    lines: usize,
+    /// Letters by the first byte of their UTF-8: Latin, Greek, Cyrillic, Semitic, Indic to Khmer, Chinese and Japanese, Korean, others.
+    scripts: [usize; 8],
+}
+
+impl Marks {
+    fn of(text: &str) -> Self {
+        steps::take(text.len());
+        let mut marks = Self::default();
+        for byte in text.bytes() {
+            let kind = match byte {
+                b'?' => {
+                    marks.questions = marks.questions.saturating_add(1);
+                    continue;
+                }
+                b'!' => {
+                    marks.exclamations = marks.exclamations.saturating_add(1);
+                    continue;
+                }
+                b'\n' => {
+                    marks.lines = marks.lines.saturating_add(1);
+                    continue;
+                }
+                b'a'..=b'z' | 0xc2..=0xc9 => 0,
+                0xcd..=0xcf => 1,
+                0xd0..=0xd4 => 2,
+                0xd6..=0xdd => 3,
+                0xe0 | 0xe1 => 4,
+                0xe3..=0xe9 => 5,
+                0xea..=0xed => 6,
+                0xf0.. => 7,
+                _ => continue,
+            };
+            if let Some(count) = marks.scripts.get_mut(kind) {
+                *count = count.saturating_add(if kind == 0 { 1 } else { 3 });
+            }
         }
+        marks
     }
-    (0_u32..).zip(counts).max_by_key(|(_, count)| *count).map_or(0, |(kind, _)| kind)
+
+    /// Which letters most of the text has; one of another script says as much as three Latin ones.
+    fn script(&self) -> u32 {
+        (0_u32..).zip(self.scripts).max_by_key(|(_, count)| *count).map_or(0, |(kind, _)| kind)
+    }
 }
 
 /// How each word was hidden.

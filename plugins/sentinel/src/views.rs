@@ -5,6 +5,7 @@
 
 use crate::codes;
 use crate::reading::{Disguise, Reading};
+use crate::steps;
 
 /// Encodings within encodings that are opened.
 const DEPTH: usize = 3;
@@ -79,7 +80,9 @@ fn at_place(text: &[u8], at: usize) -> Option<Found> {
 
 pub(crate) fn run(text: &[u8], at: usize, member: impl Fn(u8) -> bool) -> usize {
     let rest = text.get(at..).unwrap_or_default();
-    rest.iter().position(|it| !member(*it)).unwrap_or(rest.len())
+    let length = rest.iter().position(|it| !member(*it)).unwrap_or(rest.len());
+    steps::take(length.saturating_add(1));
+    length
 }
 
 fn is_base64(byte: u8) -> bool {
@@ -129,6 +132,7 @@ fn escapes(text: &[u8], at: usize) -> Option<Found> {
     let mut out = String::new();
     let mut length = 0_usize;
     while let Some(rest) = text.get(at.saturating_add(length)..) {
+        steps::take(1);
         let (digits, skip) = match rest {
             [b'\\', b'u', b'{', digits @ ..] => (digits.get(..run(digits, 0, |it| it.is_ascii_hexdigit()).min(6)), 4),
             [b'\\', b'u', digits @ ..] => (digits.get(..4), 2),
@@ -239,6 +243,7 @@ fn digit(byte: u8) -> Option<u32> {
 
 /// What was decoded, if somebody could read it: text, and mostly letters.
 fn readable(bytes: Vec<u8>, length: usize, how: Disguise) -> Found {
+    steps::take(length);
     let readable = |text: &String| {
         let letters = text.chars().filter(|it| it.is_alphabetic() || matches!(it, ' ' | '\n')).count();
         let broken = text.chars().any(|it| it.is_control() && !it.is_whitespace());

@@ -2,6 +2,8 @@
 //!
 //! Scripts that write no spaces (Chinese, Japanese, Thai, …) give a word per letter; tables join them again.
 
+use crate::steps;
+
 /// A word and what stands around it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Word {
@@ -29,6 +31,7 @@ const LINE: u32 = 2;
 
 /// The words of a folded text.
 pub(crate) fn words(text: &str) -> Vec<Word> {
+    steps::take(text.len());
     let mut words: Vec<Word> = Vec::with_capacity(text.len() / 5);
     let mut place = 0_u32;
     let mut halves = 0_u32;
