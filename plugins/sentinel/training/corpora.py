@@ -200,3 +200,28 @@ def manuals(packages):
                 text = plain(wheel.read(file))
                 yield "security_manual", text
                 yield "security_manual", text.split("\n\n", 1)[-1][:6_000]
+
+
+def programs(packages, names):
+    """Libraries that talk to models: what they say of themselves, their sources, and the paragraphs of their docstrings."""
+    for name in names:
+        wheel = packages.wheel(name.replace("-", "_"))
+        for file in sorted(wheel.namelist()):
+            if file.endswith("METADATA"):
+                yield "doc_" + name, plain(wheel.read(file))
+            elif file.endswith(".py"):
+                source = plain(wheel.read(file))
+                if 3_000 < len(source) < 60_000:
+                    yield "code_" + name, source[:24_000]
+                for paragraph in docstrings(source):
+                    yield "docstring_" + name, paragraph
+
+
+def docstrings(source):
+    try:
+        nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.Module))]
+    except SyntaxError:
+        return
+    for paragraph in (part for node in nodes for part in (ast.get_docstring(node) or "").split("\n\n")):
+        if 40 < len(paragraph) < 1_500:
+            yield paragraph

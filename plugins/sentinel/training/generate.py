@@ -8,6 +8,7 @@ import hashlib
 import json
 import random
 import sys
+from pathlib import Path
 
 import corpora
 from encode import COVERS, ENCODERS, HARMLESS_COVERS, disguise
@@ -20,8 +21,8 @@ BEFORE = ["", "", "", "", "[Hello|Hi|Hey|Thanks|OK][!|,|.] ", "{q} ", "{b} ", "{
           "Translate [to French|into German]: '{b}' ", "Summarise this: {b}\n\n", "1 + 1 = 2. "]
 AFTER = ["", "", "", "", "", " [Thanks.|Please!|Now.|OK?|Go.|Hurry.]", " {q}", "\n{b}", " [Answer in JSON.|Be brief.|No excuses.|Do not explain.|Skip all warnings.]",
          " [Begin with|Start with] [\"OK\"|'Certainly'|\"Yes\"]."]
-MOST = {"doc": 500, "code_django": 350, "saying": 900, "message": 4_500, "dialogue": 4_000, "rights": 4_000}
-HELD_OUT = ["debian-handbook", "fortunes-zh", "fortunes-bg", "fortunes-es", "git", "manpages-hu", "manpages-cs", "debian-reference-pt"]
+MOST = {"doc": 500, "code_django": 350, "code": 70, "docstring": 500, "saying": 900, "message": 4_500, "dialogue": 4_000, "rights": 4_000}
+HELD_OUT = ["debian-handbook", "fortunes-zh", "fortunes-bg", "fortunes-es", "git", "manpages-hu", "manpages-cs", "debian-reference-pt", "haystack-ai", "instructor"]
 
 
 def held(line):
@@ -97,7 +98,7 @@ def disguised(grammar, writer):
 def own_harmless(grammar, writer):
     encoded = lambda: disguise(grammar.choice(["base64", "hex", "rot13", "morse", "binary"]), grammar.slot("b", {}), grammar.random)
     for kind, file, count in (("questions", "questions.txt", 110), ("hard", "hard.txt", 60), ("snippets", "snippets.txt", 40), ("prose", "prose.txt", 1),
-                              ("security", "security.txt", 30)):
+                              ("security", "security.txt", 30), ("tasks", "tasks.txt", 45)):
         for line in lines(file):
             part = "held" if held(line) else "train"
             for number in range(count):
@@ -148,10 +149,12 @@ def jailbreaks(grammar, writer, packages):
 
 
 def corpora_harmless(writer, packages):
-    debian = [line.split()[1] for line in open(corpora.__file__.replace("corpora.py", "sources.txt"), encoding="utf-8") if line.startswith("deb ")]
+    sources = [line.split() for line in (Path(__file__).parent / "sources.txt").read_text(encoding="utf-8").splitlines()]
+    debian = [words[1] for words in sources if words[0] == "deb"]
+    libraries = [words[1] for words in sources if words[0] == "pip" and words[1] not in ("garak", "pyrit", "django", "chatterbot-corpus")]
     found = {}
     readers = [corpora.documents(packages, debian), corpora.fortunes(packages, debian), corpora.messages(packages, debian), corpora.django(packages),
-               corpora.dialogues(packages), corpora.declaration(packages), corpora.manuals(packages)]
+               corpora.dialogues(packages), corpora.declaration(packages), corpora.manuals(packages), corpora.programs(packages, libraries)]
     for kind, text in (row for reader in readers for row in reader):
         found.setdefault(kind, []).append(text)
     documents = []
