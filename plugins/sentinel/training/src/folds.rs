@@ -1,5 +1,6 @@
 //! What is trained on what: cross-validation by group, families left out, and the table that is shipped.
 
+use crate::card;
 use crate::measure::{Judged, threshold};
 use crate::model::{Choices, Model};
 use crate::quantise;
@@ -37,6 +38,10 @@ pub(crate) struct Shipped {
     /// Share of held texts whose side of the threshold the bytes change, and largest change of a logit.
     pub(crate) changed: (usize, f32),
     pub(crate) threshold: f32,
+    /// What rows in folds asked for beyond the threshold by held texts.
+    pub(crate) margin: f32,
+    /// Numbers of held texts, and their logits as the gateway gets them.
+    pub(crate) held: Vec<(usize, f32)>,
 }
 
 /// Trains and measures on rows that were not trained on.
@@ -49,7 +54,7 @@ pub(crate) fn study(texts: &[Text]) -> Study {
         (0..FOLDS).map(|fold| pick(&rows, |it| hash(&texts[it].group) % FOLDS == fold)).collect();
     sets.push(rows.clone());
     let names: BTreeSet<String> = rows.iter().map(|it| family(&texts[*it].kind).to_owned()).collect();
-    let names: Vec<String> = names.into_iter().filter(|it| it != "benign" && std::env::var_os("QUICK").is_none()).collect();
+    let names: Vec<String> = names.into_iter().filter(|it| it != "benign").collect();
     sets.extend(names.iter().map(|name| pick(&rows, |it| family(&texts[it].kind) == name)));
     let mut done = parallel(&sets, |set| unseen(texts, set));
     let left_out = names.into_iter().zip(done.split_off(FOLDS as usize + 1)).collect();
@@ -99,25 +104,25 @@ pub(crate) fn ship(texts: &[Text], study: &Study) -> Shipped {
         .flat_map(|it| &it.judged)
         .map(|(at, logit)| Judged { text: &texts[*at], logit: *logit })
         .collect();
-    let margin = threshold(&rows, ROWS).max(0.0);
-    let limit = threshold(&held(texts, |it| model.judge(it).0), SHARE) + if rows.is_empty() { 0.0 } else { margin };
-    let file = quantise::encode(&model, limit).unwrap_or_default();
-    let changed = Layer::parse(&file).map_or((usize::MAX, f32::NAN), |layer| {
-        held(texts, |it| quantise::judge(&layer, it)).iter().fold((0, 0.0_f32), |(count, most), it| {
-            let exact = model.judge(it.text).0;
-            (count + usize::from((exact >= limit) != (it.logit >= limit)), most.max((exact - it.logit).abs()))
-        })
-    });
-    Shipped { file, changed, threshold: limit }
+    let margin = if rows.is_empty() { 0.0 } else { card::plain(&rows, ROWS).max(0.0) };
+    let threshold = threshold(&held(texts, |it| model.judge(it).0), SHARE) + margin;
+    let file = quantise::encode(&model, threshold).unwrap_or_default();
+    let layer = Layer::parse(&file).ok();
+    let mut held = Vec::new();
+    let (mut sides, mut most) = (0, 0.0_f32);
+    for (at, text) in texts.iter().enumerate().filter(|(_, it)| it.part == Part::Held) {
+        let exact = model.judge(text).0;
+        let byte = layer.as_ref().map_or(f32::NAN, |it| quantise::judge(it, text));
+        sides += usize::from((exact >= threshold) != (byte >= threshold));
+        most = most.max((exact - byte).abs());
+        held.push((at, byte));
+    }
+    Shipped { file, changed: (sides, most), threshold, margin, held }
 }
 
 /// What was thought of texts that were not trained on: the line of the text, counted over both files, its kind, and the logit less the threshold.
 pub(crate) fn scores(texts: &[Text], study: &Study, shipped: &Shipped) -> String {
-    let held = texts.iter().enumerate().filter(|(_, it)| it.part == Part::Held);
-    let held = held.filter_map(|(at, text)| {
-        let layer = Layer::parse(&shipped.file).ok()?;
-        Some((at, quantise::judge(&layer, text) - shipped.threshold))
-    });
+    let held = shipped.held.iter().map(|(at, logit)| (*at, logit - shipped.threshold));
     let mut all: Vec<(usize, f32)> = study.folds.iter().flat_map(|it| it.judged.iter().copied()).chain(held).collect();
     all.sort_by(|one, other| other.1.total_cmp(&one.1));
     let line = |(at, logit): &(usize, f32)| format!("{at}\t{}\t{}\t{logit:.3}\n", texts[*at].attack, texts[*at].kind);
@@ -125,7 +130,7 @@ pub(crate) fn scores(texts: &[Text], study: &Study, shipped: &Shipped) -> String
 }
 
 /// Harmless rows that may be flagged in folds.
-const ROWS: f32 = 0.006;
+pub(crate) const ROWS: f32 = 0.006;
 
 /// The same for each, on two threads, in their order.
 fn parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {

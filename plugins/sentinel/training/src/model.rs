@@ -23,7 +23,7 @@ impl Default for Choices {
     fn default() -> Self {
         Self {
             epochs: 8,
-            step: 0.25,
+            step: 0.15,
             decay: [2e-4, 2e-4, 1e-4],
             without_grams: 0.15,
             harmless: 1.0,
