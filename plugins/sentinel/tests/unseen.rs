@@ -33,7 +33,7 @@ fn attacks_are_told_by_kind() {
         ("persona", 65),
         ("delimiter", 75),
         ("encoded", 75),
-        ("indirect", 60),
+        ("indirect", 50),
         ("multilingual", 65),
     ] {
         let (flagged, all) = found[kind];

@@ -51,7 +51,14 @@ pub(crate) fn report(rows: &[Row], verbose: bool) {
             counts.1 = counts.1.saturating_add(1);
         }
     }
-    println!("\nInjection, from {}\n{:<40} {:>8} {:>6} {:>7}", sentinel::threshold(), "label, kind", "flagged", "of", "%");
+    println!(
+        "\nInjection, from {}\n{:<40} {:>8} {:>6} {:>7}",
+        sentinel::threshold(),
+        "label, kind",
+        "flagged",
+        "of",
+        "%"
+    );
     for ((label, kind), (flagged, all)) in kinds {
         println!("{:<40} {flagged:>8} {all:>6} {:>7}", format!("{label} {kind}"), percent(flagged, all));
     }
