@@ -65,6 +65,12 @@ pub fn name(index: u32) -> Option<String> {
     index.checked_sub(PAIRS).map(|at| format!("pair {}-{}", at / CLASSES, at % CLASSES))
 }
 
+/// The number of the rule that `index` tells something of.
+pub(crate) fn rule(index: u32) -> Option<usize> {
+    let slot = index.checked_sub(RULES)? / ASPECTS;
+    usize::try_from(slot).ok().filter(|it| *it < NAMES.len())
+}
+
 /// A text read: what the features are made of.
 pub(crate) struct Read {
     pub(crate) reading: Reading,

@@ -118,6 +118,12 @@ impl<'w> Layer<'w> {
         sums.iter().zip(self.header.scales).fold(self.header.bias, |all, (sum, scale)| all + sum * scale)
     }
 
+    /// What one feature adds to the logit.
+    #[must_use]
+    pub fn share(&self, (index, value): Feature) -> f32 {
+        self.logit(&[(index, value)]) - self.header.bias
+    }
+
     /// The logit of a text whose windows have these: the whole text's first.
     #[must_use]
     pub fn combine(&self, logits: &[f32]) -> f32 {

@@ -1,6 +1,7 @@
 //! The judgement: a text's features through the shipped layer, and the rules to tell somebody why.
 
-use crate::features::{Read, span};
+use crate::automaton::Match;
+use crate::features::{Feature, Read, rule, span};
 use crate::layer::{Layer, WeightsError};
 use crate::ngrams::Once;
 use crate::rules::NAMES;
@@ -17,9 +18,9 @@ const MOST_HITS: usize = 64;
 pub struct Verdict {
     /// How likely it is an attack, 0 to 1, calibrated.
     pub score: f32,
-    /// The rules that hit, each once, in the order of the text.
+    /// The rules that hit and speak for an attack, the heaviest first.
     pub rules: Vec<&'static str>,
-    /// Where they did.
+    /// Where all rules hit, in the order of the text.
     pub hits: Vec<Hit>,
 }
 
@@ -62,21 +63,35 @@ pub fn judge(text: &str) -> Verdict {
     let Ok(layer) = layer() else { return Verdict::default() };
     let read = Read::new(text);
     let mut once = Once::new();
-    let logits: Vec<f32> = read.parts().map(|part| layer.logit(&read.features(&part, &mut once))).collect();
+    let mut rules = Vec::new();
+    let judge_part = |(number, part)| {
+        let features = read.features(&part, &mut once);
+        if number == 0 {
+            rules = heaviest(&layer, &features);
+        }
+        layer.logit(&features)
+    };
+    let logits: Vec<f32> = read.parts().enumerate().map(judge_part).collect();
     let score = layer.probability(layer.combine(&logits));
-    let hits: Vec<Hit> = read
-        .matches
-        .iter()
-        .take(MOST_HITS)
-        .filter_map(|it| Some(Hit { rule: NAMES.get(it.name)?, span: span(&read.reading, &read.words, it, text) }))
-        .collect();
-    let mut rules: Vec<&'static str> = Vec::new();
-    for hit in &hits {
-        if !rules.contains(&hit.rule) {
-            rules.push(hit.rule);
+    let found = read.matches.iter().take(MOST_HITS);
+    let hit = |it: &Match| Some(Hit { rule: NAMES.get(it.name)?, span: span(&read.reading, &read.words, it, text) });
+    let hits: Vec<Hit> = found.filter_map(hit).collect();
+    Verdict { score, rules, hits }
+}
+
+/// The rules among the features that speak for an attack, the heaviest first.
+fn heaviest(layer: &Layer<'_>, features: &[Feature]) -> Vec<&'static str> {
+    let mut weights = vec![0.0_f32; NAMES.len()];
+    for feature in features {
+        if let Some(weight) = rule(feature.0).and_then(|it| weights.get_mut(it)) {
+            *weight += layer.share(*feature);
         }
     }
-    Verdict { score, rules, hits }
+    let mut rules: Vec<(f32, &'static str)> =
+        weights.into_iter().zip(NAMES).map(|(weight, name)| (weight, *name)).collect();
+    rules.retain(|(weight, _)| *weight > 0.0);
+    rules.sort_by(|one, other| other.0.total_cmp(&one.0));
+    rules.into_iter().map(|(_, name)| name).collect()
 }
 
 /// Judges the texts of one request: the verdict on the worst of them, and its number; none for no texts. What was split over them is judged as one.
