@@ -1,21 +1,40 @@
-//! Digits that stand alone, one after another: a number that somebody spread out.
+//! Digits that stand alone, one after another: a number that somebody spread out, or an address.
 
 use crate::scan::{byte, steps};
 
 /// Fewer characters are a list.
 const SHORTEST: usize = 9;
 
-/// Says of each gap in a spread number where it begins, how long it is, and what stays of it.
+/// Says of each gap in a spread number or address where it begins, how long it is, and what stays of it.
 pub(super) fn gaps(text: &[u8], mut say: impl FnMut(usize, usize, Option<char>)) {
-    let mut at = 0;
+    let (mut at, mut no_address) = (0, 0);
     while let Some(start) = begin(text, at) {
         at = start.saturating_add(1);
-        let (count, digits, end) = follow(text, start, |_, _, _| ());
-        if count >= SHORTEST && digits >= SHORTEST.saturating_sub(1) {
-            follow(text, start, &mut say);
+        if start >= no_address {
+            let spread = follow(text, start, any, |_, _, _| ());
+            no_address = spread.end;
+            if spread.count >= SHORTEST && spread.signs == 1 {
+                at = follow(text, start, any, &mut say).end;
+                continue;
+            }
         }
-        at = at.max(end);
+        if byte(text, start).is_some_and(number) {
+            let spread = follow(text, start, number, |_, _, _| ());
+            at = spread.end.max(at);
+            if spread.count >= SHORTEST && spread.digits >= SHORTEST.saturating_sub(1) {
+                follow(text, start, number, &mut say);
+            }
+        }
     }
+}
+
+/// What stands alone, one after another.
+struct Spread {
+    count: usize,
+    digits: usize,
+    /// How often the sign of an address is among it.
+    signs: usize,
+    end: usize,
 }
 
 /// Where the next one may begin: a letter or digit, a gap, and one more, with no word before.
@@ -23,7 +42,7 @@ fn begin(text: &[u8], from: usize) -> Option<usize> {
     let mut at = from;
     loop {
         let rest = text.get(at..)?;
-        let place = rest.windows(3).position(|it| matches!(it, [a, gap, b] if alone(*a) && is_gap(*gap) && alone(*b)));
+        let place = rest.windows(3).position(|it| matches!(it, [a, gap, b] if any(*a) && is_gap(*gap) && any(*b)));
         steps::take(place.unwrap_or(rest.len()).saturating_add(1));
         let start = at.saturating_add(place?);
         if !start.checked_sub(1).and_then(|it| byte(text, it)).is_some_and(|it| it.is_ascii_alphanumeric()) {
@@ -33,32 +52,44 @@ fn begin(text: &[u8], from: usize) -> Option<usize> {
     }
 }
 
-/// Follows the characters that stand alone from `start`: how many there are, how many digits, where the last one ends.
-fn follow(text: &[u8], start: usize, mut say: impl FnMut(usize, usize, Option<char>)) -> (usize, usize, usize) {
-    let (mut at, mut count, mut digits) = (start, 0_usize, 0_usize);
-    while let Some(it) = byte(text, at).filter(|it| alone(*it)) {
-        let end = at.saturating_add(1);
-        count = count.saturating_add(1);
-        digits = digits.saturating_add(usize::from(it.is_ascii_digit()));
+/// Follows the `alone` characters that stand alone from `start`.
+fn follow(text: &[u8], start: usize, alone: fn(u8) -> bool, mut say: impl FnMut(usize, usize, Option<char>)) -> Spread {
+    let mut spread = Spread { count: 0, digits: 0, signs: 0, end: start };
+    while let Some(it) = byte(text, spread.end).filter(|it| alone(*it)) {
+        let end = spread.end.saturating_add(1);
+        spread.count = spread.count.saturating_add(1);
+        spread.digits = spread.digits.saturating_add(usize::from(it.is_ascii_digit()));
+        spread.signs = spread.signs.saturating_add(usize::from(it == b'@'));
         steps::take(2);
-        let next = |place: usize| {
-            byte(text, place).is_some_and(alone)
-                && !byte(text, place.saturating_add(1)).is_some_and(|it| it.is_ascii_alphanumeric())
+        let next = |length: usize| {
+            let place = end.saturating_add(length);
+            let after = byte(text, place.saturating_add(1));
+            byte(text, place).is_some_and(alone) && !after.is_some_and(|it| it.is_ascii_alphanumeric())
         };
-        if byte(text, end).is_some_and(is_gap) && next(end.saturating_add(1)) {
+        let gap = text.get(end..).unwrap_or_default();
+        let length = if byte(text, end).is_some_and(is_gap) && next(1) {
             say(end, 1, None);
-            at = end.saturating_add(1);
-        } else if text.get(end..).is_some_and(|it| it.starts_with(b" - ")) && next(end.saturating_add(3)) {
+            1
+        } else if gap.starts_with(b" - ") && next(3) {
             say(end, 3, Some('-'));
-            at = end.saturating_add(3);
+            3
+        } else if gap.starts_with(b" . ") && next(3) {
+            say(end, 3, Some('.'));
+            3
         } else {
-            return (count, digits, end);
-        }
+            spread.end = end;
+            return spread;
+        };
+        spread.end = end.saturating_add(length);
     }
-    (count, digits, at)
+    spread
 }
 
-fn alone(it: u8) -> bool {
+fn any(it: u8) -> bool {
+    it.is_ascii_alphanumeric() || it == b'@'
+}
+
+fn number(it: u8) -> bool {
     it.is_ascii_digit() || it.is_ascii_uppercase()
 }
 

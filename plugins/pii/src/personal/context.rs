@@ -51,6 +51,13 @@ impl<'t> Context<'t> {
         self.named(at, Sign::Other, 16)
     }
 
+    /// Whether right before `at` stands the name of something else than a phone: `SSN: `.
+    pub(super) fn is_called_otherwise(&mut self, at: usize) -> bool {
+        self.read_to(at);
+        let last = self.hits.last().filter(|it| it.end.saturating_add(4) >= at);
+        last.is_some_and(|it| !it.sign.is_of_dates() && !matches!(it.sign, Sign::Phone | Sign::Call))
+    }
+
     /// Forgets the names before `at`: what they named was found.
     pub(super) fn forget(&mut self, sign: Sign) {
         self.hits.retain(|it| it.sign != sign);

@@ -161,23 +161,44 @@ impl<'a, 't> Look<'a, 't> {
         let escaped = earlier == Some(b'\\') && matches!(prior, Some(b'n' | b't' | b'r'));
         let open = match prior {
             Some(b'_') => false,
-            Some(b'-' | b'.' | b'/' | b'+' | b',' | b'@' | b'&') => {
-                !letter(earlier) || prior == Some(b',') && !digit(earlier)
-            }
+            Some(b',') => !digit(earlier) || self.digits_from(start) != 3,
+            Some(b'/') => !letter(earlier) || self.digits_from(start) >= 8,
+            Some(b'-' | b'.' | b'+' | b'@' | b'&') => !letter(earlier),
             Some(it) => !it.is_ascii_alphanumeric() || escaped,
             None => true,
         };
         let closed = match next {
-            Some(b'_') => false,
-            Some(b'-' | b'.' | b'/' | b'+' | b',' | b'@' | b':') => {
-                !letter(later)
-                    || matches!(next, Some(b',' | b':')) && !digit(later)
-                    || next == Some(b'.') && !digit(later)
-            }
-            Some(it) => !it.is_ascii_alphanumeric() && it != b'%',
+            Some(b'_' | b'%') => false,
+            Some(b',') => !digit(later) || !self.goes_on(start, end),
+            // A time, a port.
+            Some(b':') => !digit(later) || self.digits_to(end) > 3,
+            Some(b'/') => !letter(later) || self.digits_to(end) >= 8,
+            Some(b'.') => !digit(later),
+            Some(b'-' | b'+' | b'@') => !letter(later),
+            Some(it) => !it.is_ascii_alphanumeric(),
             None => true,
         };
         open && closed
+    }
+}
+
+impl Look<'_, '_> {
+    /// Whether the comma at `end` stands within a sum: `1,234`, `1.234,56`.
+    fn goes_on(&self, start: usize, end: usize) -> bool {
+        let after = self.digits_from(end.saturating_add(1));
+        let dotted = self.text.get(start..end).unwrap_or_default().contains(&b'.');
+        (after == 3 && self.digits_to(end) <= 3) || (after <= 2 && dotted)
+    }
+
+    /// How many digits begin at `at`, up to eight.
+    fn digits_from(&self, at: usize) -> usize {
+        self.text.get(at..).unwrap_or_default().iter().take(8).take_while(|it| it.is_ascii_digit()).count()
+    }
+
+    /// How many digits end at `at`, up to eight.
+    fn digits_to(&self, at: usize) -> usize {
+        let before = self.text.get(at.saturating_sub(8)..at).unwrap_or_default();
+        before.iter().rev().take_while(|it| it.is_ascii_digit()).count()
     }
 }
 

@@ -10,7 +10,7 @@ use super::page::{Gap, Look};
 use super::signs::Sign;
 use super::{Hit, hit_at};
 use crate::Entity;
-use crate::scan::{byte, run};
+use crate::scan::{byte, run, steps};
 use country::Plan;
 
 pub(super) fn find(look: &mut Look<'_, '_>) -> Option<Hit> {
@@ -63,7 +63,8 @@ fn national(look: &mut Look<'_, '_>) -> Option<Found> {
     let count = national::form(look)?;
     let start = opened(look, count);
     let end = look.end(count.saturating_sub(1));
-    (look.alone(start, end) && !look.context.is_other(look.start())).then_some((count, start, "phone.national"))
+    let other = look.context.is_other(look.start()) || look.context.is_called_otherwise(look.start());
+    (look.alone(start, end) && !other).then_some((count, start, "phone.national"))
 }
 
 /// Whatever has seven to fifteen digits behind a word for a phone, and is no date and no address of a host.
@@ -76,15 +77,18 @@ fn named(look: &mut Look<'_, '_>) -> Option<Found> {
     let count = (1..=look.sizes.len()).rev().find(fits)?;
     let total = look.total(count);
     let start = opened(look, count);
-    if look.joined.is_some_and(|it| it != Gap::Space && it != Gap::Slash)
-        || !look.alone(start, look.end(count.saturating_sub(1)))
-    {
+    let end = look.end(count.saturating_sub(1));
+    let labelled = (count > 1 || total >= 9) && is_labelled(look.text, end);
+    if look.joined.is_some_and(|it| it != Gap::Space && it != Gap::Slash) || !(labelled || look.alone(start, end)) {
         return None;
     }
     let sum = start.checked_sub(1).and_then(|it| byte(look.text, it)).is_some_and(|it| matches!(it, b'$' | b'#'));
     // A round number counts something.
     if sum || (count == 1 && look.digits(1).ends_with(&[0, 0, 0])) {
         return None;
+    }
+    if labelled {
+        return Some((count, start, "phone.labelled"));
     }
     let short = total < 8;
     let reach = if short && count == 1 {
@@ -101,6 +105,23 @@ fn named(look: &mut Look<'_, '_>) -> Option<Found> {
     let alone = count == 1 && (9..=12).contains(&total) && look.context.named(look.start(), Sign::Call, 12);
     (grouped || alone).then_some((count, start, "phone.called"))
 }
+
+/// Whether right behind `end` stands what the number is: `555 0123-Office`, `555 0123 (mobile)`.
+fn is_labelled(text: &[u8], end: usize) -> bool {
+    let rest = text.get(end..).unwrap_or_default();
+    let marks = rest.iter().take(3).take_while(|it| b" -(/".contains(it)).count();
+    let word = rest.get(marks..).unwrap_or_default();
+    let length = word.iter().take(8).take_while(|it| it.is_ascii_alphabetic()).count();
+    steps::take(length.saturating_add(marks));
+    let word = word.get(..length).unwrap_or_default();
+    let only = matches!(rest.first(), Some(b'-' | b'(')) || rest.starts_with(b" (") || rest.starts_with(b" - ");
+    only && LABELS.iter().any(|it| it.eq_ignore_ascii_case(word))
+}
+
+const LABELS: [&[u8]; 13] = [
+    b"office", b"fax", b"mobile", b"mob", b"cell", b"home", b"work", b"phone", b"tel", b"direct", b"main", b"mobil",
+    b"handy",
+];
 
 /// A date, a time, an IPv4 address, a decimal number.
 fn is_something_else(look: &Look<'_, '_>, count: usize) -> bool {

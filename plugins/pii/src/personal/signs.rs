@@ -51,11 +51,11 @@ const WORDS: &[(Sign, &str)] = &[
          |தொலைபேசி*|โทร|เบอร์|มือถือ|điện thoại*|di động|sđt|sdt|telepon*|ponsel*|handphone*|טלפון*|נייד*|电话|電話|手机|手機|联系方式\
          |行動電話|携帯|ケータイ|連絡先|ファックス|传真|傳真|전화|휴대폰|핸드폰|연락처|팩스|hotline|msisdn|landline*|contact no*|contact number*\
          |contact tel*|my number|her number|his number|your number|their number|our number|call me at|call me on|reach me at\
-         |reach me on|text me at|number to call|callback number",
+         |reach me on|text me at|number to call|callback number|wa me",
     ),
     (
         Sign::Call,
-        "call|calls|calling|ring|dial|reach|text|sms|contact|registered|callback|kontakt|anrufen|anruf|erreichbar|erreichen\
+        "call|calls|calling|home|work|office|direct|emergency contact*|ring|dial|reach|text|sms|contact|registered|callback|kontakt|anrufen|anruf|erreichbar|erreichen\
          |llamar*|llame|llama|llámame*|contactar*|contacto|appel|appeler|appelez*|appelle*|joindre|chiamare*|chiama*|ligar|ligue\
          |liga|bellen|bel|zadzwo*|dzwoń*|kontaktow*|звон*|позвон*|дзвон*|اتصل*|للاتصال|الاتصال|कॉल*|拨打|致电|联系|聯絡|連絡\
          |arayın*|ulaş*|iletişim*|ringa|ringe|soita*|hubungi*|gọi|liên hệ*|התקשר*",
@@ -97,7 +97,7 @@ const WORDS: &[(Sign, &str)] = &[
         "birth*|born|dob*|d o b|bday*|geburt*|geboren*|geb|née|naissance*|nacido*|nacida*|nacimiento*|nació|nascido*|nascida*\
          |nascita*|nascimento*|nasceu|nato|nata|geboorte*|urodzon*|urodzenia*|ur|fødsel*|født*|födelse*|född*|syntymä*|syntynyt\
          |doğum*|dogum*|doğdu*|narozen*|születés*|született*|γέννησης*|γεννήθηκ*|родил*|рожд*|р|народ*|ميلاد*|الميلاد*|مواليد*\
-         |تولد*|ولد*|وُلد*|ولدت*|जन्म*|জন্ম*|பிறந்த*|出生|生日|生年月日|誕生日|生まれ|생년월일|생일|출생|태어|תאריך לידה*|לידה*|נולד*|เกิด|ngày sinh*\
+         |تولد*|ولد*|وُلد*|ولدت*|जन्म*|জন্ম*|பிறந்த*|出生|生于|生日|生年月日|誕生日|生まれ|생년월일|생일|출생|태어|תאריך לידה*|לידה*|נולד*|เกิด|ngày sinh*\
          |sinh ngày*|lahir*|né le|née le|nés le|fecha de nac*|data de nasc*|data di nasc*|nascut*|născut*|nașter*",
     ),
     (

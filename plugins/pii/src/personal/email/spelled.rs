@@ -58,10 +58,16 @@ const DOT: &[&str] = &[
 ];
 
 /// How an `@` is written where it must not be one.
-const CODES: &[&str] = &["%40", "&#64;", "&#064;", "&#x40;", "&commat;", "\\u0040", "_at_", "-at-", ".at."];
+const CODES: &[&str] = &[
+    "%40", "&#64;", "&#064;", "&#x40;", "&commat;", "\\u0040", "_at_", "-at-", ".at.", "*at*", "|at|", " -at- ",
+    " *at* ", " |at| ", " _at_ ",
+];
 
 /// The same for a dot.
-const DOT_CODES: &[&str] = &["%2e", "%2E", "&#46;", "&#x2e;", "&period;", "\\u002e", "_dot_", "-dot-", ".dot."];
+const DOT_CODES: &[&str] = &[
+    "%2e", "%2E", "&#46;", "&#x2e;", "&period;", "\\u002e", "_dot_", "-dot-", ".dot.", "*dot*", "|dot|", " -dot- ",
+    " *dot* ", " |dot| ",
+];
 
 /// Where a word for `@` is a word of prose too, the last label is one of these.
 const TOPS: &[&str] = &[
@@ -78,6 +84,9 @@ const MAIL: &[&str] = &[
     "mail", "correo", "contact", "kontakt", "reach", "write", "addr", "adres", "send", "почт", "ping", "escr",
     "schreib",
 ];
+
+/// What all of them begin with.
+const STARTS: &[u8] = b"@[({< %&\\_-.*|";
 
 /// How long the name and the domain may be, in bytes.
 const LONGEST: usize = 64;
@@ -103,9 +112,7 @@ pub(super) fn find(text: &str, found: &mut Vec<Finding>) {
     let bytes = text.as_bytes();
     let mut at = 0;
     loop {
-        at = run(bytes, at, |it| {
-            !matches!(it, b'@' | b'[' | b'(' | b'{' | b'<' | b' ' | b'%' | b'&' | b'\\' | b'_' | b'-' | b'.')
-        });
+        at = run(bytes, at, |it| !STARTS.contains(&it));
         if at >= bytes.len() {
             return;
         }
@@ -126,7 +133,9 @@ fn mark(text: &str, at: usize) -> Option<Mark> {
     let made = |end: Option<usize>, kind| end.map(|end| Mark { start: at, end, kind });
     match byte(bytes, at)? {
         b'[' | b'(' | b'{' | b'<' => made(bracketed(text, at, AT), Kind::Sure),
-        b' ' => made(between_spaces(text, at, &["at", "AT", "At", "@", "arroba", "chiocciola", "arobase"]), Kind::Bare),
+        b' ' => between_spaces(text, at, &["at", "AT", "At", "@", "arroba", "chiocciola", "arobase"])
+            .map(|end| Mark { start: at, end, kind: Kind::Bare })
+            .or_else(|| made(CODES.iter().find_map(|it| code(bytes, at, it)), Kind::Sure)),
         b'@' => made(Some(at.saturating_add(1)), Kind::Sign),
         _ => made(CODES.iter().find_map(|it| code(bytes, at, it)), Kind::Sure),
     }
@@ -169,8 +178,14 @@ fn address(text: &str, mark: &Mark) -> Option<std::ops::Range<usize>> {
     let start = name(text, mark)?;
     let is = match mark.kind {
         Kind::Sure => known || (2..=24).contains(&top.len()),
-        Kind::Sign => spelled && known,
-        Kind::Bare => known && (bytes_of_sign(text, mark) || (spelled && is_called_mail(text, start, mark))),
+        // `ada@ example.com`: who is mentioned stands right behind the sign.
+        Kind::Sign => known && (spelled || byte(text.as_bytes(), mark.end) == Some(b' ')),
+        Kind::Bare => {
+            known
+                && (bytes_of_sign(text, mark)
+                    || (spelled && is_called_mail(text, start, mark))
+                    || has_signs(text, start, mark))
+        }
     };
     is.then_some(start..end)
 }
@@ -208,14 +223,21 @@ fn is_called_mail(text: &str, start: usize, mark: &Mark) -> bool {
         "and",
         "or",
     ];
-    name.bytes().any(|it| b"._-+ 0123456789".contains(&it))
+    let loud = stands(text.as_bytes(), mark.start, b" AT ") && name.bytes().any(|it| it.is_ascii_lowercase());
+    loud || name.bytes().any(|it| b"._-+ 0123456789".contains(&it))
         || (MAIL.iter().any(|it| before.contains(it)) && !prose.iter().any(|it| it.eq_ignore_ascii_case(name)))
+}
+
+/// Whether the name before a bare `at` can only be a name of an address: `ada.l at example.com`.
+fn has_signs(text: &str, start: usize, mark: &Mark) -> bool {
+    let name = text.get(start..mark.start).unwrap_or_default();
+    name.contains(['.', '_']) && name.starts_with(char::is_alphabetic) && !name.contains(' ')
 }
 
 /// Where the domain behind `mark` ends, where its last label begins, and whether a dot of it is spelled out.
 fn domain(text: &str, mark: &Mark) -> Option<(usize, usize, bool)> {
     let bytes = text.as_bytes();
-    let spaces = usize::from(mark.kind == Kind::Sure && byte(bytes, mark.end) == Some(b' '));
+    let spaces = usize::from(mark.kind != Kind::Bare && byte(bytes, mark.end) == Some(b' '));
     let mut at = mark.end.saturating_add(spaces);
     let limit = at.saturating_add(LONGEST);
     let (mut spelled, mut last) = (false, None);
@@ -252,12 +274,12 @@ fn dot(text: &str, at: usize) -> Option<(usize, bool)> {
     if matches!(first, b'[' | b'(' | b'{' | b'<') {
         return bracketed(text, start, DOT).map(|end| (after(end), true));
     }
+    if let Some(end) = DOT_CODES.iter().find_map(|it| code(bytes, at, it)) {
+        return Some((end, true));
+    }
     if spaces == 1 {
         let words = ["dot", "DOT", "Dot", ".", "punto", "ponto", "punkt", "point"];
         return between_spaces(text, at, &words).map(|end| (end, true));
-    }
-    if let Some(end) = DOT_CODES.iter().find_map(|it| code(bytes, start, it)) {
-        return Some((end, true));
     }
     (first == b'.').then(|| (start.saturating_add(1), false))
 }
@@ -314,6 +336,13 @@ mod tests {
             ("mailto=ada%40example.com&x", "ada%40example.com"),
             ("ada&#64;example&#46;com", "ada&#64;example&#46;com"),
             ("ada_at_example_dot_com", "ada_at_example_dot_com"),
+            ("ada -at- example -dot- com", "ada -at- example -dot- com"),
+            ("ada *at* example *dot* com", "ada *at* example *dot* com"),
+            ("ada|at|example|dot|com", "ada|at|example|dot|com"),
+            ("ada AT example DOT com", "ada AT example DOT com"),
+            ("write ada.l at example.com", "ada.l at example.com"),
+            ("ada@ example.com", "ada@ example.com"),
+            ("a d a @ e x a m p l e . c o m", "a d a @ e x a m p l e . c o m"),
             ("correo: ada arroba example punto com", "ada arroba example punto com"),
             ("ａｄａ＠ｅｘａｍｐｌｅ．ｃｏｍ", "ａｄａ＠ｅｘａｍｐｌｅ．ｃｏｍ"),
             ("a\u{200b}da@exa\u{200b}mple.com", "a\u{200b}da@exa\u{200b}mple.com"),

@@ -40,13 +40,14 @@ fn fits(look: &Look<'_, '_>, count: usize) -> bool {
     match sizes {
         // North America, also with its code: no area and no exchange begins with 0 or 1.
         [3, 3, 4] if digit(0) >= 2 => (dashed || mixed(gaps)) && digit(3) >= 2,
-        [1, 3, 3, 4] => plain && digit(0) == 1 && digit(1) >= 2 && digit(4) >= 2,
+        [1, 3, 3, 4] => digit(0) == 1 && digit(1) >= 2 && digit(4) >= 2,
         // France, Spain, Brazil, China and Russia.
         [2, 2, 2, 2, 2] => even && plain && digit(0) == 0 && digit(1) != 0,
         [3, 2, 2, 2] if digit(0) != 0 => plain && even && matches!(digit(0), 6..=9),
         [2, 5, 4] => matches!(gaps, [Gap::Space, Gap::Dash]) && digit(2) == 9,
         [3, 4, 4] if digit(0) == 1 => even && plain && matches!(digit(1), 3..=9),
         [1, 3, 3, 2, 2] => matches!(digit(0), 7 | 8) && matches!(digit(1), 3..=9),
+        [2, 10] => matches!(gaps, [Gap::Dash]) && digits.starts_with(&[9, 1]) && digit(2) >= 6,
         // Belgium and Sweden.
         [4, 2, 2, 2] => even && plain && digit(0) == 0 && digit(1) == 4,
         [2, 2, 2, 2] | [2 | 3, 3, 2, 2] if matches!(gaps, [Gap::Dash, Gap::Space, Gap::Space]) => digit(0) == 0,
