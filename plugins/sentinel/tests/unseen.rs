@@ -1,6 +1,12 @@
 //! Texts of our own that training never sees, attacks and harmless ones: what the shipped weights must still tell apart.
 //!
 //! The bounds are lower than what is reached, so that better weights may lose a text or two. Weights that are broken do not get through.
+#![allow(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    clippy::print_stdout,
+    reason = "a test that fails fails"
+)]
 
 use std::collections::BTreeMap;
 use std::fs;
