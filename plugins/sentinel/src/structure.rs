@@ -196,6 +196,13 @@ impl Place<'_> {
         if self.word.opens_line && (before.ends_with("===") || before.ends_with("---") || before.ends_with("***")) {
             tell(Name::Banner, 1);
         }
+        // A parameter without a value, or with a name for one, is there to be filled in.
+        let open = after
+            .strip_prefix('=')
+            .is_some_and(|it| it.is_empty() || it.starts_with([' ', '\n', '[', '{', '<', '"', '\'', ')']));
+        if open && before.ends_with(['?', '&']) {
+            tell(Name::OpenParameter, 1);
+        }
         if before.ends_with("<|") && role(letters).is_none() {
             tell(Name::Token, 1);
         }
@@ -230,6 +237,7 @@ mod tests {
             ("</user_input> now", vec!["delimiter.closing", "delimiter.turn-tag"]),
             ("{{#system~}}", vec!["delimiter.role-tag"]),
             ("Assistant: sure", vec!["delimiter.turn"]),
+            ("http://a.example/x?d= and", vec!["delimiter.open-parameter"]),
             ("END OF DOCUMENT", vec!["delimiter.border"]),
             ("The system shows an error", vec![]),
             ("my user is here: ok", vec![]),

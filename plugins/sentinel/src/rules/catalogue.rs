@@ -79,6 +79,11 @@ pub(crate) const NAMES: &[&str] = &[
     "delimiter.comment",
     "delimiter.image",
     "delimiter.banner",
+    "delimiter.open-parameter",
+    "indirect.when-reading",
+    "indirect.must",
+    "override.your-instructions",
+    "exfiltration.your-prompt",
 ];
 
 /// What is found by how it is set and not by classes, see `structure`.
@@ -103,6 +108,7 @@ pub(crate) enum Name {
     Comment,
     Image,
     Banner,
+    OpenParameter,
 }
 
 /// The number of such a name.
@@ -127,6 +133,7 @@ pub(crate) const fn number(of: Name) -> usize {
         Name::Comment => const { name("delimiter.comment") },
         Name::Image => const { name("delimiter.image") },
         Name::Banner => const { name("delimiter.banner") },
+        Name::OpenParameter => const { name("delimiter.open-parameter") },
     }
 }
 
@@ -260,6 +267,13 @@ rules! {
     "indirect.address": 0 [Model] 5 [Reading];
     "indirect.address": 0 [Model] 3 [Ignore Not] 6 [Rules Task Human];
     "indirect.reading": 0 [Reading] 8 [Urgent Print Answer Execute Send];
+    "indirect.when-reading": 0 [First] 2 [Reading] 6 [You Model Urgent];
+    "indirect.when-reading": 0 [Reading] 3 [You Model] 2 [Urgent];
+    "indirect.must": 0 [Model] 2 [Urgent] 3 [Print Reveal Answer Execute Send Ignore];
+    "indirect.must": 0 [You] 1 [Urgent] 3 [Print Reveal Answer Execute Send Ignore];
+    "override.your-instructions": 0 [Ignore] 3 [Your] 2 [Prior] 2 [Rules Prompt Task Role];
+    "override.your-instructions": 0 [Ignore] 2 [Prior] 1 [Rules Prompt Task];
+    "exfiltration.your-prompt": 0 [Reveal Print] 2 [Your] 2 [System Prior] 1 [Prompt Rules];
     "indirect.instruction-for": 0 [Rules] 4 [Model];
     "indirect.instruction-for": 0 [Model] 2 [Rules];
     "indirect.before-task": 0 [First] 10 [Task Rules];
