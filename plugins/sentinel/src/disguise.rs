@@ -14,6 +14,8 @@ const SPELLED: usize = 5;
 const SENTENCE: usize = 3;
 /// Words that are asked for how far the alphabet was shifted.
 const ASKED: usize = 12;
+/// Words that are asked before the others are.
+const ASKED_FIRST: usize = 5;
 
 /// Shorter words have no inner letters to speak of.
 const SCRAMBLED: usize = 5;
@@ -140,7 +142,8 @@ impl Text<'_> {
             let known = |length: &usize| {
                 let word = rest.get(..*length).unwrap_or_default();
                 let stem = word.strip_suffix('s').filter(|it| it.len() > 3).unwrap_or(word);
-                (self.lexicon.has(word) || self.lexicon.has(stem)) && (word.len() > 1 || word == "i" || word == "a")
+                (self.lexicon.has(word.chars()) || self.lexicon.has(stem.chars()))
+                    && (word.len() > 1 || word == "i" || word == "a")
             };
             let length = (1..=rest.len().min(14))
                 .rev()
@@ -178,14 +181,18 @@ impl Text<'_> {
 
     /// Words without spaces between them, and words with their inner letters in another order.
     fn misspelt(&self, unknown: &[bool], edits: &mut Vec<Edit>) {
+        let english = unknown.iter().filter(|it| **it).count().saturating_mul(2) <= unknown.len();
         for (word, _) in self.words.iter().zip(unknown).filter(|(_, unknown)| **unknown) {
             let letters = self.letters(word);
             if letters.len() < SCRAMBLED || !letters.bytes().all(|it| it.is_ascii_lowercase()) {
                 continue;
             }
             if letters.len() < GLUED {
-                let plain =
-                    self.lexicon.unscrambled(letters).map(str::to_owned).or_else(|| self.without_a_letter(letters));
+                let plain = self
+                    .lexicon
+                    .unscrambled(letters)
+                    .map(str::to_owned)
+                    .or_else(|| if english { self.without_a_letter(letters) } else { None });
                 edits.extend(plain.map(|plain| Edit { at: word.start..word.end, plain, how: Disguise::Leet }));
                 continue;
             }
@@ -202,14 +209,14 @@ impl Text<'_> {
 
     /// A word with one letter too many.
     fn without_a_letter(&self, letters: &str) -> Option<String> {
-        let shorter = (1..letters.len())
-            .filter_map(|at| Some(format!("{}{}", letters.get(..at)?, letters.get(at.saturating_add(1)..)?)));
         if letters.len() < MISTYPED {
             return None;
         }
-        shorter
-            .into_iter()
-            .find(|it| self.lexicon.has(it) || it.strip_suffix('s').is_some_and(|it| self.lexicon.has(it)))
+        let without = |at: usize| letters.chars().enumerate().filter(move |(it, _)| *it != at).map(|(_, it)| it);
+        let at = (1..letters.len()).find(|at| {
+            self.lexicon.has(without(*at)) || self.lexicon.has(without(*at).take(letters.len().saturating_sub(2)))
+        })?;
+        Some(without(at).collect())
     }
 
     /// Sentences of words that are known only when read by `plain`.
@@ -269,8 +276,10 @@ impl Text<'_> {
             .filter(|it| it.bytes().all(|it| it.is_ascii_lowercase()))
             .take(ASKED)
             .collect();
-        let known = |shift: u8| asked.iter().filter(|it| self.lexicon.knows(shifted(it, shift))).count();
-        let (count, shift) = (1..=26).map(|it| (known(it), it)).max_by_key(|(count, _)| *count)?;
+        let known = |shift: u8, some: &[&str]| some.iter().filter(|it| self.lexicon.knows(shifted(it, shift))).count();
+        let first = asked.get(..asked.len().min(ASKED_FIRST)).unwrap_or_default();
+        let hopeful = (1..=26).filter(|it| known(*it, first) > 1);
+        let (count, shift) = hopeful.map(|it| (known(it, &asked), it)).max_by_key(|(count, _)| *count)?;
         (count >= SENTENCE && count.saturating_mul(2) >= asked.len()).then_some(shift)
     }
 }

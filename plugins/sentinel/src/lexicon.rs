@@ -207,8 +207,8 @@ impl Lexicon {
     }
 
     /// Whether this is an English word or stem of the tables.
-    pub(crate) fn has(&self, word: &str) -> bool {
-        self.entry(words::hash(word)).is_some_and(|it| it.english)
+    pub(crate) fn has(&self, word: impl Iterator<Item = char>) -> bool {
+        self.entry(word.fold(words::SEED, words::step)).is_some_and(|it| it.english)
     }
 
     fn add(&mut self, class: Class, term: &str, english: bool) {
