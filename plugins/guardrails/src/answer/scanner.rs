@@ -158,8 +158,15 @@ impl Scanner {
         with: &mut With<'_, F>,
         out: &mut String,
     ) -> Result<(), Blocked> {
-        let begun = || with.finder.begun(text).filter(|it| it.span.end > from);
-        let Some(first) = found.into_iter().find(|it| it.span.end > from).or_else(begun) else {
+        // What is certain to have begun says better what it is than what is found in a part of it.
+        let begun = with.finder.begun(text).filter(|it| it.span.end > from);
+        let first = found.into_iter().find(|it| it.span.end > from);
+        let first = match (begun, first) {
+            (Some(begun), Some(first)) if first.span.end <= begun.span.start => Some(first),
+            (Some(begun), _) => Some(begun),
+            (None, first) => first,
+        };
+        let Some(first) = first else {
             let end = from.saturating_add(first_word(text.get(from..).unwrap_or_default()));
             return self.give(text, from..end, Vec::new(), with, out);
         };

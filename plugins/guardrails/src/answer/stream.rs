@@ -109,7 +109,7 @@ impl Streamed {
         frames.read(bytes, |frame| match frame {
             // What came in one piece is whole however long it is.
             Frame::Whole(event) if event.len() <= self.settings.longest_event => self.event(finder, event, &mut out),
-            Frame::Whole(part) | Frame::Torn(part) => self.torn(part, &mut out),
+            Frame::Whole(part) | Frame::Torn(part) => self.torn(finder, part, &mut out),
         });
         self.frames = frames;
         if last {
@@ -322,7 +322,11 @@ impl Streamed {
     }
 
     /// A part of an event that is too long.
-    fn torn(&mut self, part: &[u8], out: &mut Vec<u8>) {
+    fn torn(&mut self, finder: &impl Finder, part: &[u8], out: &mut Vec<u8>) {
+        if self.stage == Stage::Open {
+            // What came before it comes before it.
+            self.flush(finder, &Over::All, true, out);
+        }
         match (self.stage, self.settings.on_too_long) {
             (Stage::Open, OnTooLong::Block) => self.stop(Stop::TooMany, out),
             (Stage::Open, OnTooLong::Allow) => {

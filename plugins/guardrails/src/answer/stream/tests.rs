@@ -74,7 +74,7 @@ fn a_stream_in_which_nothing_is_found_says_the_same() {
 #[test]
 fn events_keep_their_place_and_what_is_held_goes_out_before_the_end() {
     let stream = chat(&["Hi", " [EM", "AIL_", "1],", " bye"]) + client::FINISH;
-    let want = chat(&["", "Hi ", "", "ada@example.com,", " "])
+    let want = chat(&["", "Hi ", "", "", "ada@example.com, "])
         + "data: {\"id\":\"c1\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"bye\"},\"logprobs\":null,\"finish_reason\":null}]}\n\n"
         + client::FINISH;
     assert_eq!(check(&MASK, SHAPES[0], SETTINGS, &stream), want);
@@ -111,11 +111,15 @@ fn a_usage_comes_before_the_end_if_it_was_asked_for() {
 
 #[test]
 fn an_event_that_is_too_long_ends_the_answer_or_passes_unseen() {
-    let stream = chat(&["Hi,", &"x".repeat(5_000)]) + client::FINISH;
+    let long = "x".repeat(5_000);
+    let stream = chat(&["Hi,", &long]) + client::FINISH;
     let out = check(&MASK, SHAPES[0], SETTINGS, &stream);
-    assert_eq!(out, chat(&["Hi,"]) + SHAPES[0].refused);
+    assert_eq!(SHAPES[0].deltas(&out), "Hi,");
+    assert!(out.ends_with(SHAPES[0].refused), "{out}");
     let allow = Settings { on_too_long: OnTooLong::Allow, ..SETTINGS };
-    assert_eq!(check(&MASK, SHAPES[0], allow, &stream), stream);
+    let out = check(&MASK, SHAPES[0], allow, &stream);
+    assert_eq!(SHAPES[0].deltas(&out), format!("Hi,{long}"));
+    assert!(out.ends_with(client::FINISH), "{out}");
 }
 
 #[test]
@@ -146,7 +150,7 @@ fn probabilities_do_not_tell_what_is_masked() {
     };
     let out = check(&MASK, SHAPES[0], SETTINGS, &event("bob@example.com", "{\"content\":[{\"token\":\"bob\"}]}"));
     assert!(!out.contains("bob") && out.contains("[EMAIL_2]"), "{out}");
-    let plain = event("Hi!", "{\"content\":[{\"token\":\"Hi\"}]}");
+    let plain = event("Hi善", "{\"content\":[{\"token\":\"Hi\"}]}");
     assert_eq!(check(&MASK, SHAPES[0], SETTINGS, &plain), plain);
 }
 
