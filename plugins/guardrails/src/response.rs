@@ -4,7 +4,7 @@ use crate::{
     answer::{self, Hits, Looking, OnTooLong, Settings, Streamed, Vault},
     config::OnOversize,
     found,
-    guards::Guards,
+    guards::{Guards, Judge},
     shield::Shield,
 };
 use domain::{chat::Endpoint, headers::Headers, mode::Mode, reply::Reply};
@@ -59,7 +59,16 @@ pub(crate) enum Follow {
 #[derive(Debug, Clone)]
 struct Guard {
     shield: Rc<Shield>,
+    judge: Judge,
     project: String,
+}
+
+impl Guard {
+    /// Whether answers may be changed: values are put back, or one of the guards holds.
+    fn holds(&self) -> bool {
+        let judges = self.judge.mode == Mode::Enforce && self.judge.looks_at_responses();
+        self.shield.mode == Mode::Enforce || judges
+    }
 }
 
 impl Follow {
@@ -72,18 +81,20 @@ impl Follow {
         (most, on_oversize): (usize, OnOversize),
     ) -> Self {
         let shield = &guards.shield;
-        let looks = shield.looks_at_responses();
+        let judge = guards.judge;
+        let looks = guards.look_at_responses();
         if !(200..300).contains(&status) || asked.endpoint == Endpoint::Embeddings || (!looks && asked.vault.is_empty())
         {
             return Self::Not;
         }
         let kind = headers.text("content-type").unwrap_or_default().to_ascii_lowercase();
         let streamed = kind.starts_with("text/event-stream");
-        let holds = looks && shield.mode == Mode::Enforce;
+        let pii = shield.looks_at_responses() && shield.mode == Mode::Enforce;
+        let holds = pii || judge.looks_at_responses() && judge.mode == Mode::Enforce;
         let encoded = headers.text("content-encoding").is_some_and(|it| !it.is_empty() && it != "identity");
         let length: Option<usize> = headers.text("content-length").and_then(|it| it.parse().ok());
         let over = !streamed && length.is_some_and(|it| it > most);
-        let guard = Guard { shield: Rc::clone(shield), project: project.to_owned() };
+        let guard = Guard { shield: Rc::clone(shield), judge, project: project.to_owned() };
         let why = match (streamed || kind.starts_with("application/json"), encoded, over) {
             (false, ..) => Some("in a form"),
             (_, true, _) => Some("in an encoding"),
@@ -108,7 +119,7 @@ impl Follow {
             longest_event: most,
             on_too_long: if holds && on_oversize == OnOversize::Block { OnTooLong::Block } else { OnTooLong::Allow },
             wants_usage: asked.wants_usage,
-            shadow: shield.mode != Mode::Enforce,
+            shadow: !guard.holds(),
         };
         let body = if streamed {
             Body::Streamed(Box::new(Streamed::new(asked.endpoint, asked.vault, settings)))
@@ -123,7 +134,9 @@ impl Follow {
 impl Answer {
     /// A piece of the answer; what passes in its place.
     pub(crate) fn piece(&mut self, chunk: Vec<u8>, last: bool) -> Vec<u8> {
-        let guard = &Looking { shield: &self.guard.shield, project: &self.guard.project };
+        let holds = self.guard.holds();
+        let Guard { shield, judge, project } = &self.guard;
+        let guard = &Looking { shield, judge: *judge, project };
         let (out, next) = match &mut self.body {
             Body::Streamed(streamed) => (streamed.read(guard, &chunk, last), None),
             Body::Passing(_) => (chunk, None),
@@ -141,7 +154,7 @@ impl Answer {
                 } else if last {
                     let edited = answer::edit(guard, vault, bytes);
                     *hits = edited.hits;
-                    let body = edited.body.filter(|_| guard.shield.mode == Mode::Enforce);
+                    let body = edited.body.filter(|_| holds);
                     (body.unwrap_or_else(|| std::mem::take(bytes)), None)
                 } else {
                     (Vec::new(), None)
@@ -170,7 +183,14 @@ impl Answer {
             let sum = pii.kinds.entry((act, label.into())).or_default();
             *sum = sum.saturating_add(count);
         }
-        (found::Found { pii, sentinel: None }, hits)
+        let judged = hits.judged.map(|(_, rule)| found::Sentinel {
+            mode: self.guard.judge.mode,
+            // A rule of answers hits or does not.
+            score: 1.0,
+            attack: true,
+            rule,
+        });
+        (found::Found { pii, sentinel: judged }, hits)
     }
 
     /// Whether it was not looked at.

@@ -27,6 +27,11 @@ pub trait Finder {
     /// and nothing more will begin there. On a character boundary.
     fn settled(&self, text: &str) -> usize;
 
+    /// Whether anything that is found may change the text. Where nothing may, nothing is held.
+    fn changes(&self) -> bool {
+        true
+    }
+
     /// Something that is certain to have begun in `text`, and goes on behind it, though it is not whole: a key of
     /// many lines. Asked only where [`super::Settings::hold`] is used up.
     fn begun<'a>(&'a self, text: &str) -> Option<Found<'a>> {
@@ -34,9 +39,10 @@ pub trait Finder {
         None
     }
 
-    /// What is to be thought of the words that went out last, [`super::scanner::LAST_WORDS`] characters of them at most;
-    /// asked behind each sixteenth word, or 200 letters, and at the end. Only [`Act::Block`] changes anything, from there on.
-    fn judge<'a>(&'a self, words: &str) -> Option<Found<'a>> {
+    /// What is to be thought of the words that went out last, 400 characters of them at most: what becomes of the answer, and
+    /// by which rule. Asked behind each sixteenth word, or 200 letters, and at the end. Only [`Act::Block`] changes anything, from
+    /// there on.
+    fn judge(&self, words: &str) -> Option<(Act, &'static str)> {
         let _ = words;
         None
     }
@@ -51,6 +57,8 @@ pub struct Hits {
     counts: BTreeMap<(String, Act, String), u64>,
     /// How many placeholders became values again.
     pub restored: u64,
+    /// What was thought first of its words, and by which rule.
+    pub judged: Option<(Act, &'static str)>,
     /// It had an event, or more texts at once, than may be kept.
     pub too_long: bool,
 }
@@ -67,9 +75,9 @@ impl Hits {
         self.counts.iter().map(|((label, act, rule), count)| (label.as_str(), *act, rule.as_str(), *count))
     }
 
-    /// Whether nothing was found, restored or too long.
+    /// Whether nothing was found, restored, thought or too long.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.counts.is_empty() && self.restored == 0 && !self.too_long
+        self.counts.is_empty() && self.restored == 0 && self.judged.is_none() && !self.too_long
     }
 }

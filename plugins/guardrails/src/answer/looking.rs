@@ -1,19 +1,22 @@
-//! The guard `pii` as it looks at an answer.
+//! The guards as they look at an answer.
 
 use super::finder::{Finder, Found};
 use super::{Act, begun};
 use crate::{
+    guards::Judge,
     replace,
     shield::{Kind, Shield},
 };
 use domain::mode::Mode;
 use std::borrow::Cow;
 
-/// A caller's guard, and the project that hashes are of.
+/// A caller's guards, and the project that hashes are of.
 #[derive(Debug, Clone, Copy)]
 pub struct Looking<'a> {
-    /// The guard.
+    /// The guard `pii`.
     pub shield: &'a Shield,
+    /// The guard `sentinel`, whose rules of answers have no score.
+    pub judge: Judge,
     /// The caller's project.
     pub project: &'a str,
 }
@@ -48,6 +51,10 @@ impl Finder for Looking<'_> {
         if self.shield.looks_at_responses() { self.shield.settled(text) } else { text.len() }
     }
 
+    fn changes(&self) -> bool {
+        self.shield.mode == Mode::Enforce
+    }
+
     fn begun<'a>(&'a self, text: &str) -> Option<Found<'a>> {
         if !self.shield.looks_at_responses() {
             return None;
@@ -55,6 +62,14 @@ impl Finder for Looking<'_> {
         let (span, entity) = begun(text)?;
         let act = self.act(self.shield.action(entity)?);
         Some(Found { span, label: Cow::Borrowed(entity.key()), rule: Cow::Borrowed("begun"), act })
+    }
+
+    fn judge(&self, words: &str) -> Option<(Act, &'static str)> {
+        if !self.judge.looks_at_responses() {
+            return None;
+        }
+        let hit = sentinel::answer(words).into_iter().next()?;
+        Some((if self.judge.mode == Mode::Enforce { Act::Block } else { Act::Report }, hit.rule))
     }
 
     fn hash(&self, label: &str, value: &str) -> String {

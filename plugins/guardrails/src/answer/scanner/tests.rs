@@ -131,11 +131,10 @@ impl Finder for Counting {
         MASK.settled(text)
     }
 
-    fn judge<'a>(&'a self, words: &str) -> Option<Found<'a>> {
+    fn judge(&self, words: &str) -> Option<(Act, &'static str)> {
         assert!(words.chars().count() <= LAST_WORDS);
         self.shown.set(self.shown.get() + words.len());
-        let act = Act::Block;
-        words.contains("evil").then(|| Found { span: 0..0, label: "ill".into(), rule: "r".into(), act })
+        words.contains("evil").then_some((Act::Block, "ill"))
     }
 
     fn hash(&self, _: &str, _: &str) -> String {

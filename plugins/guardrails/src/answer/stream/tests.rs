@@ -32,25 +32,30 @@ fn check(finder: &Everything, shape: Shape, settings: Settings, stream: &str) ->
     whole
 }
 
-/// Text of 200 pieces, in the midst of which `what` is cut at `at`.
-fn pieces(what: &str, at: usize) -> Vec<&str> {
+/// Text of `count` pieces, in the midst of which `what` is cut at `at`.
+fn pieces(count: usize, what: &str, at: usize) -> Vec<&str> {
     let (left, right) = what.split_at(at);
-    let filler = |count| std::iter::repeat_n([" so", " it", " goes", "."], count).flatten();
-    filler(25).chain([" ", left, right, " "].into_iter().filter(|it| !it.is_empty())).chain(filler(24)).collect()
+    let filler = || std::iter::repeat_n([" so", " it", " goes", "."], count / 8 - 1).flatten();
+    filler().chain([" is ", left, right, " "].into_iter().filter(|it| !it.is_empty())).chain(filler()).collect()
 }
 
 #[test]
 fn of_two_hundred_pieces_a_value_and_a_placeholder_are_changed_wherever_they_are_cut() {
-    let said = |what| format!("{} {what} {}", " so it goes.".repeat(25), " so it goes.".repeat(24));
-    for shape in SHAPES {
-        for (what, becomes) in
-            [("bob@example.com", "[EMAIL_2]"), ("[EMAIL_1]", "ada@example.com"), ("[EMAIL_9]", "[EMAIL_9]")]
-        {
+    for (nth, shape) in SHAPES.into_iter().enumerate() {
+        // What differs between the shapes is where their texts stand.
+        let count = if nth == 0 { 208 } else { 40 };
+        let filler = " so it goes.".repeat(count / 8 - 1);
+        for (what, becomes) in [
+            ("4111 1111 1111 1111", "[CREDIT_CARD_1]"),
+            ("bob@example.com", "[EMAIL_2]"),
+            ("[EMAIL_1]", "ada@example.com"),
+            ("[EMAIL_9]", "[EMAIL_9]"),
+        ] {
             for at in 0..what.len() {
-                let stream = shape.stream(&pieces(what, at));
+                let stream = shape.stream(&pieces(count, what, at));
                 let out = pass(&MASK, shape, SETTINGS, stream.as_bytes(), stream.len());
                 for heard in shape.heard(&out) {
-                    assert_eq!(heard, said(becomes), "{shape:?} cut at {at}");
+                    assert_eq!(heard, format!("{filler} is {becomes} {filler}"), "{shape:?} cut at {at}");
                 }
             }
         }
@@ -74,8 +79,8 @@ fn a_stream_in_which_nothing_is_found_says_the_same() {
 #[test]
 fn events_keep_their_place_and_what_is_held_goes_out_before_the_end() {
     let stream = chat(&["Hi", " [EM", "AIL_", "1],", " bye"]) + client::FINISH;
-    let want = chat(&["", "Hi ", "", "", "ada@example.com, "])
-        + "data: {\"id\":\"c1\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"bye\"},\"logprobs\":null,\"finish_reason\":null}]}\n\n"
+    let want = chat(&["", "", "", "Hi ada@example.com", ""])
+        + "data: {\"id\":\"c1\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\", bye\"},\"logprobs\":null,\"finish_reason\":null}]}\n\n"
         + client::FINISH;
     assert_eq!(check(&MASK, SHAPES[0], SETTINGS, &stream), want);
 }
@@ -150,7 +155,7 @@ fn probabilities_do_not_tell_what_is_masked() {
     };
     let out = check(&MASK, SHAPES[0], SETTINGS, &event("bob@example.com", "{\"content\":[{\"token\":\"bob\"}]}"));
     assert!(!out.contains("bob") && out.contains("[EMAIL_2]"), "{out}");
-    let plain = event("Hi善", "{\"content\":[{\"token\":\"Hi\"}]}");
+    let plain = event("善哉", "{\"content\":[{\"token\":\"Hi\"}]}");
     assert_eq!(check(&MASK, SHAPES[0], SETTINGS, &plain), plain);
 }
 
