@@ -56,12 +56,17 @@ fn each(bytes: &[u8], mut seen: impl FnMut(Name, usize, Join) -> Option<usize>) 
         let Some(name) = name::of(words) else {
             continue;
         };
+        let behind = scheme(bytes, value);
+        // `'Bearer ' + token`: the string is over.
+        if behind > value && scan::byte(bytes, behind).is_some_and(|it| b"\"'`".contains(&it)) {
+            continue;
+        }
         // "You can pass `x`": here it is no noun.
         if join == Join::Space && last.eq_ignore_ascii_case(b"pass") && !is_told(bytes, start) {
             continue;
         }
         let join = if join == Join::Space && is_told(bytes, start) { Join::Sign } else { join };
-        if let Some(end) = seen(name, scheme(bytes, value), join) {
+        if let Some(end) = seen(name, behind, join) {
             at = end;
             floor = at;
         }
@@ -76,6 +81,7 @@ fn secret(text: &str, name: Name, value: &Value, join: Join) -> Option<Finding> 
         Name::AwsSecret if aws => (Entity::AwsSecretKey, "aws_secret_key.named"),
         Name::Password => (Entity::SecretOther, "secret.password"),
         Name::Key | Name::AwsSecret => (Entity::SecretOther, "secret.named"),
+        Name::Login => (Entity::SecretOther, "secret.login"),
         Name::Perhaps => (Entity::SecretOther, "secret.perhaps"),
     };
     is.then(|| Finding { span: value.span.clone(), entity, rule })
@@ -83,10 +89,14 @@ fn secret(text: &str, name: Name, value: &Value, join: Join) -> Option<Finding> 
 
 /// Whether what stands before a name says that its value follows a space: `login ada password …` of a .netrc, `ENV NAME …`.
 fn is_told(text: &[u8], start: usize) -> bool {
+    const NAMES: &[&[u8]] = &[b"requirepass", b"masterauth"];
     const BEFORE: &[&[u8]] = &[b"ENV ", b"setenv ", b"setx ", b"SETENV "];
     let before = text.get(start.saturating_sub(40)..start).unwrap_or_default();
     scan::steps::take(before.len());
-    BEFORE.iter().any(|it| before.ends_with(it)) || before.windows(6).any(|it| it == b"login ")
+    let flag = before.ends_with(b" --") || text.get(start..).is_some_and(|it| it.starts_with(b"--"));
+    let alone = NAMES.iter().any(|it| scan::stands(text, start, it));
+    let user = before.windows(5).any(|it| matches!(it, b"login" | b"user " | b"name "));
+    flag || alone || user || BEFORE.iter().any(|it| before.ends_with(it))
 }
 
 /// Where the words begin that the one at `start` may be the last of: "aws secret access key".
@@ -118,6 +128,7 @@ fn separator(text: &[u8], start: usize, end: usize) -> Option<(usize, Join)> {
         }
         b'>' if before(text, start) == Some(b'<') || quoted => Some((at.saturating_add(1), Join::Element)),
         b'"' | b'\'' | b'`' if at > closed => Some((at, Join::Space)),
+        _ if text.get(closed..at).is_some_and(|it| it.contains(&b'\t')) => joined(at, Join::Sign),
         _ if at > closed || quoted => spoken(text, at).or_else(|| beside(text, at)).or_else(|| {
             let word = scan::byte(text, at).is_some_and(|it| it.is_ascii_graphic());
             (word && !quoted && at > closed).then_some((at, Join::Space))

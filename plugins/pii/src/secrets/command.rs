@@ -48,6 +48,18 @@ const WORDS: &[&str] = &[
     "lösenord",
 ];
 
+/// What a password follows in code, in quotes: of a statement, or of a call whose first argument is the user.
+const PHRASES: &[(&str, usize)] = &[
+    ("IDENTIFIED BY ", 0),
+    ("identified by ", 0),
+    ("auth(", 1),
+    ("auth=(", 1),
+    ("auth = (", 1),
+    ("Auth(", 1),
+    ("login(", 1),
+    ("authenticate(", 1),
+];
+
 /// What stands between such a word and the password, besides a colon.
 const JOINTS: &[&str] = &["是", "为", "為", "は", "는", "은", "es", "is", "это", "—", "-", "jest"];
 
@@ -79,6 +91,13 @@ fn each(text: &str, mut seen: impl FnMut(usize, Kind)) {
         for (at, _) in text.match_indices(program) {
             if let Some(at) = argument(text, at.saturating_add(program.len()), flags) {
                 seen(at, Kind::Login);
+            }
+        }
+    }
+    for (phrase, arguments) in PHRASES {
+        for (at, _) in text.match_indices(phrase) {
+            if let Some(at) = call(text.as_bytes(), at.saturating_add(phrase.len()), *arguments) {
+                seen(at, Kind::Word);
             }
         }
     }
@@ -126,6 +145,18 @@ fn place(line: &str, flag: &str) -> Option<usize> {
     (ends || !long).then_some(behind)
 }
 
+/// Where the quoted string begins that stands behind so many others.
+fn call(text: &[u8], from: usize, arguments: usize) -> Option<usize> {
+    let quote = |at: usize| scan::byte(text, at).is_some_and(|it| matches!(it, b'"' | b'\''));
+    if arguments == 0 {
+        return quote(from).then_some(from);
+    }
+    let first = Value::at(text, from, Join::Sign).filter(|it| it.quoted && it.span.len() <= 64)?;
+    let next = first.span.end.saturating_add(1);
+    let comma = scan::run(text.get(..next.saturating_add(8)).unwrap_or(text), next, |it| matches!(it, b',' | b' '));
+    (comma > next && quote(comma)).then_some(comma)
+}
+
 /// Where the password begins behind its name in another script.
 fn behind(text: &str, at: usize) -> Option<usize> {
     let bytes = text.as_bytes();
@@ -149,6 +180,8 @@ mod tests {
             ("sshpass -p Zx9qwer7 ssh root@x", "Zx9qwer7"),
             ("sshpass -p 'Zx9 qwer7' ssh", ""),
             ("mysql -u root -pZx9qwer7 shop", "Zx9qwer7"),
+            ("ALTER USER ada IDENTIFIED BY 'Zx9qwer7'", "Zx9qwer7"),
+            ("requests.get(url, auth=(\"ada\", \"Zx9qwer7\"))", "Zx9qwer7"),
             ("redis-cli -h x -a Zx9qwer7 ping", "Zx9qwer7"),
         ] {
             check(Entity::SecretOther, text, &[want][..usize::from(!want.is_empty())]);

@@ -11,6 +11,8 @@ pub(crate) enum Name {
     Key,
     /// The secret half of an AWS key.
     AwsSecret,
+    /// A user and a password, joined by a colon.
+    Login,
     /// It may be something else as well: `key`, `auth`, `token` of a text.
     Perhaps,
 }
@@ -124,13 +126,14 @@ const KEYS: &[&[u8]] = &[
     b"usertoken",
     b"registrationtoken",
     b"authorization",
-    b"credential",
     b"apicredentials",
     b"connectionkey",
     b"sessionsecret",
     b"sessionid",
     b"sessid",
     b"privatekeyid",
+    b"keybase",
+    b"sonarlogin",
     b"plaintextpassword",
 ];
 
@@ -227,6 +230,9 @@ pub(crate) fn of(words: &[u8]) -> Option<Name> {
     }
     if ends(KEYS) || ends_apart(words, &[b"token"]) {
         return Some(Name::Key);
+    }
+    if ends_apart(words, &[b"credentials", b"creds", b"credential", b"login", b"logins"]) {
+        return Some(Name::Login);
     }
     let last: &[&[u8]] = &[
         b"key",

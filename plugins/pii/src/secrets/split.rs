@@ -11,7 +11,8 @@ use std::ops::Range;
 const LONGEST: usize = 240;
 
 /// What tokens of several parts begin with, besides the prefixes of the table.
-const DOTTED: &[&[u8]] = &[b"eyJ", b"SG.", b"hvs.", b"dp.pt.", b"ya29."];
+const DOTTED: &[&[u8]] =
+    &[b"eyJ", b"SG.", b"hvs.", b"dp.pt.", b"ya29.", b"xoxe.", b"s.", b"t1.", b"1//0", b"access_token$"];
 
 /// What a piece is made of.
 fn member(it: u8) -> bool {

@@ -56,6 +56,14 @@ fn begun(text: &[u8], word: &[u8], span: Range<usize>) -> Option<Key> {
         b"mlsn" => whole(&[60], Entity::SecretOther, "secret.mailersend"),
         b"sl" => whole(&[60], Entity::SecretOther, "secret.dropbox"),
         b"dt0c01" | b"dt0s01" => whole(&[24, 60], Entity::SecretOther, "secret.dynatrace"),
+        b"xoxe" => whole(&[60], Entity::SlackToken, "slack_token"),
+        b"t1" => whole(&[20, 80], Entity::SecretOther, "secret.yandex"),
+        b"s" => vault(text, start, end),
+        b"1" if scan::stands(text, end, b"//0") => {
+            let stop = scan::run(text, end.saturating_add(2), scan::word);
+            (stop.saturating_sub(end) >= 40).then_some((start..stop, Entity::SecretOther, "secret.google_refresh"))
+        }
+        b"access_token" => braintree(text, start, end),
         b"dp" => whole(&[2, 40], Entity::SecretOther, "secret.doppler"),
         b"pat" | b"sat" => whole(&[20, 22, 18], Entity::SecretOther, "secret.harness"),
         b"hooks" => slack_hook(text, start, end).map(|it| (it, Entity::SlackToken, "slack_webhook")),
@@ -74,7 +82,7 @@ fn begun(text: &[u8], word: &[u8], span: Range<usize>) -> Option<Key> {
 /// What is told by the sign behind its first part: `….atlasv1.…` of Terraform, `abc8Q~…` of Azure, `sha256~…` of
 /// OpenShift, `0123…-us12` of Mailchimp.
 fn behind(text: &[u8], word: &[u8], span: Range<usize>) -> Option<Key> {
-    let Range { start, end } = span;
+    let Range { start, end } = span.clone();
     let terraform = word.len() == 14 && !begins_plain(word) && scan::stands(text, end, b".atlasv1.");
     let azure = matches!(word, [.., b'0'..=b'9', b'Q']) && word.len() <= 12;
     let tilde = scan::byte(text, end) == Some(b'~') && (azure || word == b"sha256");
@@ -83,6 +91,9 @@ fn behind(text: &[u8], word: &[u8], span: Range<usize>) -> Option<Key> {
         (true, _) => (end.saturating_add(9), "secret.terraform", 60),
         (_, true) if azure => (end.saturating_add(1), "secret.azure", 30),
         (_, true) => (end.saturating_add(1), "secret.openshift", 43),
+        _ if word.len() == 40 && word.ends_with(b"_mmk") && drawn::by_lot(word, true) => {
+            return Some((span, Entity::SecretOther, "secret.maxmind"));
+        }
         _ => return mailchimp(word, start).map(|it| (it, Entity::SecretOther, "secret.mailchimp")),
     };
     let stop = scan::run(text, from, |it| scan::word(it) || matches!(it, b'~' | b'.' | b'='));
@@ -156,6 +167,22 @@ fn jwt(text: &[u8], word: Range<usize>) -> Option<usize> {
     }
     let signed = parts(text, word, &[4, 16])?;
     Some(parts(text, signed..signed, &[4, 16]).unwrap_or(signed))
+}
+
+/// `s.` and twenty-four letters: a token of Vault as it was before 1.10.
+fn vault(text: &[u8], start: usize, dot: usize) -> Option<Key> {
+    let stop = parts(text, start..dot, &[24])?;
+    let body = text.get(dot.saturating_add(1)..stop)?;
+    let fits = body.len() == 24 && body.iter().any(u8::is_ascii_digit) && drawn::like_a_key(body);
+    fits.then_some((start..stop, Entity::SecretOther, "secret.vault"))
+}
+
+/// `access_token$production$…$…`.
+fn braintree(text: &[u8], start: usize, end: usize) -> Option<Key> {
+    let kinds: [&[u8]; 2] = [b"$production$", b"$sandbox$"];
+    let kind = kinds.iter().find(|it| scan::stands(text, end, it))?;
+    let stop = scan::run(text, end.saturating_add(kind.len()), |it| it.is_ascii_alphanumeric() || it == b'$');
+    (stop.saturating_sub(end) >= 48).then_some((start..stop, Entity::SecretOther, "secret.braintree"))
 }
 
 /// `MTk4NjIy….Cl2FMQ.…`: the id of a bot in base64, a time, a signature.

@@ -145,7 +145,9 @@ fn at(text: &[u8], mark: usize) -> Option<(Range<usize>, Entity, &'static str)> 
     let family = name.split(|it| *it == b'+').next()?;
     let database = DATABASES.iter().any(|it| it.as_bytes() == family);
     let from = mark.saturating_add(3);
-    let host = after_login(text, from)?;
+    let Some(host) = after_login(text, from) else {
+        return hook(text, scheme, from);
+    };
     let (entity, rule) = match database {
         true => (Entity::ConnString, "conn_string.url"),
         false => (Entity::UrlCredentials, "url_credentials"),
@@ -156,6 +158,32 @@ fn at(text: &[u8], mark: usize) -> Option<(Range<usize>, Entity, &'static str)> 
     let before = text.get(..scheme)?;
     let jdbc = if before.ends_with(b"jdbc:") { 5 } else { 0 };
     Some((scheme.saturating_sub(jdbc)..end(text, host), entity, rule))
+}
+
+/// What is posted to by whoever knows the address.
+const HOOKS: &[&str] = &[
+    "discord.com/api/webhooks/",
+    "discordapp.com/api/webhooks/",
+    ".webhook.office.com/webhookb2/",
+    "outlook.office.com/webhook/",
+    "hooks.zapier.com/hooks/catch/",
+    "oapi.dingtalk.com/robot/send?access_token=",
+    "qyapi.weixin.qq.com/cgi-bin/webhook/send?key=",
+    "open.feishu.cn/open-apis/bot/v2/hook/",
+    "open.larksuite.com/open-apis/bot/v2/hook/",
+    "maker.ifttt.com/trigger/",
+];
+
+fn hook(text: &[u8], scheme: usize, host: usize) -> Option<(Range<usize>, Entity, &'static str)> {
+    const FAR: usize = 72;
+    let near = text.get(host..host.saturating_add(FAR)).or_else(|| text.get(host..))?;
+    let length = scan::run(near, 0, |it| !ends(it));
+    let near = std::str::from_utf8(near.get(..length)?).ok()?;
+    let path = HOOKS.iter().find_map(|it| near.find(it).map(|at| at.saturating_add(it.len())))?;
+    let stop = end(text, host);
+    let secret = text.get(host.saturating_add(path)..stop)?;
+    let fits = secret.len() >= 20 && drawn::by_lot(secret, true);
+    fits.then_some((scheme..stop, Entity::SecretOther, "secret.webhook"))
 }
 
 /// Where the scheme begins.
@@ -274,6 +302,17 @@ mod tests {
         ] {
             check(Entity::ConnString, text, &[want]);
         }
+    }
+
+    #[test]
+    fn the_address_of_a_hook_is_a_secret() {
+        let hook = "https://discord.com/api/webhooks/195665429272533277/RZY_RSxs0KrBRi0iaE3ZBJqtCEpKeWKqXJiIBCNmUkUcjp";
+        check(Entity::SecretOther, &format!("post to {hook}."), &[hook]);
+        check(
+            Entity::SecretOther,
+            "https://discord.com/api/webhooks/ID/TOKEN and https://example.com/api/webhooks/1",
+            &[],
+        );
     }
 
     #[test]

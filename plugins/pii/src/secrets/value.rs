@@ -69,16 +69,17 @@ impl Value {
 
     /// Up to a space, or a sign that ends a value wherever it is written; a call, an index or a URL is no value.
     fn bare(text: &[u8], at: usize, join: Join) -> Option<Self> {
-        let member = |it: u8| {
-            it.is_ascii_graphic() && !b"\"'`<>,;|()[]{}\\:=".contains(&it) && (it != b'&' || join != Join::Sign)
-        };
+        let member = |it: u8| it.is_ascii_graphic() && !b"\"'`<>,;|()[]{}\\:=&".contains(&it);
         let text = limit(text, at);
         let mut end = scan::run(text, at, member);
-        let padded = scan::run(text, end, |it| it == b'=');
-        if padded > end
-            && padded <= end.saturating_add(2)
-            && !scan::byte(text, padded).is_some_and(|it| it.is_ascii_alphanumeric())
-        {
+        // A sign that divides pairs elsewhere may stand in a value too, but not in a row of pairs.
+        for _ in 0..2 {
+            if goes_on(text, at, end, join) {
+                end = scan::run(text, end.saturating_add(1), member);
+            }
+        }
+        let padded = scan::run(window(text, end), end, |it| it == b'=');
+        if padded > end && !scan::byte(text, padded).is_some_and(|it| it.is_ascii_alphanumeric()) {
             end = padded;
         }
         match scan::byte(text, end) {
@@ -118,7 +119,15 @@ impl Value {
         if value.len() < 5 || value.contains(&b' ') || is_place(value) || drawn::stands_for_another(value) {
             return false;
         }
+        // `#[cfg]`, `# comment`, `\\x41`, and pairs of names: `user:admin`.
+        let look = drawn::Look::at(value);
+        let note =
+            value.starts_with(b"#") && look.digits == 0 && !self.quoted || value.windows(2).any(|it| it == b"\\x");
+        if note || (value.contains(&b':') && look.digits == 0) {
+            return false;
+        }
         match (name, join) {
+            (Name::Login, _) => pair(value),
             (Name::Password, Join::Space) if !self.quoted => {
                 chosen(value) && drawn::Look::at(value).kinds() >= 3 || long_key(value)
             }
@@ -127,9 +136,29 @@ impl Value {
             (Name::Password, _) => chosen(value),
             (Name::Key | Name::AwsSecret, Join::Word) => drawn::like_a_key(value) && value.len() >= 12,
             (Name::Key | Name::AwsSecret, _) => key(value),
-            (Name::Perhaps, _) => value.len() >= 20 && drawn::like_a_key(value) && all_kinds(value),
+            (Name::Perhaps, _) => perhaps(value),
         }
     }
+}
+
+/// Whether a value that begins at `at` goes on behind the sign at `end`.
+fn goes_on(text: &[u8], at: usize, end: usize, join: Join) -> bool {
+    let next = scan::byte(text, end.saturating_add(1));
+    let more = next.is_some_and(|it| it.is_ascii_graphic() && !b"/:=&|\"'`".contains(&it)) && end > at;
+    match scan::byte(text, end) {
+        Some(b'=') => more && end.saturating_sub(at) >= 8,
+        Some(b':') => more,
+        Some(b'&') if join == Join::Sign => {
+            let name = scan::run(window(text, end), end.saturating_add(1), scan::word);
+            more && scan::byte(text, name) != Some(b'=')
+        }
+        Some(b'&') => more,
+        _ => false,
+    }
+}
+
+fn window(text: &[u8], at: usize) -> &[u8] {
+    text.get(..at.saturating_add(24)).unwrap_or(text)
 }
 
 fn limit(text: &[u8], at: usize) -> &[u8] {
@@ -156,7 +185,13 @@ fn is_name(value: &[u8]) -> bool {
     ];
     let look = drawn::Look::at(value);
     let few = look.digits.saturating_mul(4) <= look.letters() && look.upper.saturating_mul(3) < look.letters();
-    let dotted = value.contains(&b'.') && look.signs == 0 && few;
+    let word = value.windows(5).any(|it| it.iter().all(u8::is_ascii_lowercase));
+    let dotted =
+        value.contains(&b'.') && look.signs == 0 && (few || word) && look.upper.saturating_mul(3) < look.letters();
+    let host = word
+        && value.contains(&b'.')
+        && value.iter().all(|it| scan::word(*it) || b".:".contains(it))
+        && look.upper == 0;
     let path = value.windows(2).any(|it| it == b"::");
     let constant =
         look.lower == 0 && look.signs == 0 && value.contains(&b'_') && look.digits.saturating_mul(3) <= look.upper;
@@ -175,13 +210,14 @@ fn is_name(value: &[u8]) -> bool {
         && look.letters() >= 9
         && value.iter().all(u8::is_ascii_alphanumeric)
         && value.windows(4).filter(|it| it.iter().all(u8::is_ascii_lowercase)).count() >= 3;
-    dotted || path || constant || pointed || technical || numbered
+    dotted || host || path || constant || pointed || technical || numbered
 }
 
 /// A password somebody may have chosen: letters with digits or signs among them, or a number long enough.
 fn chosen(value: &[u8]) -> bool {
     let look = drawn::Look::at(value);
-    let letters = look.letters() >= 2 && (look.digits > 0 || look.signs > 0) && look.length >= 6;
+    let signs = value.iter().any(|it| b"!@#$%^&*+~?".contains(it));
+    let letters = look.letters() >= 2 && (look.digits > 0 || signs) && look.length >= 6;
     let shout = look.lower == 0 && look.signs == 0 && look.length < 8;
     let number = look.digits >= 6 && look.digits == look.length && look.different >= 3;
     (letters && !shout) || number || (look.kinds() >= 3 && look.length >= 5)
@@ -210,7 +246,20 @@ fn long_key(value: &[u8]) -> bool {
     value.len() >= 16 && drawn::like_a_key(value) && drawn::Look::at(value).digits > 0
 }
 
-fn all_kinds(value: &[u8]) -> bool {
+/// So sure to be drawn that a name which says little is enough.
+fn perhaps(value: &[u8]) -> bool {
     let look = drawn::Look::at(value);
-    look.lower > 0 && look.upper > 0 && look.digits > 0
+    let kinds = look.lower > 0 && look.upper > 0 && look.digits > 0;
+    let letters = value.iter().all(|it| scan::word(*it) || b"+/=.%".contains(it));
+    value.len() >= 20 && kinds && letters && drawn::like_a_key(value)
+}
+
+/// `user:password`, or a key by itself.
+fn pair(value: &[u8]) -> bool {
+    let at = value.iter().position(|it| *it == b':');
+    let (user, password) = at.and_then(|at| value.split_at_checked(at)).unwrap_or((b"", b""));
+    let password = password.get(1..).unwrap_or_default();
+    let named = !user.is_empty() && user.iter().all(|it| scan::word(*it) || b".@".contains(it));
+    let number = password.iter().all(u8::is_ascii_digit);
+    (named && !number && spoken(password)) || long_key(value)
 }
