@@ -5,6 +5,7 @@ mod card;
 mod check;
 mod context;
 mod email;
+mod few;
 mod iban;
 mod national;
 mod page;
@@ -22,6 +23,9 @@ type Hit = Finding;
 
 /// A recogniser: looks at a word, and the numbers behind it.
 type Recogniser = fn(&mut Look<'_, '_>) -> Option<Hit>;
+
+/// How many digits a number of a person has, all in all.
+const LEAST: usize = 6;
 
 /// Who is asked first: where two could be right, the one with the better check.
 const NUMBERS: &[(Entity, Recogniser)] = &[
@@ -66,7 +70,14 @@ fn numbers(text: &str, found: &mut Vec<Finding>) {
         let rest = words.get(at..).unwrap_or_default();
         let before = at.checked_sub(1).and_then(|it| words.get(it)).filter(|it| it.start >= taken).copied();
         let mut look = Look::at(text, rest, before, &mut context);
-        let hit = NUMBERS.iter().find_map(|(_, recogniser)| recogniser(&mut look)).filter(|it| it.span.start >= taken);
+        // Too few digits for all but a date, and a card in groups that nobody else makes.
+        let little = word.number && look.total(usize::MAX) < LEAST;
+        let first = if little {
+            birth::find(&mut look).or_else(|| card::find(&mut look))
+        } else {
+            NUMBERS.iter().find_map(|(_, recogniser)| recogniser(&mut look))
+        };
+        let hit = first.filter(|it| it.span.start >= taken);
         at = at.saturating_add(1);
         if let Some(hit) = hit {
             taken = hit.span.end.max(word.end);

@@ -19,14 +19,14 @@ pub(super) fn find(look: &mut Look<'_, '_>) -> Option<Hit> {
     }
     let named = look.context.names(start, Sign::Card);
     let count = shape.or_else(|| odd(look).or_else(|| even(look)).filter(|it| named && sound(look, *it)))?;
-    let digits = look.digits(count);
+    let digits = look.digits_of_words(count);
     let is = if named { may_be(&digits) } else { issued(&digits) && !look.context.is_other(start) };
     is.then(|| hit(look, count, Entity::CreditCard, if named { "credit_card.named" } else { "credit_card" }))
 }
 
 /// Whether the first `count` numbers have the digit that checks them, and are not all the same.
 fn sound(look: &Look<'_, '_>, count: usize) -> bool {
-    let digits = look.digits(count);
+    let digits = look.digits_of_words(count);
     luhn(&digits) && digits.iter().any(|it| Some(it) != digits.first())
 }
 
@@ -44,8 +44,11 @@ fn shaped(look: &Look<'_, '_>, count: usize) -> bool {
     // What follows may be when it ends, or the digits on its back; four more digits would make it something else.
     let back = total >= 15
         && look.sizes.get(count).is_some_and(|it| *it <= 3)
-        && look.gaps.get(count.saturating_sub(1)) == Some(&Gap::Space);
-    grouped && even && (12..=19).contains(&total) && look.free(count, gaps.first().copied().filter(|_| !back))
+        && matches!(look.gaps.get(count.saturating_sub(1)), Some(Gap::Space | Gap::Slash));
+    grouped
+        && even
+        && (12..=19).contains(&total)
+        && (back && look.joined.is_none() || look.free(count, gaps.first().copied()))
 }
 
 /// Groups of four with a sign between that nobody writes there: only a number that is called a card is one.

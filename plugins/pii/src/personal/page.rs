@@ -4,6 +4,7 @@
 //! words with a digit in them, and each recogniser looks at the same few words instead of reading the text again.
 
 use super::context::Context;
+use super::few::Few;
 use crate::scan::{byte, run, steps};
 
 /// Letters and digits without anything between them, a digit among them.
@@ -65,6 +66,12 @@ fn gap(between: &[u8]) -> Option<Gap> {
 /// How many numbers of a chain are looked at.
 const LINKS: usize = 8;
 
+/// No number has more digits without a gap.
+const LONGEST: usize = 24;
+
+/// More digits than any number has.
+pub(super) type Digits = Few<u8, 32>;
+
 /// A word, what stands around it, and the numbers that it is the first of.
 pub(super) struct Look<'a, 't> {
     pub(super) text: &'t [u8],
@@ -73,9 +80,11 @@ pub(super) struct Look<'a, 't> {
     pub(super) words: &'a [Word],
     pub(super) context: &'a mut Context<'t>,
     /// How long the numbers are that follow each other here, with nothing but a gap between; empty for a word with letters.
-    pub(super) sizes: Vec<usize>,
+    pub(super) sizes: Few<usize, LINKS>,
     /// What stands behind each of them but the last.
-    pub(super) gaps: Vec<Gap>,
+    pub(super) gaps: Few<Gap, LINKS>,
+    /// Their digits, as values.
+    digits: Digits,
     /// A number stands before this one, with a gap between.
     pub(super) joined: Option<Gap>,
 }
@@ -83,14 +92,18 @@ pub(super) struct Look<'a, 't> {
 impl<'a, 't> Look<'a, 't> {
     pub(super) fn at(page: &'t str, words: &'a [Word], before: Option<Word>, context: &'a mut Context<'t>) -> Self {
         let text = page.as_bytes();
-        let mut look = Self { text, page, words, context, sizes: Vec::new(), gaps: Vec::new(), joined: None };
+        let (sizes, gaps, digits) = (Few::new(0), Few::new(Gap::Space), Few::new(0));
+        let mut look = Self { text, page, words, context, sizes, gaps, digits, joined: None };
         let mut last: Option<Word> = None;
-        for word in words.iter().take(LINKS).take_while(|it| it.number) {
+        for word in words.iter().take(LINKS).take_while(|it| it.number && it.len() <= LONGEST) {
             if let Some(last) = last {
                 let Some(gap) = look.between(last, *word) else { break };
                 look.gaps.push(gap);
             }
             look.sizes.push(word.len());
+            let digits = text.get(word.start..word.end).unwrap_or_default();
+            digits.iter().for_each(|it| look.digits.push(it.wrapping_sub(b'0')));
+            steps::take(digits.len());
             last = Some(*word);
         }
         steps::take(look.sizes.len().saturating_mul(2));
@@ -118,12 +131,16 @@ impl<'a, 't> Look<'a, 't> {
     }
 
     /// The digits of the first `count` numbers.
-    pub(super) fn digits(&self, count: usize) -> Vec<u8> {
-        let words = self.words.iter().take(count);
-        let digits: Vec<u8> = words
-            .flat_map(|it| self.text.get(it.start..it.end).unwrap_or_default())
-            .map(|it| it.wrapping_sub(b'0'))
-            .collect();
+    pub(super) fn digits(&self, count: usize) -> Digits {
+        self.digits.cut(self.total(count))
+    }
+
+    /// The digits of the first `count` words, whatever stands between them.
+    pub(super) fn digits_of_words(&self, count: usize) -> Digits {
+        let mut digits = Digits::new(0);
+        let words = self.words.iter().take(count).take_while(|it| it.number && it.len() <= LONGEST);
+        let all = words.flat_map(|it| self.text.get(it.start..it.end).unwrap_or_default());
+        all.for_each(|it| digits.push(it.wrapping_sub(b'0')));
         steps::take(digits.len());
         digits
     }

@@ -10,7 +10,7 @@ use crate::Entity;
 
 pub(crate) fn find(look: &mut Look<'_, '_>) -> Option<Hit> {
     let formatted = look.sizes.starts_with(&[3, 3, 3, 2])
-        && matches!(look.gaps.as_slice(), [one, two, three, ..] if one == two && matches!((one, three), (Gap::Dot | Gap::Space, Gap::Dash) | (Gap::Dot, Gap::Dot) | (Gap::Space, Gap::Space) | (Gap::Dash, Gap::Dash)))
+        && matches!(*look.gaps, [one, two, three, ..] if one == two && matches!((one, three), (Gap::Dot | Gap::Space, Gap::Dash) | (Gap::Dot, Gap::Dot) | (Gap::Space, Gap::Space) | (Gap::Dash, Gap::Dash)))
         && look.free(4, Some(Gap::Dash));
     let count = if formatted { 4 } else { 1 };
     if !(formatted || look.shaped(&[11], &[]) || look.shaped(&[9, 2], &[Gap::Dash])) {
