@@ -128,7 +128,7 @@ pub fn explain(
     let table = Table::new(config, env)?;
     let guards = table.of(caller);
     let project = caller.map(|it| it.project.as_str()).unwrap_or_default();
-    let outcome = policy::inspect(Rules { guards, config, project }, body);
+    let outcome = policy::inspect(Rules { guards, config, project, thread: None }, body);
     let texts = Body::parse(body).and_then(|it| it.texts()).map_err(|it| it.message)?;
     let sentinel = outcome.found.sentinel.as_ref().and_then(|_| opinion(guards, &texts));
     let opinions: Vec<_> = texts.iter().map(|it| opinion(guards, std::slice::from_ref(it))).collect();

@@ -14,6 +14,7 @@ use crate::{
 use domain::{
     caller::{Caller, Identity},
     chat::Endpoint,
+    headers::{SESSION, THREAD},
     mode::{Mode, OnFailure},
 };
 use host::{CallId, Chunk, Edit, Next, NoAnswer, Plugin, RequestHead, ResponseHead, Root, Watch, companion::Client};
@@ -33,6 +34,8 @@ pub struct Stream {
     caller: Option<Caller>,
     /// The gateway's id of the request.
     request: String,
+    /// The thread or session that the request goes on with.
+    thread: Option<String>,
     /// The model as the request names it.
     model: String,
     /// What the response is to say about the request.
@@ -77,6 +80,7 @@ impl Plugin for Guardrails {
             plugin: Rc::clone(self),
             caller: None,
             request: String::new(),
+            thread: None,
             model: String::new(),
             report: None,
             stage: Stage::Nothing,
@@ -104,7 +108,8 @@ impl Stream {
     }
 
     fn rules(&self) -> Rules<'_> {
-        Rules { guards: self.guards(), config: &self.plugin.config, project: self.project() }
+        let thread = self.thread.as_deref();
+        Rules { guards: self.guards(), config: &self.plugin.config, project: self.project(), thread }
     }
 
     /// Does with a request what the guards say, when somebody else found these names in it.
@@ -174,6 +179,9 @@ impl host::Stream for Stream {
         if self.plugin.reports.is_some() {
             self.request = head.headers().text("x-request-id").unwrap_or_default().to_owned();
         }
+        let headers = head.headers();
+        let thread = headers.text(THREAD).or_else(|| headers.text(SESSION));
+        self.thread = thread.filter(|it| !it.is_empty()).map(str::to_owned);
         self.stage = Stage::Called(endpoint);
         Next::Body
     }

@@ -27,6 +27,8 @@ pub struct Rules<'a> {
     pub config: &'a Config,
     /// The caller's project; hashes are its own.
     pub project: &'a str,
+    /// The thread that the request goes on with, if its history is stored behind this filter.
+    pub thread: Option<&'a str>,
 }
 
 impl Rules<'_> {
@@ -118,7 +120,7 @@ pub(crate) fn inspect_with(rules: Rules, body: &[u8], named: &[Named]) -> Outcom
     let found = Found { pii: Pii::of(shield.mode, looked.iter().flat_map(|it| &it.hits)), sentinel };
     let report =
         [over.then(|| "scan=ends".to_owned()), found.report()].into_iter().flatten().collect::<Vec<_>>().join(";");
-    let mut vault = Vault::default();
+    let mut vault = rules.thread.map_or_else(Vault::default, |it| Vault::of_thread(rules.project, it));
     Outcome {
         deed: deed(rules, &body, &looked, &found, &mut vault),
         report: Some(report).filter(|it| !it.is_empty()),

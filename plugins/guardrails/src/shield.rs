@@ -171,7 +171,7 @@ impl Shield {
     pub fn settled(&self, text: &str) -> usize {
         let from = text.floor_char_boundary(text.len().saturating_sub(self.hold_back));
         let begun = self.own.iter().filter_map(|it| it.begun(text, from));
-        begun.chain([answer::settled(text, self.wanted)]).min().unwrap_or_default()
+        begun.chain([answer::settled(text)]).min().unwrap_or_default()
     }
 
     /// What becomes of an entity; `None` when it is not looked for.

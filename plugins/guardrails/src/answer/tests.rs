@@ -23,7 +23,7 @@ impl Finder for Everything {
     }
 
     fn settled(&self, text: &str) -> usize {
-        super::settled(text, Entities::ALL)
+        super::settled(text)
     }
 
     fn begun<'a>(&'a self, text: &str) -> Option<Found<'a>> {

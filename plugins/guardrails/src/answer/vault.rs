@@ -4,10 +4,15 @@
 //! values in the same order, so a value keeps its number from turn to turn though nothing is stored in between. An earlier answer
 //! that comes back has the values that were restored in it, and they are masked again in the same way.
 //!
+//! Of a thread that is stored behind this filter, a request shows the new messages alone: the first value of each would be the first again.
+//! There a number is made of the value, the thread and the project ([`Vault::of_thread`]), so that it is the same in every turn, and
+//! another value's is another. An answer restores what its own request holds; a placeholder of an earlier turn stays.
+//!
 //! A placeholder that somebody typed stands for nothing. Its number is given to no value ([`Vault::reserve`]), so it is never taken for one of
 //! ours, and comes back as it was typed. That holds for `[EMAIL_2]` too which took the place of a model's own words: it comes back
 //! with the conversation, and is a reserved number from then on.
 
+use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 
@@ -32,6 +37,8 @@ pub struct Vault {
     reserved: BTreeSet<String>,
     bytes: usize,
     full: bool,
+    /// What numbers are made of, in a thread.
+    thread: Option<String>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -48,6 +55,12 @@ pub fn redacted(label: &str) -> String {
 }
 
 impl Vault {
+    /// The placeholders of a request that goes on with a thread that is stored elsewhere.
+    #[must_use]
+    pub fn of_thread(project: &str, thread: &str) -> Self {
+        Self { thread: Some(format!("{project}\n{thread}")), ..Self::default() }
+    }
+
     /// Reserves the placeholders that stand in `text`. Every text of a request comes here before the first [`Self::mask`].
     pub fn reserve(&mut self, text: &str) {
         for (at, _) in text.match_indices('[') {
@@ -118,17 +131,29 @@ impl Vault {
         if full || label.len() > LONGEST_LABEL {
             return (redacted(label), false);
         }
+        let mut last = match &self.thread {
+            None => kind.last,
+            Some(thread) => numbered(&[thread, label, value]),
+        };
         let name = loop {
-            kind.last = kind.last.saturating_add(1);
-            let name = format!("[{upper}_{}]", kind.last);
-            if !self.reserved.contains(&name) {
+            last = last.saturating_add(1);
+            let name = format!("[{upper}_{last}]");
+            if !self.reserved.contains(&name) && !self.values.contains_key(&name) {
                 break name;
             }
         };
+        kind.last = last;
         self.bytes = self.bytes.saturating_add(name.len()).saturating_add(value.len());
         kind.names.insert(value.to_owned(), name.clone());
         (name, true)
     }
+}
+
+/// A number of six digits, the same for the same texts.
+fn numbered(texts: &[&str]) -> u32 {
+    let hash = Sha256::digest(texts.join("\n").as_bytes());
+    let first = hash.iter().take(4).fold(0_u32, |sum, it| sum << 8 | u32::from(*it));
+    first.checked_rem(800_000).unwrap_or_default().saturating_add(100_000)
 }
 
 /// The placeholder, anybody's, that `text` begins with.
@@ -181,6 +206,19 @@ mod tests {
         for (text, may) in [("[", true), ("[EM", true), ("[EMAIL_1", true), ("[EMAIL_1]", false), ("[EMAIL_2", false)] {
             assert_eq!(vault.may_begin(text), may, "{text}");
         }
+    }
+
+    #[test]
+    fn in_a_thread_a_value_keeps_its_number_though_others_come_before_it() {
+        let turn = |thread: &str, values: &[&str]| {
+            let mut vault = Vault::of_thread("p", thread);
+            values.iter().map(|it| vault.mask("email", it)).collect::<Vec<_>>()
+        };
+        let (first, second) = (turn("t", &["a@b.io"]), turn("t", &["c@d.io", "a@b.io"]));
+        assert_eq!(first[0], second[1]);
+        assert_ne!(first[0], second[0]);
+        assert_ne!(first, turn("u", &["a@b.io"]));
+        assert_eq!(placeholder(&first[0]), Some(first[0].as_str()));
     }
 
     #[test]

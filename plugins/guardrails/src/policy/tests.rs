@@ -10,7 +10,7 @@ const CARD: &str = "4111111111111111";
 fn said(json: &str, body: &[u8]) -> Outcome {
     let config = Config::parse(json.as_bytes()).unwrap();
     let table = Table::new(&config, &|_| None).unwrap();
-    inspect(Rules { guards: table.of(None), config: &config, project: "p" }, body)
+    inspect(Rules { guards: table.of(None), config: &config, project: "p", thread: None }, body)
 }
 
 /// A configuration of the guard `pii` alone, with more that concerns both.
