@@ -59,8 +59,7 @@ pub fn find(text: &str, wanted: Entities) -> Vec<Finding> {
 
 /// Up to which byte of `text` all is said about secrets and the addresses of machines and wallets, whatever may follow:
 /// what [`find`] finds of them before stays as it is, and nothing more of them begins there.
-#[must_use]
-pub fn settled_secrets(text: &str) -> usize {
+pub(crate) fn settled_secrets(text: &str) -> usize {
     let folded = fold::Folded::of(text);
     let settled = secrets::open(folded.text()).min(network::open(folded.text()));
     if settled == folded.text().len() { text.len() } else { folded.original(&(settled..settled)).start }

@@ -4,7 +4,7 @@
 //! with `at` and `dot` around. The rest is said, and stays so whatever follows.
 
 use crate::scan::steps;
-use crate::{Entities, find};
+use crate::{Entities, find, settled_secrets};
 
 /// Up to which byte of `text` [`find`] has said all that it will say, whatever is put behind `text`.
 ///
@@ -12,7 +12,7 @@ use crate::{Entities, find};
 /// one word.
 #[must_use]
 pub fn settled(text: &str, wanted: Entities) -> usize {
-    let start = armour(text).unwrap_or(text.len()).min(open(text));
+    let start = armour(text).unwrap_or(text.len()).min(open(text)).min(settled_secrets(text));
     let across = find(text, wanted).into_iter().find(|it| it.span.end > start);
     across.map_or(start, |it| it.span.start.min(start))
 }

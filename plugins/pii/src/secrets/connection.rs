@@ -82,18 +82,12 @@ pub(crate) fn open(text: &[u8]) -> Option<usize> {
     let stretch = text.get(start..)?;
     let word = stretch.split(u8::is_ascii_whitespace).next_back().unwrap_or_default();
     let driver = word.windows(5).any(|it| it == b"@tcp(" || it == b"@unix");
-    let driver = driver.then(|| text.len().saturating_sub(word.len()));
-    let mut at = start;
-    for piece in stretch.split(|it| *it == b';') {
-        if let Some(pair) = Pair::of(piece, false) {
-            let row = at.saturating_add(pair.start);
-            let url = text.get(start..row)?.windows(5).position(|it| it == b"jdbc:");
-            let row = url.map_or(row, |it| start.saturating_add(it));
-            return Some(driver.map_or(row, |it| it.min(row)));
-        }
-        at = at.saturating_add(piece.len()).saturating_add(1);
-    }
-    driver.or_else(|| key_begun(stretch).map(|it| start.saturating_add(it)))
+    let mut begun = driver.then(|| text.len().saturating_sub(word.len()));
+    rows(text, start..text.len(), |row, goes_on| {
+        let start = row.with_url(text);
+        begun = if goes_on { Some(begun.map_or(start, |it| it.min(start))) } else { begun };
+    });
+    begun.or_else(|| key_begun(stretch).map(|it| start.saturating_add(it)))
 }
 
 /// Where the words at the end begin that may become a key: `Data So`.
@@ -110,42 +104,70 @@ fn key_begun(stretch: &[u8]) -> Option<usize> {
     [two, last].into_iter().find(|it| *it < stretch.len() && begins(*it))
 }
 
-/// The connection strings within a stretch: pairs in a row, one of them a secret.
+/// Pairs, one behind the other.
+#[derive(Clone, Copy)]
+struct Row {
+    start: usize,
+    end: usize,
+    pairs: usize,
+    /// Whether one of them holds what lets somebody in.
+    secret: bool,
+}
+
+impl Row {
+    /// Where it begins with the host that a JDBC URL has before its first pair.
+    fn with_url(self, text: &[u8]) -> usize {
+        let before = text.get(self.start.saturating_sub(96)..self.start).unwrap_or_default();
+        scan::steps::take(before.len());
+        let url = before.ends_with(b";").then(|| before.windows(5).rposition(|it| it == b"jdbc:")).flatten();
+        let url = url.filter(|at| before.get(*at..).is_some_and(|it| !it.contains(&b' ')));
+        url.map_or(self.start, |at| self.start.saturating_sub(before.len().saturating_sub(at)))
+    }
+}
+
+/// The connection strings within a stretch.
 fn pairs(text: &str, stretch: Range<usize>, found: &mut Vec<Finding>) {
-    let bytes = text.as_bytes();
-    let (mut at, mut row, mut secret) = (stretch.start, None, false);
-    while at < stretch.end {
-        let end = scan::run(bytes.get(..stretch.end).unwrap_or_default(), at, |it| it != b';');
-        let piece = bytes.get(at..end).unwrap_or_default();
-        let closed = end < stretch.end;
-        let pair = Pair::of(piece, row.is_some());
-        if let Some(pair) = &pair {
-            secret |= pair.secret;
-            let begins = at.saturating_add(pair.start);
-            let (from, count, _) = row.unwrap_or((begins, 0_usize, begins));
-            let stop = if closed { end.saturating_add(1) } else { at.saturating_add(pair.end) };
-            row = Some((from, count.saturating_add(1), stop));
+    rows(text.as_bytes(), stretch, |row, _| {
+        if row.secret && row.pairs >= 2 {
+            let span = row.with_url(text.as_bytes())..row.end;
+            found.push(Finding { span, entity: Entity::ConnString, rule: "conn_string.pairs" });
         }
-        if pair.is_none() {
-            push(bytes, row.take(), secret, found);
-            secret = false;
+    });
+}
+
+/// Calls `done` with each row of pairs in a stretch, and whether what follows the stretch may belong to it.
+fn rows(text: &[u8], stretch: Range<usize>, mut done: impl FnMut(Row, bool)) {
+    /// Longer than any key.
+    const KEY: usize = 34;
+    let text = text.get(..stretch.end).unwrap_or(text);
+    let (mut at, mut row) = (stretch.start, None::<Row>);
+    while at <= stretch.end {
+        let end = scan::run(text, at, |it| it != b';');
+        let piece = text.get(at..end).unwrap_or_default();
+        let closed = end < stretch.end;
+        let Some(pair) = Pair::of(piece, row.is_some()) else {
+            let begun = !closed && piece.len() <= KEY && !piece.contains(&b'=');
+            if let Some(row) = row.take() {
+                done(row, begun);
+            }
+            at = end.saturating_add(1);
+            continue;
+        };
+        let begins = at.saturating_add(pair.start);
+        let so_far = row.take().unwrap_or(Row { start: begins, end: begins, pairs: 0, secret: false });
+        let stop = if closed && !pair.prose { end.saturating_add(1) } else { at.saturating_add(pair.end) };
+        let next =
+            Row { end: stop, pairs: so_far.pairs.saturating_add(1), secret: so_far.secret | pair.secret, ..so_far };
+        if pair.prose || !closed {
+            done(next, !pair.prose);
+        } else {
+            row = Some(next);
         }
         at = end.saturating_add(1);
     }
-    push(bytes, row, secret, found);
-}
-
-fn push(text: &[u8], row: Option<(usize, usize, usize)>, secret: bool, found: &mut Vec<Finding>) {
-    let Some((start, _, end)) = row.filter(|(_, count, _)| secret && *count >= 2) else {
-        return;
-    };
-    // A JDBC URL holds the host before its first pair.
-    let before = text.get(start.saturating_sub(96)..start).unwrap_or_default();
-    scan::steps::take(before.len());
-    let url = before.ends_with(b";").then(|| before.windows(5).rposition(|it| it == b"jdbc:")).flatten();
-    let url = url.filter(|at| before.get(*at..).is_some_and(|it| !it.contains(&b' ')));
-    let start = url.map_or(start, |at| start.saturating_sub(before.len().saturating_sub(at)));
-    found.push(Finding { span: start..end, entity: Entity::ConnString, rule: "conn_string.pairs" });
+    if let Some(row) = row {
+        done(row, true);
+    }
 }
 
 /// A `key=value` of a connection string within a piece of text between two semicolons.
@@ -156,6 +178,8 @@ struct Pair {
     end: usize,
     /// Whether it holds what lets somebody in.
     secret: bool,
+    /// Whether prose follows the value: the string ends with it.
+    prose: bool,
 }
 
 impl Pair {
@@ -190,8 +214,12 @@ impl Pair {
         let end =
             sign.saturating_add(1).saturating_add(value.len().saturating_sub(trimmed.len())).saturating_add(first);
         let word = trimmed.get(..first)?;
+        // `Driver={ODBC Driver 17}` and `Database=My Shop` have spaces; of the first pair, which may be anything, no other.
+        let spaces = trimmed.trim_ascii_end().iter().filter(|it| it.is_ascii_whitespace()).count();
+        let most = if in_row { 4 } else { 0 };
+        let prose = spaces > most && !trimmed.starts_with(b"{");
         let place = drawn::stands_for_another(word) || word.len() < 4 || word.eq_ignore_ascii_case(b"password");
-        Some(Self { start, end, secret: secret.is_some() && !place })
+        Some(Self { start, end, secret: secret.is_some() && !place, prose })
     }
 }
 
@@ -255,6 +283,7 @@ mod tests {
             "Server=db1;Database=crm;User Id=sa;Password=${PASSWORD};",
             "Server=db1;Database=crm;User Id=sa;Password=<password>;",
             "let a=1;b=2;password=c;",
+            "set port=8080 and go on; the password=Zx9 is short; so what",
             "Set-Cookie: a=b; Path=/; HttpOnly",
             ";;=;=",
         ] {
