@@ -9,6 +9,7 @@ use crate::Entity;
 use crate::scan::byte;
 
 pub(crate) fn find(look: &mut Look<'_, '_>) -> Option<Hit> {
+    look.word().filter(|it| matches!(it.len(), 6 | 10 | 17 | 18))?;
     let start = look.start();
     let (digits, end) = read(look.text, start)?;
     let (last, number) = digits.split_last()?;

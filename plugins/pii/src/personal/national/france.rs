@@ -10,6 +10,7 @@ use crate::Entity;
 use crate::scan::steps;
 
 pub(crate) fn find(look: &mut Look<'_, '_>) -> Option<Hit> {
+    look.word().filter(|it| matches!(it.len(), 1 | 13 | 15))?;
     let start = look.start();
     let (digits, number_end, end) = read(look.text, start)?;
     let number = digits.get(..13)?;
