@@ -33,12 +33,12 @@ pub struct Pii {
 pub struct Sentinel {
     /// The guard's mode.
     pub mode: Mode,
-    /// How likely it is an attack, 0 to 1.
-    pub score: f32,
+    /// How likely it is an attack, 0 to 1; `None` where it was told by words alone.
+    pub score: Option<f32>,
     /// Whether that is enough.
     pub attack: bool,
     /// The rule that weighed the most.
-    pub rule: &'static str,
+    pub rule: Rc<str>,
 }
 
 impl Pii {
@@ -110,7 +110,10 @@ impl Found {
         }
         if let Some(sentinel) = &self.sentinel {
             let semicolon = if text.is_empty() { "" } else { ";" };
-            let _ = write!(text, "{semicolon}sentinel={:.2}", sentinel.score);
+            let _ = match sentinel.score {
+                Some(score) => write!(text, "{semicolon}sentinel={score:.2}"),
+                None => write!(text, "{semicolon}sentinel={}", sentinel.rule),
+            };
         }
         Some(text).filter(|it| !it.is_empty())
     }
@@ -135,8 +138,8 @@ impl Found {
             taken: if it.blocks() { Taken::Blocked } else { Taken::Logged },
             types: vec!["prompt_injection"],
             count: 1,
-            rule: it.rule,
-            score: Some(it.score),
+            rule: &it.rule,
+            score: it.score,
         });
         pii.chain(sentinel).collect()
     }
@@ -158,8 +161,12 @@ mod tests {
     }
 
     fn check(mode: Mode, all: &[(Action, &str)], score: Option<f32>) -> (Option<String>, Vec<(Taken, u64)>) {
-        let sentinel =
-            score.map(|score| Sentinel { mode: Mode::Enforce, score, attack: score > 0.5, rule: "override" });
+        let sentinel = score.map(|score| Sentinel {
+            mode: Mode::Enforce,
+            score: Some(score),
+            attack: score > 0.5,
+            rule: "override".into(),
+        });
         let found = Found { pii: Pii::of(mode, hits(all).iter()), sentinel };
         let seen = found.seen(Direction::Input).iter().map(|it| (it.taken, it.count)).collect();
         (found.report(), seen)

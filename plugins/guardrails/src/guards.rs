@@ -201,7 +201,7 @@ mod tests {
         for (json, why) in [
             (r#"{"pii": {"request": false, "response": false}}"#, "pii has `request` and `response` false"),
             (
-                r#"{"sentinel": {"request": false}, "tiers": {"t": {"sentinel": {"response": false}}}}"#,
+                r#"{"sentinel": {"response": true}, "tiers": {"t": {"sentinel": {"request": false, "response": false}}}}"#,
                 "tiers.t.sentinel has `request` and `response` false",
             ),
             (r#"{"projects": {"p": {"pii": {"entities": {"email": "hash"}}}}}"#, "projects.p.pii.hash_key is not set"),

@@ -111,9 +111,9 @@ pub(crate) fn inspect_with(rules: Rules, body: &[u8], named: &[Named]) -> Outcom
     let verdict = if judge.looks_at_requests() { request::judge(judge, &texts, &parts) } else { None };
     let sentinel = verdict.map(|it| Sentinel {
         mode: judge.mode,
-        score: it.score,
+        score: Some(it.score),
         attack: it.score >= judge.threshold,
-        rule: it.rules.first().copied().unwrap_or_default(),
+        rule: it.rules.first().copied().unwrap_or_default().into(),
     });
     let mut looked = if shield.looks_at_requests() { request::look(shield, texts, &parts) } else { Vec::new() };
     request::add(shield, &mut looked, named);
@@ -212,11 +212,10 @@ fn refusal(status: Status, looked: &[Looked], found: &Found) -> Option<Reply> {
     }
     let hits = looked.iter().flat_map(|at| at.hits.iter().map(move |hit| (&at.text, hit)));
     let blocked: Vec<_> = hits.filter(|it| pii && it.1.action == Action::Block).collect();
-    let kinds: BTreeSet<&str> = blocked.iter().map(|it| it.1.kind.what()).collect();
-    let keys: BTreeSet<&str> = blocked.iter().map(|it| it.1.kind.key()).collect();
+    let kinds: BTreeSet<_> = blocked.iter().map(|it| (it.1.kind.what(), it.1.kind.key())).collect();
     let mut why = Vec::new();
     if pii {
-        let kinds: Vec<&str> = kinds.into_iter().collect();
+        let kinds: Vec<String> = kinds.into_iter().map(|(what, key)| format!("{what} (`{key}`)")).collect();
         why.push(format!("Blocked by the guard `pii`: the request contains {}.", kinds.join(", ")));
     }
     if sentinel {
@@ -224,9 +223,7 @@ fn refusal(status: Status, looked: &[Looked], found: &Found) -> Option<Reply> {
             "Blocked by the guard `sentinel`: the request reads like an attempt to take over the model.".to_owned(),
         );
     }
-    let guards: Vec<&str> = [("pii", pii), ("sentinel", sentinel)].iter().filter(|it| it.1).map(|it| it.0).collect();
-    let details = serde_json::json!({"guards": guards, "entities": keys});
-    let reply = Reply::new(status.code(), "content_blocked", why.join(" ")).details(details);
+    let reply = Reply::new(status.code(), "content_blocked", why.join(" "));
     Some(match blocked.first() {
         Some((text, _)) => reply.about(text.place.clone()),
         None => reply,

@@ -186,9 +186,9 @@ impl Answer {
         let judged = hits.judged.map(|(_, rule)| found::Sentinel {
             mode: self.guard.judge.mode,
             // A rule of answers hits or does not.
-            score: 1.0,
+            score: None,
             attack: true,
-            rule,
+            rule: rule.into(),
         });
         (found::Found { pii, sentinel: judged }, hits)
     }

@@ -41,7 +41,7 @@ impl Kind {
     pub fn what(&self) -> &str {
         match self {
             Self::Entity(it) => it.what(),
-            Self::Own(name) => name,
+            Self::Own(_) => "what the operator looks for",
         }
     }
 }

@@ -181,7 +181,32 @@ fn what_the_guardrails_find_does_not_leave() {
     let request = world.chat("u1", &says("fast", "write to ada@example.org"));
     assert_eq!(world.get(request).status, 200);
     let sent = String::from_utf8_lossy(&world.sent().body).into_owned();
-    assert!(!sent.contains("ada@example.org") && sent.contains("write to"), "{sent}");
+    assert!(!sent.contains("ada@example.org") && sent.contains("write to [EMAIL_1]"), "{sent}");
+    // The answer has the value again, plain or however a stream is cut; what the model says of its own has none.
+    let said = "to [EMAIL_1], from eve@example.com.";
+    let cut: Vec<String> = said.chars().map(String::from).collect();
+    let cut: Vec<&str> = cut.iter().map(String::as_str).collect();
+    for response in [plain(said), streamed(&["to ", "[EM", "AIL_1], from eve@exam", "ple.com."]), streamed(&cut)] {
+        let request = world.chat("u1", &says("fast", "write to ada@example.org"));
+        let answer = world.send(request, &response).unwrap();
+        assert_eq!(answer.header("x-tollgate-guardrails").unwrap().split(';').next(), Some("pii=mask:1"));
+        assert_eq!(content(&answer.text()), "to ada@example.org, from [EMAIL_2].", "{}", answer.text());
+    }
+}
+
+/// What a client reads of an answer, plain or streamed.
+fn content(answer: &str) -> String {
+    let text = |json: &str| {
+        let value: Value = serde_json::from_str(json).unwrap_or_default();
+        let choice = &value["choices"][0];
+        let text = choice["message"]["content"].as_str().or(choice["delta"]["content"].as_str());
+        text.unwrap_or_default().to_owned()
+    };
+    if answer.starts_with('{') {
+        text(answer)
+    } else {
+        answer.lines().filter_map(|it| it.strip_prefix("data: ")).map(text).collect()
+    }
 }
 
 #[test]

@@ -17,6 +17,7 @@ pub(super) struct Asked {
     pub(super) stream: bool,
     pub(super) include_usage: bool,
     pub(super) id: String,
+    letters: bool,
     flavour: Flavour,
     answer: Said,
     prompt_tokens: u64,
@@ -40,12 +41,18 @@ impl Asked {
             stream: body["stream"] == true,
             include_usage: (asked_for_usage || behaviour.usage) && !unsaid,
             id: format!("fake-{number}"),
+            letters: behaviour.letters,
             flavour: behaviour.flavour,
             answer: answer(body, behaviour, wanted),
             prompt_tokens: tokens(&said_to(body)),
             heard: last_heard(body).1,
             number,
         }
+    }
+
+    /// A text as it comes in the events of a stream.
+    pub(super) fn pieces<'a>(&self, text: &'a str) -> Vec<&'a str> {
+        if self.letters { text.split_inclusive(|_: char| true).collect() } else { pieces(text).collect() }
     }
 
     /// What it says.
@@ -114,7 +121,7 @@ impl Asked {
         let mut deltas = vec![(json!({"role": "assistant", "content": "", "refusal": null}), None)];
         let reason = match &self.answer {
             Said::Text(text) => {
-                deltas.extend(pieces(text).map(|piece| (json!({"content": piece}), None)));
+                deltas.extend(self.pieces(text).into_iter().map(|piece| (json!({"content": piece}), None)));
                 "stop"
             }
             Said::Tools(calls) => {
@@ -173,7 +180,7 @@ impl Asked {
                 "choices": [{"index": 0, "text": text, "logprobs": null, "finish_reason": reason}]})
         };
         let text = self.text();
-        let mut events: Vec<Value> = pieces(&text).map(|piece| event(piece, None)).collect();
+        let mut events: Vec<Value> = self.pieces(&text).into_iter().map(|piece| event(piece, None)).collect();
         events.push(event("", Some("stop")));
         if self.include_usage {
             let mut last = event("", None);
@@ -198,7 +205,7 @@ impl Asked {
     pub(super) fn response_events(&self) -> Vec<Value> {
         let text = self.text();
         let mut events = vec![json!({"type": "response.created", "response": self.response("in_progress")})];
-        events.extend(pieces(&text).map(|piece| {
+        events.extend(self.pieces(&text).into_iter().map(|piece| {
             json!({"type": "response.output_text.delta", "item_id": "msg_fake", "output_index": 0,
                 "content_index": 0, "delta": piece})
         }));
@@ -229,6 +236,9 @@ fn answer(body: &Value, behaviour: &Behaviour, wanted: Option<&Value>) -> Said {
     }
     if let Some(schema) = wanted {
         return Said::Text(schema::value(schema, &last_heard(body).1).to_string());
+    }
+    if let Some(text) = &behaviour.says {
+        return Said::Text(text.clone());
     }
     match (behaviour.words, last_heard(body)) {
         (Some(count), _) => {
@@ -281,7 +291,7 @@ fn content(value: &Value) -> String {
 }
 
 /// A word each.
-pub(super) fn pieces(text: &str) -> impl Iterator<Item = &str> {
+fn pieces(text: &str) -> impl Iterator<Item = &str> {
     text.split_inclusive(' ')
 }
 

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::answers::{Asked, Said, halves, pieces};
+use super::answers::{Asked, Said, halves};
 
 /// What is wrong with a request, as the provider itself would say: without these it answers nobody.
 pub(super) fn refusal(version: Option<&str>, body: &Value) -> Option<String> {
@@ -82,7 +82,8 @@ pub(super) fn message_events(asked: &Asked) -> Vec<Value> {
     let mut events = vec![json!({"type": "message_start", "message": started(asked)})];
     let reason = match asked.answer() {
         Said::Text(text) => {
-            let deltas = pieces(text).map(|piece| json!({"type": "text_delta", "text": piece})).collect();
+            let deltas =
+                asked.pieces(text).into_iter().map(|piece| json!({"type": "text_delta", "text": piece})).collect();
             block(&mut events, 0, &json!({"type": "text", "text": ""}), deltas);
             "end_turn"
         }

@@ -10,6 +10,9 @@
 //! | `slow-200ms` | every event of a stream comes that much after the one before |
 //! | `words-50` | the answer is `w0 w1 …` with that many words, instead of an echo |
 //! | `even-50` | the same with words of three letters, so that four bytes are a token, as the gateway counts |
+//! | `says-6869` | the answer is this text, in hexadecimal digits of its UTF-8 |
+//! | `letters` | every event of a stream has one character of text |
+//! | `packed` | a plain answer says that it is gzip, whatever it is |
 //! | `huge` | `words-200000`, about 1.3 MB |
 //! | `cut-3` | the connection is reset after three events; a plain answer is reset half-way |
 //! | `end-3` | the stream ends properly after three events, but without `[DONE]` |
@@ -49,6 +52,12 @@ pub struct Behaviour {
     pub words: Option<usize>,
     /// All of one length.
     pub even: bool,
+    /// Instead of an echo.
+    pub says: Option<String>,
+    /// One character in each event.
+    pub letters: bool,
+    /// `content-encoding: gzip`.
+    pub packed: bool,
     /// Where a stream stops being good.
     pub after: Option<(usize, Ending)>,
     /// A stream without `[DONE]`.
@@ -114,6 +123,9 @@ impl Behaviour {
                 self.even = true;
                 self.words = Some(count.parse().ok()?);
             }
+            ("says", digits) => self.says = Some(text(digits)?),
+            ("letters", "") => self.letters = true,
+            ("packed", "") => self.packed = true,
             ("huge", "") => self.words = Some(200_000),
             ("cut", count) => self.after = Some((count.parse().ok()?, Ending::Cut)),
             ("end", count) => self.after = Some((count.parse().ok()?, Ending::End)),
@@ -138,6 +150,11 @@ impl Behaviour {
     }
 }
 
+fn text(digits: &str) -> Option<String> {
+    let byte = |at: usize| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok();
+    String::from_utf8((0..digits.len()).step_by(2).map(byte).collect::<Option<_>>()?).ok()
+}
+
 fn milliseconds(text: &str) -> Option<Duration> {
     text.strip_suffix("ms")?.parse().ok().map(Duration::from_millis)
 }
@@ -158,6 +175,12 @@ mod tests {
     fn a_status_may_say_when_to_come_back() {
         let behaviour = Behaviour::parse("429-after-7").unwrap();
         assert_eq!((behaviour.status, behaviour.retry_after), (Some(429), Some(7)));
+    }
+
+    #[test]
+    fn a_text_is_said_in_digits() {
+        assert_eq!(Behaviour::parse("says-c3a961").unwrap().says.as_deref(), Some("éa"));
+        assert!(Behaviour::parse("says-c3a").is_err());
     }
 
     #[test]

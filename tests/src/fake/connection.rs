@@ -219,7 +219,8 @@ impl Connection<'_> {
         let cut = matches!(behaviour.after, Some((_, Ending::Cut))).then_some(text.len() / 2);
         // It was made as a whole, whatever becomes of it on the way.
         served.count = count;
-        let next = self.plain(200, &[], &text, cut)?;
+        let packed = behaviour.packed.then(|| "content-encoding: gzip".to_owned());
+        let next = self.plain(200, packed.as_slice(), &text, cut)?;
         served.complete = cut.is_none() && !behaviour.malformed;
         served.usage_sent = served.complete && whole["usage"].is_object();
         Ok(next)

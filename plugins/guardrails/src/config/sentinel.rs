@@ -19,7 +19,8 @@ pub struct Sentinel {
     /// Whether requests are looked at, default true.
     #[serde(default)]
     pub(crate) request: Option<bool>,
-    /// Whether answers are looked at, default true.
+    /// Whether answers are looked at, default true: for words of a model that obeyed an attack, which tells its system prompt,
+    /// takes another persona or puts data into a link. They have no score, and end the answer.
     #[serde(default)]
     pub(crate) response: Option<bool>,
     /// Whether the application's own words (`system` and `developer` messages, `instructions`) are looked at too, default
