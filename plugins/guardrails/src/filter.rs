@@ -63,6 +63,8 @@ impl Plugin for Guardrails {
     fn configure(config: &[u8], root: &Root) -> Result<Self, String> {
         let config = Config::parse(config)?;
         let table = Table::new(&config, &host::env).map_err(|why| format!("guardrails: {why}"))?;
+        // Its tables take some milliseconds to read, which no request should wait for.
+        sentinel::prepare();
         if config.analyzer.is_some() && !root.may_ask_about_bodies() {
             return Err("guardrails: `analyzer` is set, and Kong cannot ask another service about a request's body; expected it \
                         in Envoy alone"
