@@ -10,7 +10,7 @@ use std::ops::Range;
 /// ends with one is let go.
 #[must_use]
 pub fn settled(text: &str) -> usize {
-    let settled = pii::settled(text, Entities::default()).min(pii::settled_secrets(text));
+    let settled = pii::settled(text, Entities::default());
     let open = text.get(settled..).unwrap_or_default();
     let letters = open.find(|it| !is_of_no_word(it)).unwrap_or(open.len());
     settled.saturating_add(letters)
