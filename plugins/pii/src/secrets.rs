@@ -3,6 +3,7 @@
 mod assignment;
 mod command;
 mod connection;
+mod couples;
 mod drawn;
 mod forms;
 mod lone;

@@ -16,7 +16,7 @@ const PROGRAMS: &[(&str, &[&str])] = &[
     ("mysqldump", &["-p"]),
     ("mongosh", &["-p"]),
     ("mongo", &["-p"]),
-    ("docker login", &["-p"]),
+    ("docker", &["-p", "--password"]),
     ("smbclient", &["-U"]),
     ("ldapsearch", &["-w"]),
     ("sqlcmd", &["-P"]),
@@ -48,18 +48,6 @@ const WORDS: &[&str] = &[
     "lösenord",
 ];
 
-/// What a password follows in code, in quotes: of a statement, or of a call whose first argument is the user.
-const PHRASES: &[(&str, usize)] = &[
-    ("IDENTIFIED BY ", 0),
-    ("identified by ", 0),
-    ("auth(", 1),
-    ("auth=(", 1),
-    ("auth = (", 1),
-    ("Auth(", 1),
-    ("login(", 1),
-    ("authenticate(", 1),
-];
-
 /// What stands between such a word and the password, besides a colon.
 const JOINTS: &[&str] = &["是", "为", "為", "は", "는", "은", "es", "is", "это", "—", "-", "jest"];
 
@@ -87,28 +75,26 @@ enum Kind {
 
 /// Calls `seen` with each place where a password may begin.
 fn each(text: &str, mut seen: impl FnMut(usize, Kind)) {
-    for (program, flags) in PROGRAMS {
-        for (at, _) in text.match_indices(program) {
-            if let Some(at) = argument(text, at.saturating_add(program.len()), flags) {
-                seen(at, Kind::Login);
-            }
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        let start = scan::run(bytes, at, |it| !scan::word(it));
+        let end = scan::run(bytes, start, scan::word);
+        at = end;
+        let word = bytes.get(start..end).unwrap_or_default();
+        let same = |it: &&(&str, &[&str])| it.0.as_bytes().first() == word.first() && it.0.as_bytes() == word;
+        if let Some((_, flags)) = PROGRAMS.iter().find(same) {
+            argument(text, end, flags).into_iter().for_each(|at| seen(at, Kind::Login));
         }
-    }
-    for (phrase, arguments) in PHRASES {
-        for (at, _) in text.match_indices(phrase) {
-            if let Some(at) = call(text.as_bytes(), at.saturating_add(phrase.len()), *arguments) {
-                seen(at, Kind::Word);
-            }
-        }
+        let phrase = word.last().is_some_and(|it| b"YyhHne".contains(it)).then(|| call(bytes, start, end)).flatten();
+        phrase.into_iter().for_each(|at| seen(at, Kind::Word));
     }
     if text.is_ascii() {
         return;
     }
     for word in WORDS {
         for (at, _) in text.match_indices(word) {
-            if let Some(at) = behind(text, at.saturating_add(word.len())) {
-                seen(at, Kind::Word);
-            }
+            behind(text, at.saturating_add(word.len())).into_iter().for_each(|at| seen(at, Kind::Word));
         }
     }
 }
@@ -145,15 +131,25 @@ fn place(line: &str, flag: &str) -> Option<usize> {
     (ends || !long).then_some(behind)
 }
 
-/// Where the quoted string begins that stands behind so many others.
-fn call(text: &[u8], from: usize, arguments: usize) -> Option<usize> {
+/// Where the quoted password begins behind the word at `start`: `IDENTIFIED BY '…'`, or behind a user, `auth=("ada", "…")`.
+fn call(text: &[u8], start: usize, end: usize) -> Option<usize> {
+    let word = text.get(start..end)?.to_ascii_lowercase();
+    let near = |at: usize| text.get(..at.saturating_add(8)).unwrap_or(text);
     let quote = |at: usize| scan::byte(text, at).is_some_and(|it| matches!(it, b'"' | b'\''));
-    if arguments == 0 {
-        return quote(from).then_some(from);
+    if word == b"by" {
+        let from = scan::run(near(end), end, |it| it == b' ');
+        let before = text.get(start.saturating_sub(11)..start)?;
+        return (quote(from) && before.eq_ignore_ascii_case(b"identified ")).then_some(from);
     }
-    let first = Value::at(text, from, Join::Sign).filter(|it| it.quoted && it.span.len() <= 64)?;
-    let next = first.span.end.saturating_add(1);
-    let comma = scan::run(text.get(..next.saturating_add(8)).unwrap_or(text), next, |it| matches!(it, b',' | b' '));
+    let calls: [&[u8]; 3] = [b"auth", b"login", b"authenticate"];
+    let open = scan::run(near(end), end, |it| b" =(".contains(&it));
+    let called = open > end && scan::byte(text, open.saturating_sub(1)) == Some(b'(') && quote(open);
+    if !called || !calls.iter().any(|it| word.ends_with(it)) {
+        return None;
+    }
+    let user = Value::at(text, open, Join::Sign).filter(|it| it.quoted && it.span.len() <= 64)?;
+    let next = user.span.end.saturating_add(1);
+    let comma = scan::run(near(next), next, |it| matches!(it, b',' | b' '));
     (comma > next && quote(comma)).then_some(comma)
 }
 

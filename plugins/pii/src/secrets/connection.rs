@@ -68,7 +68,7 @@ pub(crate) fn find(text: &str, found: &mut Vec<Finding>) {
         if stretch.contains(&b';') {
             pairs(text, start..end, found);
         }
-        if stretch.windows(5).any(|it| it == b"@tcp(" || it == b"@unix") {
+        if stretch.contains(&b'@') && stretch.windows(5).any(|it| it == b"@tcp(" || it == b"@unix") {
             mysql(bytes, start..end, found);
         }
     }

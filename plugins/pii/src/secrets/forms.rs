@@ -1,5 +1,6 @@
 //! How the keys of issuers look: a table.
 
+use super::couples::Couples;
 use crate::{Entity, scan};
 
 /// How an issuer's keys look.
@@ -52,6 +53,9 @@ impl Letters {
 impl Form {
     /// The form of the key that begins here: the first prefix that fits decides.
     pub(crate) fn of(word: &[u8]) -> Option<&'static Self> {
+        if !matches!(word, [one, two, ..] if STARTS.have(*one, *two)) {
+            return None;
+        }
         let (from, to) = INDEX.get(usize::from(*word.first()?)).copied()?;
         let mut forms = FORMS.get(usize::from(from)..usize::from(to))?.iter();
         forms.find(|it| word.starts_with(it.prefix.as_bytes()))
@@ -59,6 +63,9 @@ impl Form {
 
     /// Whether `start` may be the beginning of a prefix that goes on behind it.
     pub(crate) fn may_begin(start: &[u8]) -> bool {
+        if matches!(start, [one, two, ..] if !STARTS.have(*one, *two)) {
+            return false;
+        }
         let Some((from, to)) = start.first().and_then(|it| INDEX.get(usize::from(*it)).copied()) else {
             return false;
         };
@@ -80,6 +87,23 @@ impl Form {
         Self { entity, ..self }
     }
 }
+
+/// What the prefixes begin with.
+#[allow(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "runs in the compiler, which would refuse it"
+)]
+static STARTS: Couples = {
+    let mut starts = Couples::new();
+    let mut at = 0;
+    while at < FORMS.len() {
+        let prefix = FORMS[at].prefix.as_bytes();
+        starts = starts.with(prefix[0], prefix[1]);
+        at += 1;
+    }
+    starts
+};
 
 /// Where in the table the prefixes begin that start with a byte, and where they end.
 #[allow(

@@ -1,5 +1,6 @@
 //! The names that secrets stand behind: `DB_PASSWORD`, `x-api-key`, `clientSecret`, "the password".
 
+use super::couples::Couples;
 use crate::scan;
 
 /// How sure a name makes that a secret follows.
@@ -188,19 +189,27 @@ const OTHERS: &[&[u8]] = &[
 /// How much of a name is read, from its end.
 const LONGEST: usize = 40;
 
+/// What names end with.
+const ENDS: &str = "rd wd se de ss th na rt ha la et ey en on al ls id pw sw sk ds ed er at as ig re lt tp in ie sn od ev ve st ng ge ue ry ld ew";
+
 /// Whether a word may be the end of a name, by its last two letters alone: most words of a text are none.
 pub(crate) fn may_end(word: &[u8]) -> bool {
-    const ENDS: [&[u8; 2]; 42] = [
-        b"rd", b"wd", b"se", b"de", b"ss", b"th", b"na", b"rt", b"ha", b"la", b"et", b"ey", b"en", b"on", b"al", b"ls",
-        b"id", b"pw", b"sw", b"sk", b"ds", b"ed", b"er", b"at", b"as", b"ig", b"re", b"lt", b"tp", b"in", b"ie", b"sn",
-        b"od", b"ev", b"ve", b"st", b"ng", b"ge", b"ue", b"ry", b"ld", b"ew",
-    ];
+    #[allow(
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        reason = "runs in the compiler, which would refuse it"
+    )]
+    static LAST: Couples = {
+        let (ends, mut last, mut at) = (ENDS.as_bytes(), Couples::new(), 0);
+        while at + 1 < ends.len() {
+            last = last.with(ends[at], ends[at + 1]);
+            at += 3;
+        }
+        last
+    };
     match word {
         [.., b'0'..=b'9'] => word.len() > 3,
-        [.., one, two] => {
-            let last = [one.to_ascii_lowercase(), two.to_ascii_lowercase()];
-            ENDS.iter().any(|it| **it == last)
-        }
+        [.., one, two] => LAST.have(one.to_ascii_lowercase(), two.to_ascii_lowercase()),
         _ => false,
     }
 }

@@ -74,7 +74,8 @@ pub(crate) fn open(text: &[u8]) -> Option<usize> {
 
 /// Whether a key's prefix begins with `start`, or `start` with a prefix.
 pub(crate) fn may_begin(start: &[u8]) -> bool {
-    let dotted = DOTTED.iter().any(|it| it.starts_with(start) || start.starts_with(it));
+    let same = |it: &&&[u8]| it.first() == start.first();
+    let dotted = DOTTED.iter().filter(same).any(|it| it.starts_with(start) || start.starts_with(it));
     !start.is_empty() && (dotted || Form::of(start).is_some() || Form::may_begin(start))
 }
 
