@@ -3,7 +3,7 @@
 //! Precision 99.9 %: one number in 97 has the digits, and few of those begin like an account. No name is asked for, and
 //! none helps: with a wrong digit it is no account.
 
-use super::page::Look;
+use super::page::{Look, Word};
 use super::{Hit, hit_at};
 use crate::Entity;
 use crate::scan::{byte, steps};
@@ -28,7 +28,16 @@ pub(super) fn find(look: &mut Look<'_, '_>) -> Option<Hit> {
     let country =
         [byte(look.text, start)?, byte(look.text, start.saturating_add(1))?].map(|it| it.to_ascii_uppercase());
     let (_, length) = LENGTHS.iter().find(|(name, _)| **name == country)?;
-    let (letters, end) = letters(look.text, start, *length)?;
+    // A length of its own is believed where nothing is between: the digits that check it are all the same.
+    let word = look.word().filter(|it| it.start == start && (15..=34).contains(&it.len()));
+    let lengths = [Some(*length), word.map(Word::len)].into_iter().flatten();
+    let end = lengths.filter_map(|it| account(look, start, it)).next()?;
+    Some(hit_at(start..end, Entity::Iban, "iban"))
+}
+
+/// Where the account of `length` letters and digits ends that begins at `start`, if it is one.
+fn account(look: &Look<'_, '_>, start: usize, length: usize) -> Option<usize> {
+    let (letters, end) = letters(look.text, start, length)?;
     if !look.alone(start, end) || !letters.get(2..4)?.iter().all(u8::is_ascii_digit) {
         return None;
     }
@@ -37,7 +46,7 @@ pub(super) fn find(look: &mut Look<'_, '_>) -> Option<Hit> {
         b'0'..=b'9' => rest.wrapping_mul(10).wrapping_add(u32::from(it.wrapping_sub(b'0'))) % 97,
         _ => rest.wrapping_mul(100).wrapping_add(u32::from(it.wrapping_sub(b'A')).wrapping_add(10)) % 97,
     });
-    (rest == 1).then(|| hit_at(start..end, Entity::Iban, "iban"))
+    (rest == 1).then_some(end)
 }
 
 /// Where an account begins whose first digit stands in the first word: there, or two letters and a gap before it.

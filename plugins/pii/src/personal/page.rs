@@ -34,11 +34,22 @@ pub(super) fn words(text: &[u8]) -> Vec<Word> {
         let letters = text.get(at..digit).unwrap_or_default().iter().rev().take_while(|it| it.is_ascii_alphabetic());
         let start = digit.saturating_sub(letters.count());
         let digits = run(text, digit, |it| it.is_ascii_digit());
-        let end = run(text, digits, |it| it.is_ascii_alphanumeric());
+        let word_end = run(text, digits, |it| it.is_ascii_alphanumeric());
+        let end = if is_extension(text, digits) && digits.saturating_sub(digit) >= 4 { digits } else { word_end };
         steps::take(digit.saturating_sub(start));
         words.push(Word { start, end, number: start == digit && end == digits });
         at = end;
     }
+}
+
+/// Whether `x123` stands at `at`, which belongs to the number before it and is not a part of it.
+fn is_extension(text: &[u8], at: usize) -> bool {
+    let start = at.saturating_add(1);
+    let end = run(text, start, |it| it.is_ascii_digit());
+    let short = (1..=6).contains(&end.saturating_sub(start));
+    matches!(byte(text, at), Some(b'x' | b'X'))
+        && short
+        && !byte(text, end).is_some_and(|it| it.is_ascii_alphanumeric())
 }
 
 /// What stands between two numbers of a chain.
@@ -192,6 +203,7 @@ impl<'a, 't> Look<'a, 't> {
             Some(b'/') => !letter(later) || self.digits_to(end) >= 8,
             Some(b'.') => !digit(later),
             Some(b'-' | b'+' | b'@') => !letter(later),
+            Some(b'x' | b'X') => is_extension(self.text, end),
             Some(it) => !it.is_ascii_alphanumeric(),
             None => true,
         };

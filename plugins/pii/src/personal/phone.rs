@@ -51,11 +51,8 @@ fn international(look: &mut Look<'_, '_>) -> Option<Found> {
     let plain = zeros && (look.context.is_other(start) || !known);
     let closed =
         look.gaps.get(count.saturating_sub(1)).is_none_or(|it| matches!(it, Gap::Space | Gap::Slash | Gap::Bracket));
-    (!plain && closed && look.alone(begin, end)).then_some((
-        count,
-        begin,
-        if plus { "phone.plus" } else { "phone.zeros" },
-    ))
+    let alone = look.alone(begin, end) || is_labelled(look.text, end);
+    (!plain && closed && alone).then_some((count, begin, if plus { "phone.plus" } else { "phone.zeros" }))
 }
 
 /// `(201) 555-0123`, `06 12 34 56 78`: forms that hardly anything else has.
