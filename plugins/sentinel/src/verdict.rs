@@ -13,6 +13,9 @@ const WEIGHTS: &[u8] = include_bytes!("weights.bin");
 /// The most hits that a verdict tells; an attack has few, and a text of nothing but hits must not become a list.
 const MOST_HITS: usize = 64;
 
+/// A rule that adds less than this to the logit is no reason to give.
+const TELLING: f32 = 0.2;
+
 /// What is thought of a text.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Verdict {
@@ -89,7 +92,7 @@ fn heaviest(layer: &Layer<'_>, features: &[Feature]) -> Vec<&'static str> {
     }
     let mut rules: Vec<(f32, &'static str)> =
         weights.into_iter().zip(NAMES).map(|(weight, name)| (weight, *name)).collect();
-    rules.retain(|(weight, _)| *weight > 0.0);
+    rules.retain(|(weight, _)| *weight > TELLING);
     rules.sort_by(|one, other| other.0.total_cmp(&one.0));
     rules.into_iter().map(|(_, name)| name).collect()
 }
