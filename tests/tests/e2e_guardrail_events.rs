@@ -92,6 +92,20 @@ fn in_shadow_nothing_changes_but_what_is_told() {
 }
 
 #[test]
+fn what_an_answer_says_is_told_as_an_output() {
+    let (redis, fake) = (Redis::start(), FakeProvider::start());
+    let companion = Companion::with().redis(&redis.url()).start();
+    let config = json!({"pii": {"request": false, "entities": {"email": "redact"}}, "sentinel": {"mode": "off"}});
+    let gateway = gateway(&companion, &fake, config);
+    let answer = ask(&gateway, "I am ada@example.com");
+    assert!(!answer.text().contains("ada@"), "{}", answer.text());
+    let entries = entries(&redis, 1);
+    let told =
+        ["type", "direction", "action_taken", "model", "entity_types"].map(|it| entries[0][it].as_str().unwrap());
+    assert_eq!(told, ["pii_detection", "output", "masked", "gpt-4o", "[\"email\"]"]);
+}
+
+#[test]
 fn while_redis_and_the_companion_are_away_events_wait_and_each_arrives() {
     let (mut redis, fake) = (Redis::start(), FakeProvider::start());
     let mut companion = Companion::with().redis(&redis.url()).start();

@@ -143,6 +143,7 @@ fn a_configuration_that_is_refused_answers_503_and_lets_nothing_pass() {
         ("auth", "no JSON"),
         ("ratelimit", r#"{"limits":[{"name":"user","key":"user","requests":0,"per":"minute"}]}"#),
         ("guardrails", r#"{"mode":"on"}"#),
+        ("guardrails", r#"{"analyzer":{"cluster":"presidio:80"}}"#),
         ("session", r#"{"companion":{"cluster":"c:1","secret":{"env":"KONG_HAS_NONE"}}}"#),
         ("router", ""),
         ("provider", r#"{"providers":{}}"#),
