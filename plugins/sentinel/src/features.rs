@@ -106,7 +106,7 @@ impl Read {
     /// The features of some of its words.
     pub(crate) fn features(&self, part: &Range<usize>, once: &mut Once) -> Vec<Feature> {
         let found = once.of(&self.grams, part);
-        let value = 1.0 / u16::try_from(found.len()).map_or(256.0, f32::from).max(1.0).sqrt();
+        let value = 1.0 / u16::try_from(found.len()).map_or(65_536.0, f32::from).max(1.0).sqrt();
         let mut features: Vec<Feature> = found.iter().map(|it| (*it, value)).collect();
         let from = features.len();
         self.pairs(part, &mut features);
@@ -227,6 +227,21 @@ mod tests {
             indexes.sort_unstable();
             assert!(indexes.windows(2).all(|it| it[0] < it[1]), "{text}");
             assert!(indexes.iter().all(|it| usize::try_from(*it).unwrap() < FEATURES));
+        }
+    }
+
+    #[test]
+    fn the_n_grams_of_a_text_weigh_the_same_together_however_many_there_are() {
+        let mut seed = 1_u32;
+        let mut word = || {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            format!("{:x} ", seed >> 4)
+        };
+        for count in [1, 100, 20_000] {
+            let text: String = (0..count).map(|_| word()).collect();
+            let grams = features(&text).into_iter().filter(|(it, _)| Region::of(*it) == Region::Grams);
+            let length: f32 = grams.map(|(_, value)| value * value).sum();
+            assert!((0.9..2.0).contains(&length), "{count}: {length}");
         }
     }
 
