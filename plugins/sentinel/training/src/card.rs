@@ -68,8 +68,8 @@ fn method(card: &mut String) {
          long document the window with the attack is learnt, and of a harmless one the window that looks worst. AdaGrad, {epochs} passes, step {step}, decay\n\
          {decay:?} for n-grams, pairs and rules; in {:.0} % of the steps without the n-grams; harmless texts count {harmless} times; a window counts\n\
          {window_penalty} times the logarithm of their number less. All texts of a kind together count like the 0.6th power of their number, and rows of one\n\
-         group like its root. Order and choices come from one seed. Other choices (passes, step, decay, penalty, each halved and doubled or more) moved the\n\
-         recall by folds by a point or so, so they were left where they are.",
+         group like its root. Order and choices come from one seed. Tried by folds: 5 and 14 passes; steps of 0.12, 0.25 and 0.5; no window penalty. Recall at\n\
+         one to eight false positives of 465 moved by at most 1.6 points between them, so these choices matter little.",
         without_grams * 100.0
     );
 }
