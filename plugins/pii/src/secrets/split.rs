@@ -37,7 +37,7 @@ pub(crate) fn find(text: &str, found: &mut Vec<Finding>) {
         let start = begin.saturating_add(scan::escape(bytes, begin));
         let end = scan::run(bytes, start, member);
         at = end;
-        if !may_begin(bytes.get(start..end).unwrap_or_default()) {
+        if !may_go_on(bytes, start..end) {
             continue;
         }
         let mut key = Pieces::new(bytes, start..end);
@@ -59,7 +59,7 @@ pub(crate) fn open(text: &[u8]) -> Option<usize> {
         let start = begin.saturating_add(scan::escape(text, begin));
         let end = scan::run(text, start, member);
         at = end;
-        if !may_begin(text.get(start..end).unwrap_or_default()) {
+        if !may_go_on(text, start..end) {
             continue;
         }
         let mut key = Pieces::new(text, start..end);
@@ -70,6 +70,14 @@ pub(crate) fn open(text: &[u8]) -> Option<usize> {
         at = at.max(key.read);
     }
     None
+}
+
+/// Whether the piece may be a key's first one: words that only begin like a prefix are dismissed without more ado.
+fn may_go_on(text: &[u8], piece: Range<usize>) -> bool {
+    let letters = text.get(piece.clone()).unwrap_or_default();
+    let word = letters.len() > 1 && letters.last().is_some_and(u8::is_ascii_alphanumeric);
+    let divided = scan::byte(text, piece.end).is_some_and(|it| !b"\"'`".contains(&it));
+    may_begin(letters) && (!word || !divided || has_prefix(letters))
 }
 
 /// Whether a key's prefix begins with `start`, or `start` with a prefix.
