@@ -168,10 +168,14 @@ impl Shield {
     /// Up to which byte of `text` [`Self::find`] has said all, whatever may follow; of what operators look for, `hold_back`
     /// bytes at the end are asked whether they begin something.
     #[must_use]
-    pub fn settled(&self, text: &str) -> usize {
+    pub fn settled(&self, text: &str, from: usize) -> usize {
+        let settled = answer::settled(text, from);
+        if settled <= from || self.own.is_empty() {
+            return settled;
+        }
         let from = text.floor_char_boundary(text.len().saturating_sub(self.hold_back));
         let begun = self.own.iter().filter_map(|it| it.begun(text, from));
-        begun.chain([answer::settled(text)]).min().unwrap_or_default()
+        begun.chain([settled]).min().unwrap_or_default()
     }
 
     /// What becomes of an entity; `None` when it is not looked for.

@@ -24,8 +24,8 @@ pub trait Finder {
     fn find<'a>(&'a self, text: &str) -> Vec<Found<'a>>;
 
     /// Up to which byte of `text` [`Self::find`] has said all, whatever may follow: what was found before stays as it is,
-    /// and nothing more will begin there. On a character boundary.
-    fn settled(&self, text: &str) -> usize;
+    /// and nothing more will begin there. What stands before `from` is out already. On a character boundary.
+    fn settled(&self, text: &str, from: usize) -> usize;
 
     /// Whether anything that is found may change the text. Where nothing may, nothing is held.
     fn changes(&self) -> bool {

@@ -47,8 +47,8 @@ impl Finder for Looking<'_> {
         found.collect()
     }
 
-    fn settled(&self, text: &str) -> usize {
-        if self.shield.looks_at_responses() { self.shield.settled(text) } else { text.len() }
+    fn settled(&self, text: &str, from: usize) -> usize {
+        if self.shield.looks_at_responses() { self.shield.settled(text, from) } else { text.len() }
     }
 
     fn changes(&self) -> bool {

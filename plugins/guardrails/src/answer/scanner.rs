@@ -151,7 +151,7 @@ impl Scanner {
             self.give(&text, from..end, found, with, out)?;
             return self.settle(with, out);
         }
-        let safe = self.unbegun(&text, from, with.vault).min(with.finder.settled(&text)).clamp(from, text.len());
+        let safe = self.unbegun(&text, from, with.vault).min(with.finder.settled(&text, from)).clamp(from, text.len());
         let found = if safe > from || self.is_over(with.hold) { with.finder.find(&text) } else { Vec::new() };
         // What is said to be settled and has something reach over it is not.
         let across = found.iter().find(|it| it.span.start < safe && it.span.end > safe);

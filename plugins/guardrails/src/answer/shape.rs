@@ -270,6 +270,7 @@ impl<'a> Seen<'a> {
                     self.item(value, channel);
                     continue;
                 }
+                "output" if value.starts_with('"') => Field::Input,
                 "content" | "summary" | "output" => {
                     elements(value).into_iter().for_each(|it| self.item(it, channel));
                     continue;

@@ -162,6 +162,9 @@ impl Streamed {
             return self.blocked(data, done, out);
         }
         let seen = std::str::from_utf8(data).ok().and_then(Seen::read);
+        if is_sign_of_life(event, seen.as_ref()) {
+            self.flush(finder, &Over::All, false, out);
+        }
         match seen {
             _ if self.stage != Stage::Open => {}
             Some(seen) => self.seen(finder, event, &seen, out),
@@ -350,6 +353,14 @@ impl Streamed {
             _ => {}
         }
         self.channels.clear();
+    }
+}
+
+/// Whether it only says that the provider is still there, which nobody says while something comes.
+fn is_sign_of_life(event: &[u8], seen: Option<&Seen<'_>>) -> bool {
+    match seen {
+        Some(seen) => seen.text("type").is_some_and(|it| it == "ping"),
+        None => event.starts_with(b":"),
     }
 }
 

@@ -22,8 +22,8 @@ impl Finder for Everything {
             .collect()
     }
 
-    fn settled(&self, text: &str) -> usize {
-        super::settled(text)
+    fn settled(&self, text: &str, from: usize) -> usize {
+        super::settled(text, from)
     }
 
     fn begun<'a>(&'a self, text: &str) -> Option<Found<'a>> {

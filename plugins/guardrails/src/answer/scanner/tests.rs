@@ -126,9 +126,9 @@ impl Finder for Counting {
             .collect()
     }
 
-    fn settled(&self, text: &str) -> usize {
+    fn settled(&self, text: &str, from: usize) -> usize {
         self.shown.set(self.shown.get() + text.len());
-        MASK.settled(text)
+        MASK.settled(text, from)
     }
 
     fn judge(&self, words: &str) -> Option<(Act, &'static str)> {

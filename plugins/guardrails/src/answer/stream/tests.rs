@@ -146,6 +146,14 @@ fn a_pause_gives_out_what_is_held() {
     assert!(!streamed.is_holding() && streamed.idle(&MASK).is_empty());
     streamed.read(&MASK, b"data: {", false);
     assert!(streamed.idle(&MASK).is_empty());
+    let mut streamed = Streamed::new(Endpoint::Messages, vault(), SETTINGS);
+    let delta = r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hello"}}"#;
+    let out = streamed.read(&MASK, format!("data: {delta}\n\n: still here\n\n").as_bytes(), false);
+    let want = format!(
+        "{}event: content_block_delta\ndata: {delta}\n\n: still here\n\n",
+        format!("data: {delta}\n\n").replace("Hello", "")
+    );
+    assert_eq!(String::from_utf8(out).unwrap(), want);
 }
 
 #[test]
