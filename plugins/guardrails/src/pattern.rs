@@ -1,8 +1,9 @@
 //! An operator's regular expression, run in time linear in the text.
 //!
 //! An automaton takes one step per byte, but finding *all* matches may still read the rest of the text for each of them
-//! (`a[^b]*c|a` in a text of `a`). So each search looks at a window first, and at one twice as long while it finds nothing: what
-//! it then finds ends behind the first half, so that a text of n bytes costs a few times n steps and [`WINDOW`] for each match.
+//! (`a[^b]*c|a` in a text of `a`). So each search looks at a window first, and at one twice as long while it finds
+//! nothing: what it then finds ends behind the first half, so that a text of n bytes costs a few times n steps and
+//! [`WINDOW`] for each match.
 
 mod begun;
 
@@ -69,8 +70,8 @@ impl Linear {
         })
     }
 
-    /// The first place at `from` or behind it where a match may have begun that what follows `text` makes whole or longer. Costs the
-    /// square of what is behind `from`.
+    /// The first place at `from` or behind it where a match may have begun that what follows `text` makes whole or
+    /// longer. Costs the square of what is behind `from`.
     pub(crate) fn begun(&self, text: &str, from: usize) -> Option<usize> {
         self.1.at(text, from)
     }

@@ -165,8 +165,8 @@ impl Shield {
         merged(found)
     }
 
-    /// Up to which byte of `text` [`Self::find`] has said all, whatever may follow; of what operators look for, `hold_back`
-    /// bytes at the end are asked whether they begin something.
+    /// Up to which byte of `text` [`Self::find`] has said all, whatever may follow; of what operators look for,
+    /// `hold_back` bytes at the end are asked whether they begin something.
     #[must_use]
     pub fn settled(&self, text: &str, from: usize) -> usize {
         let settled = answer::settled(text, from);
@@ -202,8 +202,8 @@ fn actions(written: Option<&BTreeMap<What, Action>>) -> BTreeMap<Entity, Action>
     Entity::ALL.iter().filter_map(|it| Some((*it, of(it)?))).collect()
 }
 
-/// The hits in order. Of those that overlap the harshest stands for all, over all that they cover: leaving one out would let
-/// its other end through.
+/// The hits in order. Of those that overlap the harshest stands for all, over all that they cover: leaving one out
+/// would let its other end through.
 fn merged(mut all: Vec<Hit>) -> Vec<Hit> {
     all.sort_by_key(|it| (it.span.start, std::cmp::Reverse(it.span.end)));
     all.dedup_by(|next, kept| {

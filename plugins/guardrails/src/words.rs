@@ -17,8 +17,8 @@ impl List {
         built.map(|it| Self(it, sorted.into())).map_err(|_| "too many words".to_owned())
     }
 
-    /// The first place at `from` or behind it where one of them may have begun that what follows `text` makes whole. One that
-    /// is whole counts: a letter behind it would make it another word.
+    /// The first place at `from` or behind it where one of them may have begun that what follows `text` makes whole.
+    /// One that is whole counts: a letter behind it would make it another word.
     pub(crate) fn begun(&self, text: &str, from: usize) -> Option<usize> {
         let tail = text.get(from..)?.to_ascii_lowercase();
         let begins = |at: &usize| {

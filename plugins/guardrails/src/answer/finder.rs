@@ -23,8 +23,8 @@ pub trait Finder {
     /// Everything in `text`, in order; no two overlap.
     fn find<'a>(&'a self, text: &str) -> Vec<Found<'a>>;
 
-    /// Up to which byte of `text` [`Self::find`] has said all, whatever may follow: what was found before stays as it is,
-    /// and nothing more will begin there. What stands before `from` is out already. On a character boundary.
+    /// Up to which byte of `text` [`Self::find`] has said all, whatever may follow: what was found before stays as it
+    /// is, and nothing more will begin there. What stands before `from` is out already. On a character boundary.
     fn settled(&self, text: &str, from: usize) -> usize;
 
     /// Whether anything that is found may change the text. Where nothing may, nothing is held.
@@ -39,9 +39,9 @@ pub trait Finder {
         None
     }
 
-    /// What is to be thought of the words that went out last, 400 characters of them at most: what becomes of the answer, and
-    /// by which rule. Asked behind each sixteenth word, or 200 letters, and at the end. Only [`Act::Block`] changes anything, from
-    /// there on.
+    /// What is to be thought of the words that went out last, 400 characters of them at most: what becomes of the
+    /// answer, and by which rule. Asked behind each sixteenth word, or 200 letters, and at the end. Only [`Act::Block`]
+    /// changes anything, from there on.
     fn judge(&self, words: &str) -> Option<(Act, &'static str)> {
         let _ = words;
         None

@@ -1,4 +1,5 @@
-//! Where things lie in the JSON of an answer. Names that stand twice are both seen: which one a client reads is its own affair.
+//! Where things lie in the JSON of an answer. Names that stand twice are both seen: which one a client reads is its own
+//! affair.
 
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};

@@ -1,5 +1,5 @@
-//! Events of our own, in the words of the stream that they stand in: what was held and has no event to go out with, and the
-//! end of an answer that was ended.
+//! Events of our own, in the words of the stream that they stand in: what was held and has no event to go out with, and
+//! the end of an answer that was ended.
 
 use super::json::quoted;
 use super::shape::{Channel, Field, Seen, Thoughts};
@@ -79,7 +79,8 @@ impl Stream {
         kept.map(|(name, value)| format!("{}:{value},", quoted(name))).collect()
     }
 
-    /// An event with a piece of a text. In the Responses API it is `before` the event that came last, and takes its number.
+    /// An event with a piece of a text. In the Responses API it is `before` the event that came last, and takes its
+    /// number.
     pub(super) fn piece(
         &mut self,
         endpoint: Endpoint,

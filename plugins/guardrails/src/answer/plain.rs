@@ -1,9 +1,10 @@
 //! An answer in one piece.
 //!
-//! What may not pass takes its choice's words: the text is empty and `finish_reason` says `content_filter`, as OpenAI's and
-//! Azure's own filters do; in the Responses API `status` is `incomplete` with the reason `content_filter`, in Anthropic's
-//! own API `stop_reason` is `refusal`. The status stays 200: the provider has answered and its tokens are to be paid, and an
-//! error would make clients try again. Where a filter wants to refuse instead, [`Edited::blocked`] says that it may.
+//! What may not pass takes its choice's words: the text is empty and `finish_reason` says `content_filter`, as OpenAI's
+//! and Azure's own filters do; in the Responses API `status` is `incomplete` with the reason `content_filter`, in
+//! Anthropic's own API `stop_reason` is `refusal`. The status stays 200: the provider has answered and its tokens are
+//! to be paid, and an error would make clients try again. Where a filter wants to refuse instead, [`Edited::blocked`]
+//! says that it may.
 
 use super::finder::{Finder, Hits};
 use super::scanner::{Scanner, With};

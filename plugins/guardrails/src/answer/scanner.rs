@@ -1,11 +1,11 @@
 //! One text of an answer, looked through as it comes in pieces.
 //!
-//! What is settled goes out at once, with the acts on what is in it. What may still become a match or a placeholder is held,
-//! [`With::hold`] characters at most. Where that is used up, what is certain to have begun is replaced and the rest
-//! of it swallowed until it ends; where nothing is certain, the first word goes.
+//! What is settled goes out at once, with the acts on what is in it. What may still become a match or a placeholder is
+//! held, [`With::hold`] characters at most. Where that is used up, what is certain to have begun is replaced and the
+//! rest of it swallowed until it ends; where nothing is certain, the first word goes.
 //!
-//! The cut makes no difference: the bound is looked at behind each character that could use it up, however many come at once,
-//! and what is settled stays settled. A pause does ([`Scanner::flush`]): what was held is out then.
+//! The cut makes no difference: the bound is looked at behind each character that could use it up, however many come at
+//! once, and what is settled stays settled. A pause does ([`Scanner::flush`]): what was held is out then.
 
 use super::Act;
 use super::argument::Place;
@@ -395,8 +395,8 @@ fn placeholders<'t>(text: &'t str, vault: &'t Vault) -> impl DoubleEndedIterator
     ends.filter_map(|at| Some(at.saturating_add(vault.restore(text.get(at..)?)?.0.len())))
 }
 
-/// How much of `text` goes when the bound is used up and nothing is certain: an eighth of it, up to the end of the word there, half
-/// of it at most; one character at least. Less would look at all of it again for each character.
+/// How much of `text` goes when the bound is used up and nothing is certain: an eighth of it, up to the end of the word
+/// there, half of it at most; one character at least. Less would look at all of it again for each character.
 fn first_word(text: &str) -> usize {
     let least = text.ceil_char_boundary(text.len().div_ceil(8));
     let rest = text.get(least..).unwrap_or_default();

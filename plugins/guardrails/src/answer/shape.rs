@@ -1,5 +1,5 @@
-//! Where the texts of an answer stand in its JSON: of chat completions, completions, the Responses API and Anthropic's own.
-//! An object tells by itself which of them it is of.
+//! Where the texts of an answer stand in its JSON: of chat completions, completions, the Responses API and Anthropic's
+//! own. An object tells by itself which of them it is of.
 
 use super::json::{elements, members, span, string};
 use std::borrow::Cow;

@@ -1,12 +1,13 @@
 //! A streamed answer as it passes.
 //!
-//! Each event goes out when it came, with what may go out of its texts: an event all of whose text is held has an empty one, so that
-//! roles, names of tools and counts keep their place. What is held goes out with the event that ends its text or, where that has no place
-//! for it, in an event of our own before it.
+//! Each event goes out when it came, with what may go out of its texts: an event all of whose text is held has an empty
+//! one, so that roles, names of tools and counts keep their place. What is held goes out with the event that ends its
+//! text or, where that has no place for it, in an event of our own before it.
 //!
-//! What may not pass ends the answer as its API ends one that a content filter stopped: `finish_reason` `content_filter` for
-//! each choice that is under way, then the usage if the client asked for it and the provider tells it, and `[DONE]`; `response.incomplete`
-//! with the reason `content_filter`; `stop_reason` `refusal`. The rest of the provider's stream is swallowed.
+//! What may not pass ends the answer as its API ends one that a content filter stopped: `finish_reason`
+//! `content_filter` for each choice that is under way, then the usage if the client asked for it and the provider tells
+//! it, and `[DONE]`; `response.incomplete` with the reason `content_filter`; `stop_reason` `refusal`. The rest of the
+//! provider's stream is swallowed.
 
 use super::finder::{Finder, Hits};
 use super::own::Stream;
@@ -120,7 +121,8 @@ impl Streamed {
         if self.settings.shadow { bytes.to_vec() } else { out }
     }
 
-    /// Nothing has come for a while: what is held, as events of our own. What it might have become is not found any more.
+    /// Nothing has come for a while: what is held, as events of our own. What it might have become is not found any
+    /// more.
     pub fn idle(&mut self, finder: &impl Finder) -> Vec<u8> {
         let mut out = Vec::new();
         // Behind half an event there is no place for another.
@@ -235,7 +237,8 @@ impl Streamed {
         Ok(changed.then(|| (slot.span.clone(), if slot.raw { new } else { json::quoted(&new) })))
     }
 
-    /// A text that is here in one piece. It came in smaller ones before, and goes the same way, so that it says the same.
+    /// A text that is here in one piece. It came in smaller ones before, and goes the same way, so that it says the
+    /// same.
     fn again(
         &mut self,
         finder: &impl Finder,
@@ -264,8 +267,8 @@ impl Streamed {
         place
     }
 
-    /// What is held of texts that are over goes out in events of our own; they are forgotten. `before`: ahead of an event
-    /// that has come, and not behind the last.
+    /// What is held of texts that are over goes out in events of our own; they are forgotten. `before`: ahead of an
+    /// event that has come, and not behind the last.
     fn flush(&mut self, finder: &impl Finder, over: &Over, before: bool, out: &mut Vec<u8>) {
         if *over == Over::Nothing {
             return;

@@ -3,13 +3,13 @@
 use pii::{Entities, Entity};
 use std::ops::Range;
 
-/// Up to which byte of `text` [`pii::find`] has said all, whatever may follow, but for what it finds across that place, which the scanner
-/// sees for itself: it looks for all anyway.
+/// Up to which byte of `text` [`pii::find`] has said all, whatever may follow, but for what it finds across that place,
+/// which the scanner sees for itself: it looks for all anyway.
 ///
 /// What stands before `from` is out already; where nothing behind it is settled the answer is `from`, or less.
 ///
-/// What `pii` takes for one long word is not, where a language writes none: nothing that it finds has an ideograph in it but dates, so what
-/// ends with one is let go.
+/// What `pii` takes for one long word is not, where a language writes none: nothing that it finds has an ideograph in
+/// it but dates, so what ends with one is let go.
 #[must_use]
 pub fn settled(text: &str, from: usize) -> usize {
     let open = text.get(from..).unwrap_or_default();
@@ -43,8 +43,8 @@ const TOKEN: &str = "eyJ";
 /// What a token's header has in it.
 const CLAIMS: [&str; 4] = ["\"alg\"", "\"typ\"", "\"kid\"", "\"enc\""];
 
-/// What is certain to have begun at the end of `text` though it is not whole, and what it is: a private key by its first line and what
-/// follows, a token by what its header says. Both are longer than any bound on what may be held.
+/// What is certain to have begun at the end of `text` though it is not whole, and what it is: a private key by its
+/// first line and what follows, a token by what its header says. Both are longer than any bound on what may be held.
 #[must_use]
 pub fn begun(text: &str) -> Option<(Range<usize>, Entity)> {
     private_key(text).map(|it| (it, Entity::PrivateKey)).or_else(|| token(text).map(|it| (it, Entity::Jwt)))

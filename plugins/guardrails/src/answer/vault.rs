@@ -1,16 +1,17 @@
 //! Placeholders of one exchange: `[EMAIL_1]` stands for a value, the same for the same value.
 //!
 //! Numbers are given by first appearance, per kind. A client resends its conversation with each request, the same
-//! values in the same order, so a value keeps its number from turn to turn though nothing is stored in between. An earlier answer
-//! that comes back has the values that were restored in it, and they are masked again in the same way.
+//! values in the same order, so a value keeps its number from turn to turn though nothing is stored in between. An
+//! earlier answer that comes back has the values that were restored in it, and they are masked again in the same way.
 //!
-//! Of a thread that is stored behind this filter, a request shows the new messages alone: the first value of each would be the first again.
-//! There a number is made of the value, the thread and the project ([`Vault::of_thread`]), so that it is the same in every turn, and
-//! another value's is another. An answer restores what its own request holds; a placeholder of an earlier turn stays.
+//! Of a thread that is stored behind this filter, a request shows the new messages alone: the first value of each would
+//! be the first again. There a number is made of the value, the thread and the project ([`Vault::of_thread`]), so that
+//! it is the same in every turn, and another value's is another. An answer restores what its own request holds; a
+//! placeholder of an earlier turn stays.
 //!
-//! A placeholder that somebody typed stands for nothing. Its number is given to no value ([`Vault::reserve`]), so it is never taken for one of
-//! ours, and comes back as it was typed. That holds for `[EMAIL_2]` too which took the place of a model's own words: it comes back
-//! with the conversation, and is a reserved number from then on.
+//! A placeholder that somebody typed stands for nothing. Its number is given to no value ([`Vault::reserve`]), so it is
+//! never taken for one of ours, and comes back as it was typed. That holds for `[EMAIL_2]` too which took the place of
+//! a model's own words: it comes back with the conversation, and is a reserved number from then on.
 
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -61,7 +62,8 @@ impl Vault {
         Self { thread: Some(format!("{project}\n{thread}")), ..Self::default() }
     }
 
-    /// Reserves the placeholders that stand in `text`. Every text of a request comes here before the first [`Self::mask`].
+    /// Reserves the placeholders that stand in `text`. Every text of a request comes here before the first
+    /// [`Self::mask`].
     pub fn reserve(&mut self, text: &str) {
         for (at, _) in text.match_indices('[') {
             let Some(name) = placeholder(text.get(at..).unwrap_or_default()) else { continue };

@@ -27,7 +27,8 @@ impl Begun {
         Some(Self { dfa: Rc::new(dfa), cache })
     }
 
-    /// The first place at `from` or behind it where a match may have begun that what follows `text` makes whole or longer.
+    /// The first place at `from` or behind it where a match may have begun that what follows `text` makes whole or
+    /// longer.
     pub(super) fn at(&self, text: &str, from: usize) -> Option<usize> {
         let places = text.get(from..).unwrap_or_default().char_indices();
         places.map(|(at, _)| from.saturating_add(at)).find(|at| self.lives(text, *at))
