@@ -5,6 +5,10 @@
 
 use crate::features::{FEATURES, Feature, Region};
 
+/// How much more a long text may seem an attack than the worst of its windows does. Much that is harmless adds up in a long one: a
+/// licence says "you", "must" and "not" on every line.
+const BACKED: f32 = 1.0;
+
 const MAGIC: &[u8; 4] = b"TGS1";
 /// Bytes before the weights.
 pub const HEADER: usize = 40;
@@ -130,7 +134,8 @@ impl<'w> Layer<'w> {
         let Some((whole, windows)) = logits.split_first() else { return self.header.bias };
         let count = u16::try_from(windows.len()).map_or(f32::from(u16::MAX), f32::from);
         let less = self.header.window_penalty * count.max(1.0).ln();
-        windows.iter().map(|it| it - less).fold(*whole, f32::max)
+        let Some(worst) = windows.iter().copied().reduce(f32::max) else { return *whole };
+        (worst - less).max(whole.min(worst + BACKED))
     }
 
     /// The probability that goes with a logit.
@@ -192,6 +197,8 @@ mod tests {
         let layer = Layer::parse(&file).unwrap();
         assert_eq!(layer.combine(&[1.0]), 1.0);
         assert_eq!(layer.combine(&[1.0, 3.0]), 3.0);
+        assert_eq!(layer.combine(&[9.0, 1.0]), 1.0 + BACKED);
+        assert_eq!(layer.combine(&[-9.0, 1.0]), 1.0);
         assert!((layer.combine(&[1.0, 3.0, 0.0]) - (3.0 - 2.0_f32.ln())).abs() < 1e-6);
         assert_eq!(layer.probability(0.0), 0.5);
     }
