@@ -102,7 +102,7 @@ mod tests {
         "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.Nm1cy5dENmvgp0R4h0uTf0hP8xei5YesVTNPj2zByBR", "word", "The end", "is", "a", "key", ": ", "é",
         "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIPSVCFMIzJ7EPGmNBpXaOm0pMcG2MKCgTPLGAs0bQ8Wf\n-----END PRIVATE KEY-----",
         "81.57.181.40", "2a03:41e4:eb66::f645", "00:1A:2B:3C:4D:5E", "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", "root:Zx9qwer7@tcp(db)/x",
-        "curl -u ", "密码是", "пароль: ", "login ada ", "sshpass -p", 
+        "curl -u ", "密码是", "пароль: ", "login ada ", "sshpass -p", "\"\nk += \"", "\" + \"", 
     ];
 
     /// Secrets and addresses alone: the rest says for itself where it begins.

@@ -14,6 +14,9 @@ const LONGEST: usize = 240;
 const DOTTED: &[&[u8]] =
     &[b"eyJ", b"SG.", b"hvs.", b"dp.pt.", b"ya29.", b"xoxe.", b"s.", b"t1.", b"1//0", b"access_token$"];
 
+/// Nothing wider stands between two pieces.
+const WIDEST: usize = 48;
+
 /// What a piece is made of.
 fn member(it: u8) -> bool {
     scan::word(it) || matches!(it, b'.' | b'=')
@@ -168,9 +171,16 @@ impl<'a> Pieces<'a> {
 
     /// Whether the text ends where the next piece would stand.
     fn breaks_off(&self) -> bool {
-        let signs = |it: u8| it.is_ascii_whitespace() || b"\"'`+.&,\\~|;fbru".contains(&it);
-        self.end == self.text.len()
-            || !self.is_word() && scan::run(window(self.text, self.end), self.end, signs) == self.text.len()
+        let rest = self.text.get(self.end..).unwrap_or_default();
+        let quote = |it: &u8| b"\"'`".contains(it);
+        if rest.first().is_some_and(quote) {
+            let within =
+                |it: &u8| it.is_ascii_alphanumeric() || it.is_ascii_whitespace() || b"_+.&,\\~|;=".contains(it);
+            let mut behind = rest.iter().skip(1).skip_while(|it| within(it));
+            return rest.len() <= WIDEST && behind.next().is_none_or(quote) && behind.next().is_none();
+        }
+        let space = |it: &u8| it.is_ascii_whitespace() || *it == b'\\';
+        rest.is_empty() || !self.is_word() && rest.len() <= WIDEST && rest.iter().all(space)
     }
 
     /// Whether a piece is a word, and no piece like those before it: of the same length, or one letter.
@@ -179,7 +189,7 @@ impl<'a> Pieces<'a> {
         let upper = piece.iter().all(u8::is_ascii_uppercase);
         let word = lower(piece) || upper || piece.split_first().is_some_and(|(_, rest)| lower(rest));
         let last = self.lengths.last().copied().unwrap_or_default();
-        let even = self.lengths.len() > 1 && last == piece.len();
+        let even = last == piece.len();
         let capitals = upper && self.joined.starts_with(b"A");
         word && piece.len() > 1 && !even && !capitals && has_prefix(&self.joined)
     }
@@ -209,8 +219,15 @@ impl<'a> Pieces<'a> {
     }
 }
 
+/// Behind `key += `, if a string is added to a variable there.
+fn added_to(text: &[u8], at: usize) -> usize {
+    let name = scan::run(text, at, |it| it.is_ascii_alphanumeric() || it == b'_');
+    let sign = scan::run(text, name, |it| it == b' ');
+    let added = name > at && (scan::stands(text, sign, b"+=") || scan::stands(text, sign, b".="));
+    if added { scan::run(text, sign.saturating_add(2), |it| it == b' ') } else { at }
+}
+
 fn window(text: &[u8], at: usize) -> &[u8] {
-    const WIDEST: usize = 48;
     text.get(..at.saturating_add(WIDEST)).unwrap_or(text)
 }
 
@@ -220,7 +237,7 @@ fn glue(text: &[u8], at: usize) -> Option<(Glue, usize)> {
     let quote = |it: u8| b"\"'`".contains(&it);
     if scan::byte(text, at).is_some_and(quote) {
         let signs = |it: u8| it.is_ascii_whitespace() || b"+.&,\\~|;".contains(&it);
-        let next = scan::run(text, at.saturating_add(1), signs);
+        let next = added_to(text, scan::run(text, at.saturating_add(1), signs));
         let letter = scan::byte(text, next).is_some_and(|it| b"fbru".contains(&it));
         let open = next.saturating_add(usize::from(letter));
         let list = text.get(at..next).is_some_and(|it| it.iter().any(|it| matches!(it, b',' | b';')));
@@ -251,6 +268,7 @@ mod tests {
             "ghp_CpE2h8elheSieRKR' .\n 'sRuFZFSrL7Y9SgTPk4J3q",
             "ghp_CpE2h8elheSieRKR\" \"sRuFZFSrL7Y9SgTPk4J3q",
             "ghp_\", \"CpE2h8elheSieRKRsRuFZFSrL7Y9SgTPk4J3q",
+            "ghp_CpE2h8elheSieRKR\"\nkey += \"sRuFZFSrL7Y9SgTPk4J3q",
             "gh\" + \"p_CpE2h8elheSieRKRsRuFZFSrL7Y9SgTPk4J3q",
             "g h p _ C p E 2 h 8 e l h e S i e R K R s R u F Z F S r L 7 Y 9 S g T P k 4 J 3 q",
             "ｇｈｐ＿ＣｐＥ２ｈ８ｅｌｈｅＳｉｅＲＫＲｓＲｕＦＺＦＳｒＬ７Ｙ９ＳｇＴＰｋ４Ｊ３ｑ",
