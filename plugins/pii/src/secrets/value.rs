@@ -234,7 +234,7 @@ fn spoken(value: &[u8]) -> bool {
 /// A key that was drawn, or a secret somebody chose, with a number in it.
 fn key(value: &[u8]) -> bool {
     let look = drawn::Look::at(value);
-    let drawn = look.length >= 8 && drawn::like_a_key(value) && look.digits > 0;
+    let drawn = look.length >= 10 && drawn::like_a_key(value) && look.digits > 0;
     let letters = look.length >= 20 && drawn::like_a_key(value);
     let written = look.length >= 10 && look.digits >= 2 && look.letters() >= 6 && look.different >= 8;
     let signs = look.length >= 10 && look.kinds() >= 3 && look.different >= 7;

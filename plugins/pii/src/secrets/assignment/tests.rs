@@ -100,6 +100,7 @@ fn what_is_no_secret_stays() {
         "The key is to practise; the secret to success is hard work in 2024.",
         "key: 01B3QT58H1H1ARCJ6B8AQS7QY3",
         "password: ada@example.org.",
+        "Use this API key: sk-abc123",
     ] {
         let found: Vec<_> =
             find(text, Entities::ALL).into_iter().filter(|it| it.entity == Entity::SecretOther).collect();
