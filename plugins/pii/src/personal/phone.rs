@@ -99,7 +99,8 @@ fn named(look: &mut Look<'_, '_>) -> Option<Found> {
         return Some((count, start, "phone.named"));
     }
     let grouped = count > 1 && total >= 7 && look.context.named(look.start(), Sign::Call, 24);
-    let alone = count == 1 && (9..=12).contains(&total) && look.context.named(look.start(), Sign::Call, 12);
+    let near = if total == 8 { 2 } else { 12 };
+    let alone = count == 1 && (8..=12).contains(&total) && look.context.named(look.start(), Sign::Call, near);
     (grouped || alone).then_some((count, start, "phone.called"))
 }
 
