@@ -7,7 +7,7 @@ use crate::features::{FEATURES, Feature, Region};
 
 /// How much more a long text may seem an attack than the worst of its windows does. Much that is harmless adds up in a long one: a
 /// licence says "you", "must" and "not" on every line.
-const BACKED: f32 = 1.0;
+pub const BACKED: f32 = 1.0;
 
 const MAGIC: &[u8; 4] = b"TGS1";
 /// Bytes before the weights.

@@ -25,6 +25,6 @@ mod windows;
 mod words;
 
 pub use features::{FEATURES, Feature, Region, features, name, units};
-pub use layer::{HEADER, Header, Layer, WeightsError};
+pub use layer::{BACKED, HEADER, Header, Layer, WeightsError};
 pub use response::{LOOK_BACK, answer};
 pub use verdict::{Hit, Verdict, judge, judge_all, prepare, threshold};

@@ -1,7 +1,7 @@
 //! The logistic layer in floating point, and how it learns.
 
 use crate::texts::{Text, Unit};
-use sentinel::{FEATURES, Region};
+use sentinel::{BACKED, FEATURES, Region};
 
 /// Choices of training. The values are those that the folds liked best.
 #[derive(Debug, Clone, Copy)]
@@ -90,13 +90,19 @@ impl Model {
         model
     }
 
-    /// The logit of a text and the part of it that decides.
+    /// The logit of a text and the part of it that decides, as [`sentinel::Layer::combine`] has it.
     pub(crate) fn judge<'t>(&self, text: &'t Text) -> (f32, &'t Unit) {
-        let windows = text.units.len().saturating_sub(1).max(1);
-        let less = self.window_penalty * (windows as f32).ln();
-        let logits =
-            text.units.iter().enumerate().map(|(at, unit)| (self.logit(unit) - if at == 0 { 0.0 } else { less }, unit));
-        logits.fold((f32::NEG_INFINITY, &text.units[0]), |worst, it| if it.0 > worst.0 { it } else { worst })
+        let whole = (self.logit(&text.units[0]), &text.units[0]);
+        let windows = text.units[1..].iter().map(|unit| (self.logit(unit), unit));
+        let Some(worst) = windows.reduce(|worst, it| if it.0 > worst.0 { it } else { worst }) else { return whole };
+        let alone = worst.0 - self.window_penalty * ((text.units.len() - 1) as f32).ln();
+        if whole.0 > worst.0 + BACKED {
+            (worst.0 + BACKED, worst.1)
+        } else if whole.0 > alone {
+            whole
+        } else {
+            (alone, worst.1)
+        }
     }
 
     fn logit(&self, unit: &Unit) -> f32 {
