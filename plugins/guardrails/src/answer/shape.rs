@@ -5,6 +5,10 @@ use super::json::{elements, members, span, string};
 use std::borrow::Cow;
 use std::ops::Range;
 
+/// How deep what stands in an answer of the Responses API is looked for: an event, its response, its items, their parts,
+/// and a few that no API has yet. Each level is read again, so without a bound the cost would be its square.
+const DEEPEST: u8 = 8;
+
 /// Which text of an answer something is a part of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Channel {
@@ -115,7 +119,7 @@ impl<'a> Seen<'a> {
         } else if kind.starts_with("response.") {
             seen.response_event(&kind);
         } else if seen.text("object").is_some_and(|it| it == "response") {
-            seen.item(whole, Channel { of: 0, field: Field::Content, nth: 0 });
+            seen.item(whole, Channel { of: 0, field: Field::Content, nth: 0 }, DEEPEST);
         } else if kind.starts_with("content_block_") || kind.starts_with("message") {
             seen.message_event(&kind);
         }
@@ -249,16 +253,17 @@ impl<'a> Seen<'a> {
                 }
             }
         } else if kind.ends_with(".done") {
-            self.item(self.whole, Channel { of, field, nth });
+            self.item(self.whole, Channel { of, field, nth }, DEEPEST);
             self.ends(of);
         } else if matches!(kind, "response.completed" | "response.incomplete" | "response.failed") {
-            self.item(self.whole, Channel { of: 0, field, nth });
+            self.item(self.whole, Channel { of: 0, field, nth }, DEEPEST);
             self.over = Over::All;
         }
     }
 
-    /// An item, a part of one, or what has them in it: all the texts in it are whole.
-    fn item(&mut self, raw: &'a str, channel: Channel) {
+    /// An item, a part of one, or what has them in it, so `deep` at most: all the texts in it are whole.
+    fn item(&mut self, raw: &'a str, channel: Channel, deep: u8) {
+        let Some(deep) = deep.checked_sub(1) else { return };
         for (name, value) in members(raw) {
             let field = match name.as_ref() {
                 "text" => channel.field,
@@ -267,12 +272,12 @@ impl<'a> Seen<'a> {
                 "input" | "code" => Field::Input,
                 "transcript" => Field::Transcript,
                 "part" | "item" | "response" => {
-                    self.item(value, channel);
+                    self.item(value, channel, deep);
                     continue;
                 }
                 "output" if value.starts_with('"') => Field::Input,
                 "content" | "summary" | "output" => {
-                    elements(value).into_iter().for_each(|it| self.item(it, channel));
+                    elements(value).into_iter().for_each(|it| self.item(it, channel, deep));
                     continue;
                 }
                 "logprobs" => {

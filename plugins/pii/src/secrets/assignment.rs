@@ -179,8 +179,21 @@ fn annotated(text: &[u8], at: usize) -> usize {
 
 /// "is", "was", "to": in prose, also in a few other languages.
 fn spoken(text: &[u8], at: usize) -> Option<(usize, Join)> {
-    const WORDS: &[&[u8]] = &[b"is", b"was", b"to", b"as", b"ist", b"lautet", b"es", b"est", b"are", b"equals"];
-    let end = scan::run(window(text, at, 8), at, |it| it.is_ascii_lowercase());
+    const WORDS: &[&[u8]] = &[
+        b"is",
+        b"was",
+        b"to",
+        b"as",
+        b"ist",
+        b"lautet",
+        b"es",
+        b"est",
+        b"are",
+        b"equals",
+        "è".as_bytes(),
+        "é".as_bytes(),
+    ];
+    let end = scan::run(window(text, at, 8), at, |it| it.is_ascii_lowercase() || !it.is_ascii());
     if !WORDS.contains(&text.get(at..end)?) {
         return None;
     }

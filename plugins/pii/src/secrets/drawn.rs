@@ -93,8 +93,14 @@ impl Look {
     pub(crate) fn is_jumbled(self) -> bool {
         let told = self.letters().saturating_add(self.digits);
         let third = |of: usize| of.saturating_mul(3) >= told;
-        let often = told <= self.pieces.saturating_mul(3);
-        self.pieces >= 3 && (often || (third(self.upper) && third(self.lower) && told <= self.pieces.saturating_mul(6)))
+        self.pieces >= 3
+            && (self.changes_often()
+                || (third(self.upper) && third(self.lower) && told <= self.pieces.saturating_mul(6)))
+    }
+
+    /// Whether what it falls into has three characters on average at most: words have more.
+    pub(crate) fn changes_often(self) -> bool {
+        self.letters().saturating_add(self.digits) <= self.pieces.saturating_mul(3)
     }
 
     /// Whether few enough of the characters are in the order of the alphabet.

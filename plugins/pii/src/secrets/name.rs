@@ -65,6 +65,8 @@ const PASSWORDS: &[&[u8]] = &[
     b"salasana",
     b"heslo",
     b"parola",
+    b"adgangskode",
+    b"katasandi",
 ];
 
 const AWS: &[&[u8]] = &[b"awssecretaccesskey", b"secretaccesskey", b"awssecretkey", b"awssecret", b"awskey"];
@@ -190,7 +192,7 @@ const OTHERS: &[&[u8]] = &[
 const LONGEST: usize = 40;
 
 /// What names end with.
-const ENDS: &str = "rd wd se de ss th na rt ha la et ey en on al ls id pw sw sk ds ed er at as ig re lt tp in ie sn od ev ve st ng ge ue ry ld ew";
+const ENDS: &str = "rd wd se de ss th na rt ha la et ey en on al ls id pw sw sk ds ed er at as ig re lt tp in ie sn od ev ve st ng ge ue ry ld ew lo di";
 
 /// Whether a word may be the end of a name, by its last two letters alone: most words of a text are none.
 pub(crate) fn may_end(word: &[u8]) -> bool {
@@ -228,7 +230,7 @@ pub(crate) fn of(words: &[u8]) -> Option<Name> {
     }
     let name = name.get(..length)?;
     let ends = |all: &[&[u8]]| all.iter().any(|it| name.ends_with(it));
-    if ends(PASSWORDS) || ends_apart(words, &[b"pass", b"pw", b"psw", b"psk"]) {
+    if ends(PASSWORDS) || ends_apart(words, &[b"pass", b"passe", b"clave", b"sandi", b"pw", b"psw", b"psk"]) {
         return Some(Name::Password);
     }
     if ends(AWS) {
@@ -318,6 +320,13 @@ mod tests {
             ("RiotKey", Name::Perhaps),
         ] {
             assert_eq!(of(name.as_bytes()), Some(want), "{name}");
+        }
+    }
+
+    #[test]
+    fn no_name_is_dismissed_by_its_end() {
+        for name in super::PASSWORDS.iter().chain(super::KEYS).chain(super::AWS) {
+            assert!(super::may_end(name), "{}", String::from_utf8_lossy(name));
         }
     }
 

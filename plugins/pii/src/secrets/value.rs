@@ -209,7 +209,8 @@ fn is_name(value: &[u8]) -> bool {
         && look.digits <= 5
         && look.letters() >= 9
         && value.iter().all(u8::is_ascii_alphanumeric)
-        && value.windows(4).filter(|it| it.iter().all(u8::is_ascii_lowercase)).count() >= 3;
+        && value.windows(4).filter(|it| it.iter().all(u8::is_ascii_lowercase)).count() >= 3
+        && !(look.length >= 20 && look.changes_often());
     dotted || host || path || constant || pointed || technical || numbered
 }
 

@@ -104,3 +104,14 @@ fn what_stands_twice_is_changed_twice_and_half_a_letter_hides_nothing() {
     assert_eq!(body.matches("[EMAIL_2]").count(), 2, "{body}");
     assert!(!body.contains("bob"), "{body}");
 }
+
+#[test]
+fn what_stands_in_itself_is_not_followed_for_ever() {
+    let deep = |levels: usize| {
+        let (open, close) = (r#""response":{"output":[{"#.repeat(levels), "}]}".repeat(levels));
+        format!(r#"{{"object":"response",{open}"text":"bob@example.com"{close}}}"#)
+    };
+    assert!(check(&MASK, &deep(2)).0.contains("[EMAIL_2]"));
+    let body = deep(40_000);
+    assert_eq!(check(&MASK, &body), (body, false));
+}

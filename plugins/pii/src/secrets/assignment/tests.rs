@@ -57,6 +57,12 @@ fn a_password_may_be_one_that_somebody_chose() {
         ("mysql --password=", " app"),
         ("user ada, pass: ", ", host x"),
         ("Passwort: ", ""),
+        ("mot de passe : ", ""),
+        ("le mot de passe est ", " depuis hier"),
+        ("la password è ", ""),
+        ("clave: ", ""),
+        ("kata sandi: ", ""),
+        ("heslo: ", ""),
         ("<Password>", "</Password>"),
     ] {
         check(Entity::SecretOther, &format!("{before}{CHOSEN}{after}"), &[CHOSEN]);
@@ -75,6 +81,14 @@ fn the_secret_of_an_aws_key_is_told_by_its_name_and_length() {
     ] {
         check(Entity::AwsSecretKey, &format!("{before}{AWS}{after}"), &[AWS]);
     }
+}
+
+#[test]
+fn a_drawn_key_with_a_few_numbers_in_it_is_no_name_of_a_program() {
+    for key in ["hxskhvu0pcwhQ9qgbud5hJGFyUF9sNJg", "Zxskhvu0pcwhQ9qgbud5hJGFyUF9sNJg"] {
+        check(Entity::SecretOther, &format!("client_secret={key}"), &[key]);
+    }
+    check(Entity::SecretOther, "secret=Win32ProtectedSecretString", &[]);
 }
 
 #[test]
