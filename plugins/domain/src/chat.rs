@@ -133,6 +133,9 @@ pub struct Message<'a> {
     pub raw: &'a str,
     pub(crate) content: Option<&'a str>,
     pub(crate) refusal: Option<&'a str>,
+    /// The model's thoughts, by the two names that providers give them, as a client sends them back.
+    reasoning_content: Option<&'a str>,
+    reasoning: Option<&'a str>,
     pub(crate) tool_calls: Option<&'a str>,
     /// What stood in the place of `tool_calls` before there were several; providers still read it.
     function_call: Option<&'a str>,
@@ -215,15 +218,19 @@ impl<'a> Body<'a> {
             raw,
             content: None,
             refusal: None,
+            reasoning_content: None,
+            reasoning: None,
             tool_calls: None,
             function_call: None,
         };
-        let names = ["role", "content", "refusal", "tool_calls", "function_call"];
+        let names = ["role", "content", "refusal", "reasoning_content", "reasoning", "tool_calls", "function_call"];
         read::object(raw, &names, |name, value| {
             match name {
                 "role" => message.role = read::string(value).map_err(|wrong| Malformed::at("role", wrong))?,
                 "content" => message.content = Some(value),
                 "refusal" => message.refusal = Some(value),
+                "reasoning_content" => message.reasoning_content = Some(value),
+                "reasoning" => message.reasoning = Some(value),
                 "tool_calls" => message.tool_calls = Some(value),
                 _ => message.function_call = Some(value),
             }
@@ -235,8 +242,8 @@ impl<'a> Body<'a> {
 
     /// Every text that the model would read, with its place.
     ///
-    /// That is: string contents, text and refusal parts of `messages`, the arguments of their tool
-    /// calls; `instructions`, `input`, `prompt`, `suffix`, also as arrays of strings or of items with
+    /// That is: string contents, text and refusal parts of `messages`, thoughts that are sent back, the
+    /// arguments of tool calls; `instructions`, `input`, `prompt`, `suffix`, also as arrays of strings or of items with
     /// contents of their own. Not read: tool definitions, names, addresses of images.
     ///
     /// # Errors

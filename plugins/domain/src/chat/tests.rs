@@ -176,6 +176,16 @@ fn what_a_tool_call_hands_over_is_a_text_too() {
 }
 
 #[test]
+fn thoughts_that_are_sent_back_are_texts_but_for_signed_ones() {
+    let body = r#"{"messages":[{"reasoning_content":"a","reasoning":"b","content":[{"thinking":"signed","signature":"x"},{"thinking":[{"text":"c"}]}]}]}"#;
+    let body = check(body);
+    let texts: Vec<_> = body.texts().unwrap().into_iter().map(|it| (it.place, it.text.into_owned())).collect();
+    let places = ["content[1].thinking[0].text", "reasoning_content", "reasoning"];
+    let want = places.map(|it| format!("messages[0].{it}")).into_iter().zip(["c", "a", "b"].map(str::to_owned));
+    assert_eq!(texts, want.collect::<Vec<_>>());
+}
+
+#[test]
 fn depth_is_no_danger() {
     let deep = "[".repeat(200_000) + &"]".repeat(200_000);
     let body = format!(

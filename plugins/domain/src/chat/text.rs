@@ -47,7 +47,12 @@ pub(super) fn of<'a>(body: &Body<'a>) -> Result<Vec<Text<'a>>, Malformed> {
         collect.message = Some(message.index);
         collect.role = message.role;
         let place = format!("messages[{}]", message.index);
-        for (name, raw) in [("content", message.content), ("refusal", message.refusal)] {
+        for (name, raw) in [
+            ("content", message.content),
+            ("refusal", message.refusal),
+            ("reasoning_content", message.reasoning_content),
+            ("reasoning", message.reasoning),
+        ] {
             if let Some(raw) = raw {
                 collect.content(&format!("{place}.{name}"), raw)?;
             }
@@ -97,7 +102,7 @@ impl<'a> Collect<'a> {
 
     /// A part: a text, or in Anthropic's own API a call, or a tool's result or a document with texts inside, one level deep.
     fn part(&mut self, place: &str, raw: &'a str) -> Result<(), Malformed> {
-        for (name, value) in members(place, raw, &["text", "refusal", "content", "source", "input"])? {
+        for (name, value) in members(place, raw, &["text", "refusal", "thinking", "content", "source", "input"])? {
             let place = format!("{place}.{name}");
             match name {
                 "source" => {
@@ -106,9 +111,11 @@ impl<'a> Collect<'a> {
                         self.strings(&place, value, &["data"])?;
                     }
                 }
+                // Anthropic's own are signed, and may not be changed; Mistral's are parts.
+                "thinking" if value.starts_with('"') => {}
                 _ if value.starts_with('"') => self.string(&place, value)?,
                 "input" => strings_in(value).try_for_each(|it| self.string(&place, it))?,
-                "content" => {
+                "content" | "thinking" => {
                     for (index, part) in read::array(value).unwrap_or_default().into_iter().enumerate() {
                         self.strings(&format!("{place}[{index}]"), part, &["text"])?;
                     }

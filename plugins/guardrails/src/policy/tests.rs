@@ -58,6 +58,8 @@ fn every_text_is_looked_at_and_the_applications_own_where_asked() {
         (r#"{"messages":[{"role":"tool","content":"a@b.io"}]}"#, 1),
         (r#"{"messages":[{"role":"assistant","content":"a@b.io"}]}"#, 1),
         (r#"{"messages":[{"role":"function","content":"a@b.io"}]}"#, 1),
+        (r#"{"messages":[{"role":"assistant","reasoning_content":"a@b.io","reasoning":"a@b.io"}]}"#, 2),
+        (r#"{"messages":[{"content":[{"type":"thinking","thinking":[{"text":"a@b.io"}]}]}]}"#, 1),
         (r#"{"messages":[{"role":"assistant","function_call":{"arguments":"a@b.io"}}]}"#, 1),
         (call, 1),
         (r#"{"messages":[{"role":"no such role","content":"a@b.io"}]}"#, 1),
