@@ -15,6 +15,8 @@ pub(crate) struct Meant {
     marks: Vec<(usize, usize)>,
     /// What stands between quotes, in `text`.
     strings: Vec<Range<usize>>,
+    /// Numbers and words outside of quotes, as they are written.
+    scalars: Vec<Range<usize>>,
 }
 
 impl Meant {
@@ -24,7 +26,12 @@ impl Meant {
         if !begins || serde_json::from_str::<IgnoredAny>(written).is_err() {
             return None;
         }
-        let mut it = Self { text: String::with_capacity(written.len()), marks: vec![(0, 0)], strings: Vec::new() };
+        let mut it = Self {
+            text: String::with_capacity(written.len()),
+            marks: vec![(0, 0)],
+            strings: Vec::new(),
+            scalars: Vec::new(),
+        };
         it.walk(written);
         Some(it)
     }
@@ -42,7 +49,11 @@ impl Meant {
             }
             // Up to the next quote or escape nothing happens.
             let plain = rest.find(['"', '\\']).unwrap_or(rest.len());
-            self.text.push_str(rest.get(..plain).unwrap_or_default());
+            let outside = rest.get(..plain).unwrap_or_default();
+            self.text.push_str(outside);
+            if open.is_none() {
+                self.scalars_in(outside, at);
+            }
             at = at.saturating_add(plain);
             if rest.get(plain..).is_some_and(|it| it.starts_with('"')) {
                 match open.take() {
@@ -55,8 +66,8 @@ impl Meant {
         }
     }
 
-    /// What to write in `written`, of which this was read, so that `new` takes the place of what is meant at `span`.
-    pub(crate) fn replace(&self, written: &str, span: &Range<usize>, new: &str) -> Vec<(Range<usize>, String)> {
+    /// What to write in that of which this was read, so that `new` takes the place of what is meant at `span`.
+    pub(crate) fn replace(&self, span: &Range<usize>, new: &str) -> Vec<(Range<usize>, String)> {
         let from = self.strings.partition_point(|it| it.end <= span.start);
         let touched = self.strings.iter().skip(from).take_while(|it| it.start < span.end);
         let inside = touched.map(|it| it.start.max(span.start)..it.end.min(span.end)).filter(|it| !it.is_empty());
@@ -65,21 +76,28 @@ impl Meant {
         let edits: Vec<_> = inside
             .map(|it| (self.place(it.start, false)..self.place(it.end, true), std::mem::take(&mut word)))
             .collect();
-        if edits.is_empty() { self.scalar(written, span, new) } else { edits }
+        if edits.is_empty() { self.scalar(span, new) } else { edits }
+    }
+
+    /// Notes the numbers and words of `text`, which is written at `at`. A long one may be asked for many times.
+    fn scalars_in(&mut self, text: &str, at: usize) {
+        let (mut rest, mut at) = (text, at);
+        while let Some(first) = rest.find(is_scalars) {
+            let from = rest.get(first..).unwrap_or_default();
+            let length = from.find(|it| !is_scalars(it)).unwrap_or(from.len());
+            let start = at.saturating_add(first);
+            at = start.saturating_add(length);
+            self.scalars.push(start..at);
+            rest = from.get(length..).unwrap_or_default();
+        }
     }
 
     /// The first number or word that `span` touches, outside of strings, becomes a string.
-    fn scalar(&self, written: &str, span: &Range<usize>, new: &str) -> Vec<(Range<usize>, String)> {
+    fn scalar(&self, span: &Range<usize>, new: &str) -> Vec<(Range<usize>, String)> {
         let (from, to) = (self.place(span.start, false), self.place(span.end, true));
-        let belongs = |it: char| it.is_ascii_alphanumeric() || "+-.".contains(it);
-        let Some(first) = written.get(from..to).and_then(|it| it.find(belongs)) else {
-            return Vec::new();
-        };
-        let at = from.saturating_add(first);
-        let start = written.get(..at).unwrap_or_default().trim_end_matches(belongs).len();
-        let rest = written.get(at..).unwrap_or_default();
-        let more = rest.len().saturating_sub(rest.trim_start_matches(belongs).len());
-        vec![(start..at.saturating_add(more), format!("\"{new}\""))]
+        let first = self.scalars.partition_point(|it| it.end <= from);
+        let first = self.scalars.get(first).filter(|it| it.start < to);
+        first.map(|it| (it.clone(), format!("\"{new}\""))).into_iter().collect()
     }
 
     /// Where a place in `text` is written; an `end` stands behind what is written last before it.
@@ -91,6 +109,11 @@ impl Meant {
         }
         written.saturating_add(at.saturating_sub(meant))
     }
+}
+
+/// Whether numbers and words are made of it.
+fn is_scalars(it: char) -> bool {
+    it.is_ascii_alphanumeric() || "+-.".contains(it)
 }
 
 /// The character that an escape means, and how many bytes it is written in. Half of a pair means none.
@@ -128,7 +151,7 @@ mod tests {
     fn check(json: &str, value: &str) -> String {
         let meant = Meant::read(json).unwrap();
         let at = meant.text.find(value).unwrap_or_else(|| panic!("{}", meant.text));
-        put(json, meant.replace(json, &(at..at + value.len()), "[X]"))
+        put(json, meant.replace(&(at..at + value.len()), "[X]"))
     }
 
     fn put(json: &str, edits: Vec<(Range<usize>, String)>) -> String {
@@ -160,6 +183,14 @@ mod tests {
     }
 
     #[test]
+    fn a_number_is_one_place_however_often_something_is_in_it() {
+        let long = format!("[{}, 7]", "1".repeat(300_000));
+        let meant = Meant::read(&long).unwrap();
+        let places = (1..300_000).map(|at| meant.replace(&(at..at + 1), "[X]"));
+        assert!(places.into_iter().all(|it| it == [(1..300_001, "\"[X]\"".to_owned())]));
+    }
+
+    #[test]
     fn what_is_no_json_is_a_text_like_any_other() {
         for text in ["", "hello", "\"a\"", "{", "[1", "{}x", "1"] {
             assert!(Meant::read(text).is_none(), "{text}");
@@ -176,7 +207,7 @@ mod tests {
             let (start, end) = (place(a.min(b)), place(a.max(b)));
             // What is found has letters or digits; between two values there are none.
             prop_assume!(meant.text[start..end].chars().any(char::is_alphanumeric));
-            let edits = meant.replace(&json, &(start..end), "[X]");
+            let edits = meant.replace(&(start..end), "[X]");
             let after = put(&json, edits);
             prop_assert!(serde_json::from_str::<IgnoredAny>(&after).is_ok(), "{json} {start}..{end}: {after}");
         }

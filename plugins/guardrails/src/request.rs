@@ -29,7 +29,7 @@ impl Looked<'_> {
     /// Where a hit stands in the text as it is written.
     pub(crate) fn written(&self, hit: &Hit) -> Range<usize> {
         let Some(meant) = &self.meant else { return hit.span.clone() };
-        let places = meant.replace(&self.text.text, &hit.span, "");
+        let places = meant.replace(&hit.span, "");
         let (first, last) = (places.first(), places.last());
         first.map_or(0, |it| it.0.start)..last.map_or(0, |it| it.0.end)
     }
@@ -141,7 +141,7 @@ pub(crate) fn replaced(looked: &Looked, whose: (&Shield, &str), vault: &mut Vaul
             continue;
         };
         let edits = match &looked.meant {
-            Some(meant) => meant.replace(written, &hit.span, &word),
+            Some(meant) => meant.replace(&hit.span, &word),
             None => vec![(hit.span.clone(), word)],
         };
         // Two that stand in one number have one place.
