@@ -1,6 +1,7 @@
 //! `envoy/envoy.yaml` as it is shipped, with the companion behind it and the fake provider in place of the real ones.
 
 mod fallback;
+mod guards;
 mod identity;
 mod limits;
 mod memory;
