@@ -10,6 +10,7 @@
 mod edit;
 mod end_user;
 mod endpoint;
+mod plain;
 mod read;
 mod text;
 
@@ -21,7 +22,7 @@ pub use endpoint::{Endpoint, normalised};
 pub(crate) use read::{array, object, string};
 pub use text::Text;
 
-use crate::reply::Reply;
+use crate::{estimate::Counter, reply::Reply};
 use read::{Found, Span};
 use std::borrow::Cow;
 
@@ -192,6 +193,11 @@ impl<'a> Body<'a> {
     #[must_use]
     pub fn member(&self, name: &str) -> Option<&'a str> {
         self.found.member(name)
+    }
+
+    /// What it counts, where that was counted as it was read.
+    pub(crate) fn counted(&self) -> Option<&Counter> {
+        self.found.counted.as_ref()
     }
 
     /// The messages as they stand there.

@@ -4,22 +4,22 @@
 //! ASCII characters count as one token, and so does each other character, which is a little more than what common
 //! models make of English, code or Chinese. A picture or a sound counts as [`MEDIA_TOKENS`], however many bytes it has.
 
+mod count;
+
 use crate::chat::{Body, Endpoint};
 use serde_json::value::RawValue;
 use std::fmt::Write;
+
+pub(crate) use count::{Counter, Role, Run};
+pub use count::{json_tokens, text_tokens};
 
 /// What a picture, a sound or a file that stands in the body counts: what a common model makes of a picture of 1024 by
 /// 1024 points.
 pub const MEDIA_TOKENS: u64 = 1_000;
 
-/// A string that is longer and holds nothing but Base64 is no text.
-const LONGEST_WORD: usize = 2_048;
-
-/// The members in which pictures, sounds and files stand. Anywhere else what looks like one is text, and read as text.
-const MEDIA: [&str; 6] = ["url", "image_url", "file_url", "data", "file_data", "b64_json"];
-
 /// The members of a body that become tokens, besides its messages. (A `model`'s name or `metadata` do not.)
-const READ: [&str; 7] = ["prompt", "instructions", "system", "suffix", "functions", "response_format", "text"];
+pub(crate) const READ: [&str; 7] =
+    ["prompt", "instructions", "system", "suffix", "functions", "response_format", "text"];
 
 /// How large a request and its answer may be.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -60,21 +60,10 @@ impl Estimate {
     /// The same, and what else is in the request.
     #[must_use]
     pub fn read(body: &Body<'_>, endpoint: Endpoint) -> (Self, Seen) {
-        let mut seen = Seen::default();
-        let others = READ.iter().filter_map(|name| body.member(name)).map(json_tokens);
-        let mut content = |json: &str| {
-            count(json, |kind| match kind {
-                b"image_url" | b"input_image" | b"image" => seen.image = true,
-                b"input_audio" => seen.audio = true,
-                _ => {}
-            })
-        };
-        let input = body.raw_messages().chain(body.member("input")).map(&mut content).fold(0, u64::saturating_add);
-        let mut tool = |kind: &[u8]| seen.tool |= matches!(kind, b"function" | b"custom");
-        let tools = body.member("tools").map_or(0, |json| count(json, &mut tool));
+        let Counter { input, seen, .. } = body.counted().copied().unwrap_or_else(|| counted(body));
         let options = body.member("stream_options").and_then(|it| serde_json::from_str::<Options>(it).ok());
         let estimate = Self {
-            input: others.fold(input.saturating_add(tools), u64::saturating_add),
+            input,
             output: output(body, endpoint),
             choices: choices(body, endpoint),
             stream: body.stream(),
@@ -125,6 +114,15 @@ impl Estimate {
         }
         Some(estimate)
     }
+}
+
+/// What a body counts that was not counted as it was read.
+pub(crate) fn counted(body: &Body<'_>) -> Counter {
+    let mut all = Counter::default();
+    body.raw_messages().chain(body.member("input")).for_each(|it| all.json(Role::Content, it));
+    READ.iter().filter_map(|name| body.member(name)).for_each(|it| all.json(Role::Text, it));
+    body.member("tools").into_iter().for_each(|it| all.json(Role::Tools, it));
+    all
 }
 
 #[derive(serde::Deserialize)]
@@ -183,117 +181,6 @@ fn number(raw: &str) -> Option<u64> {
 )]
 fn whole(number: f64) -> Option<u64> {
     (number.is_finite() && number > 0.0).then(|| number.ceil() as u64)
-}
-
-/// How many tokens a text counts.
-#[must_use]
-pub fn text_tokens(text: &str) -> u64 {
-    bytes_tokens(text.as_bytes())
-}
-
-/// Of UTF-8, every byte that begins a character which is not ASCII is at least 0xC0. Eight bytes at a time: half of what the
-/// router needs for a long request is spent on counting.
-fn bytes_tokens(text: &[u8]) -> u64 {
-    let (words, rest) = text.as_chunks::<8>();
-    let (mut beyond, mut other) = (0_u32, 0_u64);
-    for word in words {
-        let word = u64::from_le_bytes(*word);
-        if word & HIGH != 0 {
-            beyond = beyond.saturating_add((word & HIGH).count_ones());
-            other = other.saturating_add(u64::from((word & HIGH & (word << 1)).count_ones()));
-        }
-    }
-    for byte in rest {
-        beyond = beyond.saturating_add(u32::from(*byte >= 0x80));
-        other = other.saturating_add(u64::from(*byte >= 0xc0));
-    }
-    let all = u64::try_from(text.len()).unwrap_or(u64::MAX);
-    all.saturating_sub(u64::from(beyond)).div_ceil(4).saturating_add(other)
-}
-
-/// The highest bit of each of eight bytes.
-const HIGH: u64 = 0x8080_8080_8080_8080;
-
-/// How many tokens the strings and numbers of some JSON count. Keys count too: they stand for what each model puts
-/// around a message.
-#[must_use]
-pub fn json_tokens(json: &str) -> u64 {
-    count(json, |_| {})
-}
-
-/// The same; `kind` is shown the value of each member `type`, as it is spelled.
-fn count(json: &str, mut kind: impl FnMut(&[u8])) -> u64 {
-    let (mut rest, mut tokens, mut of_media, mut of_type) = (json.as_bytes(), 0_u64, false, false);
-    while let Some(quote) = rest.iter().position(|it| *it == b'"') {
-        let (between, string) = rest.split_at_checked(quote).unwrap_or_default();
-        let string = string.get(1..).unwrap_or_default();
-        let end = closing(string);
-        let (inside, behind) = string.split_at_checked(end).unwrap_or_default();
-        rest = behind.get(1..).unwrap_or_default();
-        let is_key = rest.trim_ascii_start().first() == Some(&b':');
-        let counted = if of_media && !is_key && is_media(inside) { MEDIA_TOKENS } else { bytes_tokens(inside) };
-        tokens = tokens.saturating_add(numbers(between)).saturating_add(counted);
-        if of_type && !is_key {
-            kind(inside);
-        }
-        of_type = is_key && inside == b"type";
-        of_media = if is_key { MEDIA.iter().any(|it| it.as_bytes() == inside) } else { of_media };
-    }
-    tokens.saturating_add(numbers(rest))
-}
-
-/// Where the string ends that begins here.
-fn closing(string: &[u8]) -> usize {
-    let mut rest = string;
-    loop {
-        rest = rest.get(plain(rest)..).unwrap_or_default();
-        match rest {
-            [b'\\', _, behind @ ..] => rest = behind,
-            [b'"', ..] => return string.len().saturating_sub(rest.len()),
-            _ => return string.len(),
-        }
-    }
-}
-
-/// How many bytes stand before the first quote or backslash.
-fn plain(text: &[u8]) -> usize {
-    let (words, rest) = text.as_chunks::<8>();
-    for (word, at) in words.iter().zip((0_usize..).step_by(8)) {
-        let word = u64::from_le_bytes(*word);
-        let found = zero(word ^ EACH.wrapping_mul(0x22)) | zero(word ^ EACH.wrapping_mul(0x5c));
-        if found != 0 {
-            // The first byte is the lowest.
-            return at.saturating_add(usize::try_from(found.trailing_zeros() >> 3).unwrap_or_default());
-        }
-    }
-    let behind = rest.iter().position(|it| matches!(it, b'"' | b'\\')).unwrap_or(rest.len());
-    text.len().saturating_sub(rest.len()).saturating_add(behind)
-}
-
-/// Each of eight bytes is 1.
-const EACH: u64 = 0x0101_0101_0101_0101;
-
-/// The highest bit of the lowest byte that is zero, and of some above it; 0 when none is zero.
-const fn zero(word: u64) -> u64 {
-    word.wrapping_sub(EACH) & !word & HIGH
-}
-
-/// How many numbers stand here: an input may be tokens already.
-fn numbers(between: &[u8]) -> u64 {
-    let parts = between.split(|it| matches!(it, b',' | b'[' | b']' | b':' | b'{' | b'}'));
-    let count = parts.filter(|it| it.trim_ascii_start().first().is_some_and(|it| it.is_ascii_digit())).count();
-    u64::try_from(count).unwrap_or(u64::MAX)
-}
-
-/// Whether a string is a picture, a sound or a file.
-fn is_media(string: &[u8]) -> bool {
-    let (start, rest) = string.split_at_checked(LONGEST_WORD.min(string.len())).unwrap_or_default();
-    if start.starts_with(b"data:") {
-        let head = start.get(..start.len().min(128)).unwrap_or_default();
-        return head.windows(8).any(|it| it == b";base64,");
-    }
-    let of_base64 = |it: &u8| it.is_ascii_alphanumeric() || matches!(it, b'+' | b'/' | b'=' | b'-' | b'_');
-    !rest.is_empty() && start.iter().all(of_base64)
 }
 
 #[cfg(test)]
@@ -407,22 +294,6 @@ mod tests {
     }
 
     proptest! {
-        /// Eight bytes at a time, as one by one.
-        #[test]
-        fn a_string_is_counted_and_ends_as_byte_by_byte(text in "[a-z\"\\\\é日]{0,40}", skip in 0_usize..9) {
-            let bytes = text.as_bytes().get(skip..).unwrap_or_default();
-            let ascii = bytes.iter().filter(|it| it.is_ascii()).count() as u64;
-            let other = bytes.iter().filter(|it| **it >= 0xc0).count() as u64;
-            prop_assert_eq!(bytes_tokens(bytes), ascii.div_ceil(4) + other);
-            let mut escaped = false;
-            let end = bytes.iter().position(|byte| {
-                let ends = *byte == b'"' && !escaped;
-                escaped = *byte == b'\\' && !escaped;
-                ends
-            });
-            prop_assert_eq!(closing(bytes), end.unwrap_or(bytes.len()));
-        }
-
         #[test]
         fn any_text_is_counted(text in ".*", extra in any::<u64>()) {
             let json = serde_json::to_string(&text).unwrap();

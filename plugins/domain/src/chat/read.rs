@@ -1,6 +1,7 @@
 //! Finds where members lie in JSON text, without building a tree of it.
 
-use super::{MEMBERS, Malformed};
+use super::{MEMBERS, Malformed, plain};
+use crate::estimate::Counter;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -11,7 +12,7 @@ use std::ops::Range;
 pub(super) type Span = Range<usize>;
 
 /// What one pass over a body found.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Found<'a> {
     pub(super) text: &'a str,
     /// Just behind the object's opening brace.
@@ -19,20 +20,22 @@ pub(super) struct Found<'a> {
     /// Whether the object has no member at all.
     pub(super) empty: bool,
     pub(super) messages: Option<List>,
-    members: Vec<Member>,
+    /// What it counts, where that was counted as it was read.
+    pub(super) counted: Option<Counter>,
+    pub(super) members: Vec<Member>,
 }
 
 /// One of [`MEMBERS`] in a body.
-#[derive(Debug, Clone)]
-struct Member {
-    name: &'static str,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Member {
+    pub(super) name: &'static str,
     /// The name, without its quotes.
-    key: Span,
-    value: Span,
+    pub(super) key: Span,
+    pub(super) value: Span,
 }
 
 /// An array of objects.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct List {
     /// Just behind the opening bracket.
     pub(super) open: usize,
@@ -40,6 +43,11 @@ pub(super) struct List {
 }
 
 impl<'a> Found<'a> {
+    /// Nothing yet, in an object that opens before this place.
+    pub(super) fn new(text: &'a str, open: usize) -> Self {
+        Self { text, open, empty: true, messages: None, counted: None, members: Vec::new() }
+    }
+
     pub(super) fn span(&self, name: &str) -> Option<Span> {
         self.named(name).map(|it| it.value.clone())
     }
@@ -95,12 +103,17 @@ pub(super) fn span_of(text: &str, part: &str) -> Span {
 /// Reads the members of a body.
 pub(super) fn top_level(bytes: &[u8]) -> Result<Found<'_>, Malformed> {
     let text = std::str::from_utf8(bytes).map_err(|_| Malformed::whole("the body is not UTF-8"))?;
+    plain::read(text).map_or_else(|| exact(text), Ok)
+}
+
+/// Reads whatever is unusual, and says what is wrong.
+pub(super) fn exact(text: &str) -> Result<Found<'_>, Malformed> {
     let start = text.trim_start_matches(blank);
     if !start.starts_with('{') {
         return Err(Malformed::whole("the body is no JSON object"));
     }
     let open = span_of(text, start).start.saturating_add(1);
-    let mut found = Found { text, open, empty: true, messages: None, members: Vec::new() };
+    let mut found = Found::new(text, open);
     let mut wrong = None;
     let mut json = serde_json::Deserializer::from_str(text);
     json.deserialize_map(TopLevel { found: &mut found, wrong: &mut wrong })
