@@ -104,6 +104,12 @@ impl ModelSwitches {
         self.models.iter().any(|it| it.canonical() == *model).then(|| killed("model"))
     }
 
+    /// Whether nothing is switched off.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.models.is_empty() && self.providers.is_empty()
+    }
+
     /// Whether a provider is switched off.
     #[must_use]
     pub fn provider(&self, provider: &ProviderName) -> bool {

@@ -6,7 +6,7 @@ use domain::{
     chat::Body,
     choice::Strategy,
     kill::ModelSwitches,
-    model::{AUTO, Candidate, Canonical, Catalog, ModelName, Resolved, Told},
+    model::{AUTO, Candidate, Canonical, Catalog, Resolved, Told},
     reply::Reply,
 };
 use std::borrow::Cow;
@@ -83,8 +83,8 @@ impl Found<'_> {
 impl Choice {
     fn new(named: usize, candidate: Candidate, asked: &Canonical) -> Self {
         let id = candidate.model_id(asked).into_owned();
-        let key = format!("{}/{id}", candidate.provider.as_str());
-        let serves = ModelName::parse(&key).ok().map(|it| it.canonical());
+        let key = [candidate.provider.as_str(), "/", &id].concat();
+        let serves = Canonical::parse(&key);
         Self { named, candidate, id, key, serves }
     }
 }
@@ -219,12 +219,12 @@ fn any<'a>(
 fn variant<'t>(catalog: &Catalog, name: Option<&'t str>, told: Told<'_>) -> (Option<Cow<'t, str>>, Option<Strategy>) {
     let Some(name) = name else { return (None, None) };
     let (plain, parameters) = name.find('?').map_or((name, ""), |at| name.split_at(at));
-    let own = catalog.names().any(|it| it == plain);
-    let found = VARIANTS.iter().filter(|_| !own).find_map(|(word, strategy)| {
+    let found = VARIANTS.iter().find_map(|(word, strategy)| {
         // `openai:best` is a provider's model of that name.
         let base = plain.strip_suffix(word).filter(|it| !it.is_empty() && !catalog.is_provider(it))?;
         Some((base, word, *strategy))
     });
+    let found = found.filter(|_| !catalog.names().any(|it| it == plain));
     let Some((base, word, strategy)) = found else { return (Some(name.into()), None) };
     told(format_args!("`{word}` puts its candidates in order"));
     (Some(if parameters.is_empty() { base.into() } else { format!("{base}{parameters}").into() }), Some(strategy))
@@ -232,14 +232,16 @@ fn variant<'t>(catalog: &Catalog, name: Option<&'t str>, told: Told<'_>) -> (Opt
 
 /// Under `*` one provider's model has as many names as there are vendors, so what is asked of the provider counts.
 fn switched_off(kill: &ModelSwitches, choice: &Choice) -> Option<Reply> {
+    if kill.is_empty() {
+        return None;
+    }
     let provider = kill.provider(&choice.candidate.provider).then(|| kill.no_provider());
     // A host serves others' models, by their own names; OpenRouter has variants of each (`openai/gpt-4o:online`).
     let plain = choice.id.split(':').next().filter(|_| choice.candidate.provider.is_openrouter());
-    let mut names = choice.serves.clone().into_iter().chain(
-        [Some(choice.id.as_str()), plain]
-            .into_iter()
-            .flatten()
-            .filter_map(|it| Some(ModelName::parse(it).ok()?.canonical())),
-    );
+    let mut names = choice
+        .serves
+        .clone()
+        .into_iter()
+        .chain([Some(choice.id.as_str()), plain].into_iter().flatten().filter_map(Canonical::parse));
     names.find_map(|it| kill.model(&it)).or(provider)
 }

@@ -82,12 +82,15 @@ impl Aliases {
         if asked.len() > LONGEST_NAME {
             return None;
         }
-        let asked_name = ModelName::parse(asked).map(|it| it.canonical()).ok();
+        if self.0.is_empty() {
+            return None;
+        }
+        let asked_name = Canonical::parse(asked);
         let mut now: Option<String> = None;
         for (at, rewrite) in self.0.iter().enumerate() {
             match rewrite {
                 Rewrite::Name(Named { name, model, .. }) => {
-                    let own = now.as_deref().map(|it| ModelName::parse(it).map(|it| it.canonical()).ok());
+                    let own = now.as_deref().map(Canonical::parse);
                     if own.as_ref().unwrap_or(&asked_name).as_ref() == Some(name) {
                         told(format_args!("aliases[{at}] `{name}` is `{}`", model.as_str()));
                         return Some(model.as_str().to_owned());

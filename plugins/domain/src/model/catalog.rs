@@ -203,13 +203,13 @@ impl Catalog {
         }
         let (chain, candidates) = self.served(&meant, told).ok_or_else(unknown)?;
         let policy = self.chains.get(chain).ok_or_else(unknown)?;
-        let shown = if name.is_empty() { DEFAULT.to_owned() } else { printable(asked).trim().to_owned() };
+        let shown = || if name.is_empty() { DEFAULT.to_owned() } else { printable(asked).trim().to_owned() };
         Ok(Resolved {
             canonical: meant.model,
             chain,
             policy,
             candidates,
-            replaced: meant.replaced.then_some(shown),
+            replaced: meant.replaced.then(shown),
             reason: meant.reason,
             parameters: read.parameters,
             ignored: read.refused.into_iter().map(|it| it.name).collect(),
@@ -244,7 +244,7 @@ impl Catalog {
                 read: Some(read),
             });
         }
-        let model = ModelName::parse(name).ok()?.canonical();
+        let model = Canonical::parse(name)?;
         let (model, rule) = match self.at_home(&model, told) {
             Some(it) => (it, "default_provider"),
             None => (model, "requested"),
@@ -257,7 +257,7 @@ impl Catalog {
     fn forced(&self, name: &str, told: Told<'_>) -> Option<Meant<'_>> {
         let model = self.forced.clone()?;
         told(format_args!("force_model makes `{}` `{model}`", printable(name)));
-        let replaced = ModelName::parse(name).map_or(true, |it| it.canonical() != model);
+        let replaced = Canonical::parse(name).is_none_or(|it| it != model);
         Some(Meant { model, reason: "force_model", backend: None, replaced, read: None })
     }
 
@@ -394,14 +394,14 @@ impl Catalog {
 
 /// The canonical name of what `provider` is asked for as `id`.
 fn at(provider: &ProviderName, id: &str) -> Option<Canonical> {
-    let model = ModelName::parse(id).ok()?.canonical();
+    let model = Canonical::parse(id)?;
     if model.provider().is_some() { Some(model) } else { at_its_own(provider, id) }
 }
 
 /// `provider/id`, without the instance in the provider's name: `openai.1` is an `openai`.
 fn at_its_own(provider: &ProviderName, id: &str) -> Option<Canonical> {
     let kind = provider.as_str().split('.').next().unwrap_or_default();
-    ModelName::parse(&format!("{kind}/{id}")).ok().map(|it| it.canonical())
+    Canonical::parse(&[kind, "/", id].concat())
 }
 
 fn rules(models: &[Rule], chains: &Chains) -> Result<Vec<(Pattern, String)>, String> {

@@ -21,18 +21,10 @@ impl ModelName {
     /// # Errors
     /// What is wrong with it, with a bounded and printable part of it.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let wrong = if text.is_empty() {
-            "is empty"
-        } else if text.len() > LONGEST_NAME {
-            "is longer than 256 characters"
-        } else if !text.bytes().all(|it| it.is_ascii_graphic() && it != b'*') {
-            "holds a character that no model's name has"
-        } else if text.starts_with('/') || text.ends_with('/') {
-            "begins or ends with `/`"
-        } else {
-            return Ok(Self(text.to_owned()));
-        };
-        Err(format!("`{}` is no model's name: it {wrong}", printable(text)))
+        match fault(text) {
+            Some(wrong) => Err(format!("`{}` is no model's name: it {wrong}", printable(text))),
+            None => Ok(Self(text.to_owned())),
+        }
     }
 
     /// The name as it was written.
@@ -44,13 +36,22 @@ impl ModelName {
     /// The one form that all spellings of this name share.
     #[must_use]
     pub fn canonical(&self) -> Canonical {
-        match self.0.split_once('/') {
-            Some((provider, model)) => Canonical::of(home(provider), model),
-            None => match family(&self.0) {
-                Some(provider) => Canonical::of(provider, &self.0),
-                None => Canonical(self.0.clone()),
-            },
-        }
+        Canonical::named(&self.0)
+    }
+}
+
+/// Why a text is no model's name.
+fn fault(text: &str) -> Option<&'static str> {
+    if text.is_empty() {
+        Some("is empty")
+    } else if text.len() > LONGEST_NAME {
+        Some("is longer than 256 characters")
+    } else if !text.bytes().all(|it| it.is_ascii_graphic() && it != b'*') {
+        Some("holds a character that no model's name has")
+    } else if text.starts_with('/') || text.ends_with('/') {
+        Some("begins or ends with `/`")
+    } else {
+        None
     }
 }
 
@@ -86,9 +87,25 @@ pub struct Canonical(String);
 impl Canonical {
     fn of(provider: &str, model: &str) -> Self {
         match provider {
-            "anthropic" => Self(format!("{provider}/{}", anthropic(model))),
-            _ => Self(format!("{provider}/{model}")),
+            "anthropic" => Self([provider, "/", &anthropic(model)].concat()),
+            _ => Self([provider, "/", model].concat()),
         }
+    }
+
+    fn named(name: &str) -> Self {
+        match name.split_once('/') {
+            Some((provider, model)) => Self::of(home(provider), model),
+            None => match family(name) {
+                Some(provider) => Self::of(provider, name),
+                None => Self(name.to_owned()),
+            },
+        }
+    }
+
+    /// That of the name in this text; `None` where [`ModelName::parse`] finds none.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        fault(text).is_none().then(|| Self::named(text))
     }
 
     /// The whole name.

@@ -59,6 +59,9 @@ impl Plan {
     #[must_use]
     pub fn encode(&self) -> String {
         let json = serde_json::to_string(self).unwrap_or_default();
+        if json.is_ascii() && !json.contains('\u{7f}') {
+            return json;
+        }
         let mut text = String::with_capacity(json.len());
         for it in json.chars() {
             if it.is_ascii() && it != '\u{7f}' {
