@@ -43,6 +43,7 @@ test("models are listed", async () => {
   for await (const model of await client(await mint()).models.list()) ids.push(model.id);
   assert.ok(ids.includes("openai/gpt-4o") && ids.includes("fast"));
   assert.equal((await client(await mint()).models.retrieve("gpt-4o")).id, "openai/gpt-4o");
+  assert.equal((await client(await mint()).models.retrieve("openai/gpt-4o")).id, "openai/gpt-4o");
 });
 
 test("a callable key is asked for each request", async () => {

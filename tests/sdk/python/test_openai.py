@@ -139,6 +139,8 @@ def test_models_are_listed_and_told_one_by_one(client):
     assert {"fast", "openai/gpt-4o", "anthropic/claude-sonnet-4-5"} <= set(listed)
     model = client.models.retrieve("gpt-4o")
     assert model == listed["openai/gpt-4o"]
+    # The client writes the slash as `%2F`.
+    assert client.models.retrieve("openai/gpt-4o") == model
     assert (model.object, model.owned_by, model.context_window) == ("model", "openai", 128_000)
     with pytest.raises(openai.NotFoundError):
         client.models.retrieve("no-such-model")

@@ -26,3 +26,52 @@ fn envoys_own_replies_have_the_one_error_shape() {
     assert!(stage.fake.requests().is_empty());
     assert_eq!(client.chat(&token, "openai/gpt-4o", "hi").send().status, 200);
 }
+
+#[test]
+fn an_escaped_slash_stands_in_a_models_name_and_nowhere_else() {
+    let stage = Stage::new();
+    let token = stage.token("u1");
+    let client = stage.client();
+    let told = |method: &str, path: &str| client.call(method, path).bearer(&token).send();
+    for path in ["/v1/models/openai%2Fgpt-4o", "/v1/models/openai%2fgpt-4o", "/v1/models/openai%2Fgpt-4o?a=%2Fb"] {
+        assert_eq!(told("GET", path).json()["id"], "openai/gpt-4o", "{path}");
+    }
+    assert_eq!(client.get("/v1/models/openai%2Fgpt-4o").send().error(), "401 invalid_api_key");
+    assert_eq!(told("GET", "/v1/models/openai%2Fno-such-model").error(), "404 model_not_found");
+    for path in [
+        "/v1%2fmodels",
+        "/v1/models%2Fopenai%2Fgpt-4o",
+        "/v1/models/%2Fgpt-4o",
+        "/v1/models/openai%2F",
+        "/v1/models/openai%2F%2Fgpt-4o",
+        "/v1/models/openai%5Cgpt-4o",
+        "/v1/models/openai%252F%2Fgpt-4o",
+        "/v1/models/..%2fthreads",
+        "/v1/models/%2e%2e%2fthreads",
+        "/v1/models/openai%2F..%2F..%2Fthreads",
+        "/v1/models/openai%2F%2e%2e%2F%2e%2e%2Fthreads",
+        "/v1/models/openai/gpt%2F..%2F..%2F..%2Fthreads",
+        "/v1/models/leaderboard%2F..%2Fgpt-4o",
+        "/v1/threads/a%2Fb",
+        "/v1/threads%2Fa",
+        "/v1/usage%2F..%2Fthreads",
+        "/v1/auth/mint%2f..%2f..%2fthreads",
+        "/v1/auth%2fmint",
+        "/.well-known%2fjwks.json",
+    ] {
+        for method in ["GET", "POST", "DELETE"] {
+            assert_eq!(told(method, path).error(), "400 invalid_request", "{method} {path}");
+            assert_eq!(client.call(method, path).send().error(), "400 invalid_request", "{method} {path}");
+        }
+    }
+    for path in ["/v1/chat%2Fcompletions", "/v1%2Fchat%2fcompletions", "/v1/models/x%2F..%2F..%2Fchat/completions"] {
+        let body = json!({"model": "openai/gpt-4o", "messages": []});
+        assert_eq!(client.post(path, &body).bearer(&token).send().error(), "400 invalid_request", "{path}");
+    }
+    // Nobody but the router answers under such a name, whatever is asked of it.
+    for method in ["POST", "DELETE", "PUT"] {
+        assert_eq!(told(method, "/v1/models/openai%2Fgpt-4o").error(), "404 not_found", "{method}");
+    }
+    assert!(stage.fake.requests().is_empty());
+    assert_eq!(client.chat(&token, "openai/gpt-4o", "hi").send().status, 200);
+}
