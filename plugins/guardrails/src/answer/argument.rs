@@ -1,5 +1,60 @@
-//! Where in a tool call's arguments, which are JSON themselves, something stands: what takes a value's place must leave
-//! them JSON.
+//! Where in a tool call's arguments, or in an answer that is an object itself, something stands: what takes a value's
+//! place must leave it JSON. A value that is put back may have quotes in it, and would else end the string that it stands
+//! in and add members of its own.
+
+/// How a text is written.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Written {
+    /// It is JSON: arguments.
+    Json(Place),
+    /// It may be an object: nothing of it has come yet, or its brace alone.
+    Opening {
+        /// Its brace.
+        brace: bool,
+    },
+    /// It began like an object, `{"`, and so many braces are open.
+    Object(Place, u32),
+    /// Words.
+    Text,
+}
+
+impl Written {
+    /// Where it is, if it is JSON.
+    pub(super) fn place(self) -> Option<Place> {
+        match self {
+            Self::Json(place) | Self::Object(place, _) => Some(place),
+            Self::Opening { .. } | Self::Text => None,
+        }
+    }
+
+    /// `text` has passed.
+    pub(super) fn pass(&mut self, text: &str) {
+        match self {
+            Self::Json(place) => place.pass(text),
+            Self::Text => {}
+            Self::Opening { .. } | Self::Object(..) => *self = text.chars().fold(*self, Self::then),
+        }
+    }
+
+    fn then(self, it: char) -> Self {
+        match (self, it) {
+            (Self::Opening { .. }, _) if it.is_whitespace() => self,
+            (Self::Opening { brace: false }, '{') => Self::Opening { brace: true },
+            (Self::Opening { brace: true }, '"') => Self::Object(Place { in_string: true, escaped: false }, 1),
+            (Self::Object(mut place, depth), _) => {
+                let depth = match it {
+                    '{' if !place.in_string => depth.saturating_add(1),
+                    '}' if !place.in_string => depth.saturating_sub(1),
+                    _ => depth,
+                };
+                place.pass(it.encode_utf8(&mut [0; 4]));
+                if depth == 0 { Self::Text } else { Self::Object(place, depth) }
+            }
+            (Self::Json(_), _) => self,
+            _ => Self::Text,
+        }
+    }
+}
 
 /// Follows JSON text as it passes.
 #[derive(Debug, Clone, Copy, Default)]

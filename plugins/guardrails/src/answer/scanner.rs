@@ -8,7 +8,7 @@
 //! once, and what is settled stays settled. A pause does ([`Scanner::flush`]): what was held is out then.
 
 use super::Act;
-use super::argument::Place;
+use super::argument::{Place, Written};
 use super::finder::{Finder, Found, Hits};
 use super::run::Run;
 use super::vault::{Vault, redacted};
@@ -47,7 +47,7 @@ impl<F: Finder> With<'_, F> {
 pub(super) struct Blocked;
 
 /// One text that is under way.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Scanner {
     /// The last of what went out, as the model said it.
     before: String,
@@ -57,14 +57,20 @@ pub(super) struct Scanner {
     /// The last words that went out, and how many of them, and of their letters, no judgment has seen.
     words: String,
     unjudged: (u8, u8),
-    /// It is JSON.
-    place: Option<Place>,
+    written: Written,
 }
 
 impl Scanner {
     /// A text; `json`: the arguments of a tool call.
     pub(super) fn new(json: bool) -> Self {
-        Self { place: json.then(Place::default), ..Self::default() }
+        Self {
+            before: String::new(),
+            held: String::new(),
+            run: None,
+            words: String::new(),
+            unjudged: (0, 0),
+            written: if json { Written::Json(Place::default()) } else { Written::Opening { brace: false } },
+        }
     }
 
     /// Whether nothing is held.
@@ -320,7 +326,7 @@ impl Scanner {
         if self.words.len() > LAST_WORDS.saturating_mul(4) {
             keep_last(&mut self.words, LAST_WORDS);
         }
-        let Some(place) = self.place else {
+        let Some(place) = self.written.place() else {
             out.push_str(new);
             return self.went(old);
         };
@@ -347,9 +353,7 @@ impl Scanner {
 
     /// This much of what the model said is done with.
     fn went(&mut self, text: &str) {
-        if let Some(place) = &mut self.place {
-            place.pass(text);
-        }
+        self.written.pass(text);
         self.before.push_str(text);
         keep_last(&mut self.before, LOOK_BACK);
     }
@@ -358,7 +362,7 @@ impl Scanner {
     fn swallow<'t>(&mut self, text: &'t str, out: &mut String) -> &'t str {
         let Some(run) = &mut self.run else { return text };
         // The quote that ends the string which it stands in ends it too.
-        let most = self.place.map_or(text.len(), |it| it.same(text));
+        let most = self.written.place().map_or(text.len(), |it| it.same(text));
         let (length, more) = run.take(text.get(..most).unwrap_or_default());
         let (gone, rest) = text.split_at_checked(length).unwrap_or((text, ""));
         let token = *run == Run::Token;

@@ -192,3 +192,19 @@ fn no_text_costs_more_than_its_length_and_no_piece_more_than_what_is_kept() {
         }
     }
 }
+
+#[test]
+fn an_answer_that_is_an_object_stays_one_and_words_stay_words() {
+    for (text, want) in [
+        (r#" {"a": "[PHONE_1]", "b": {"c": 1}} "[PHONE_1]""#, r#" {"a": "+44 \"7\"", "b": {"c": 1}} "+44 "7"""#),
+        (
+            r#"{ "card": 4111111111111111, "mail": [EMAIL_1]}"#,
+            r#"{ "card": "[CREDIT_CARD_1]", "mail": "ada@example.com"}"#,
+        ),
+        (r#"{"a}": "\"{[PHONE_1]"}"#, r#"{"a}": "\"{+44 \"7\""}"#),
+        ("{[PHONE_1]}", r#"{+44 "7"}"#),
+        ("[PHONE_1] {\"[PHONE_1]\"}", r#"+44 "7" {"+44 "7""}"#),
+    ] {
+        assert_eq!(check(&MASK, false, text), want);
+    }
+}
