@@ -27,7 +27,7 @@ use read::{Found, Span};
 use std::borrow::Cow;
 
 /// The members of a body that Tollgate reads; no other spelling of these names is accepted.
-const MEMBERS: [&str; 45] = [
+const MEMBERS: [&str; 46] = [
     "model",
     "messages",
     "input",
@@ -36,6 +36,7 @@ const MEMBERS: [&str; 45] = [
     // Anthropic's own API.
     "system",
     "suffix",
+    "prediction",
     "stream",
     "stream_options",
     "n",
@@ -249,7 +250,7 @@ impl<'a> Body<'a> {
     /// Every text that the model would read, with its place.
     ///
     /// That is: string contents, text and refusal parts of `messages`, thoughts that are sent back, the
-    /// arguments of tool calls; `instructions`, `input`, `prompt`, `suffix`, also as arrays of strings or of items with
+    /// arguments of tool calls; `instructions`, `input`, `prompt` and its variables, `suffix`, `prediction`, also as arrays of strings or of items with
     /// contents of their own. Not read: tool definitions, names, addresses of images.
     ///
     /// # Errors

@@ -35,11 +35,17 @@ struct Collect<'a> {
 }
 
 /// The members that hold texts outside `messages`, and the role that they speak in.
-const PLAIN: [(&str, &str); 5] =
-    [("instructions", "system"), ("system", "system"), ("input", "user"), ("prompt", "user"), ("suffix", "user")];
+const PLAIN: [(&str, &str); 6] = [
+    ("instructions", "system"),
+    ("system", "system"),
+    ("input", "user"),
+    ("prompt", "user"),
+    ("suffix", "user"),
+    ("prediction", "user"),
+];
 
 /// The members of an item (Responses API) that hold its role or texts.
-const ITEM: [&str; 7] = ["role", "content", "text", "output", "arguments", "input", "summary"];
+const ITEM: [&str; 8] = ["role", "content", "text", "output", "arguments", "input", "summary", "variables"];
 
 pub(super) fn of<'a>(body: &Body<'a>) -> Result<Vec<Text<'a>>, Malformed> {
     let mut collect = Collect { whole: body.found.text, message: None, role: Cow::Borrowed(""), texts: Vec::new() };
@@ -71,6 +77,7 @@ pub(super) fn of<'a>(body: &Body<'a>) -> Result<Vec<Text<'a>>, Malformed> {
         };
         collect.role = Cow::Borrowed(role);
         match read::array(raw) {
+            None if raw.starts_with('{') => collect.item(member, raw)?,
             None => collect.content(member, raw)?,
             Some(items) => {
                 for (index, item) in items.into_iter().enumerate() {
@@ -84,10 +91,13 @@ pub(super) fn of<'a>(body: &Body<'a>) -> Result<Vec<Text<'a>>, Malformed> {
 }
 
 impl<'a> Collect<'a> {
-    /// A string is a text; an array holds parts; anything else holds no text.
+    /// A string is a text; an array holds parts, and an object is one, though no API says so; anything else holds no text.
     fn content(&mut self, place: &str, raw: &'a str) -> Result<(), Malformed> {
         if raw.starts_with('"') {
             return self.string(place, raw);
+        }
+        if raw.starts_with('{') {
+            return self.part(place, raw);
         }
         for (index, part) in read::array(raw).unwrap_or_default().into_iter().enumerate() {
             let place = format!("{place}[{index}]");
@@ -159,6 +169,8 @@ impl<'a> Collect<'a> {
                     let role = read::string(value).map_err(|wrong| Malformed::at(name, wrong).inside(place))?;
                     self.role = role;
                 }
+                // What is put into a prompt that is stored at the provider.
+                "variables" => strings_in(value).try_for_each(|it| self.string(&format!("{place}.{name}"), it))?,
                 _ => contents.push((name, value)),
             }
         }
