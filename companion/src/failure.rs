@@ -27,6 +27,20 @@ impl Failure {
         Self(Reply::new(404, "thread_not_found", "You have no thread with this id.").about("thread_id"))
     }
 
+    /// A 409: the thread has as many messages as a thread may have.
+    #[must_use]
+    pub(crate) fn thread_full(most: u32) -> Self {
+        let message = format!("The thread has {most} messages or more, which is all that it takes; begin another one.");
+        Self(Reply::new(409, "thread_full", message).about("thread_id"))
+    }
+
+    /// A 409: the user has as many threads as a user may have.
+    #[must_use]
+    pub(crate) fn too_many_threads(most: u32) -> Self {
+        let message = format!("You have {most} threads or more, which is all that you may have; delete one.");
+        Self(Reply::new(409, "too_many_threads", message).about("thread_id"))
+    }
+
     /// A 403: who asks is known, and may not.
     #[must_use]
     pub(crate) fn forbidden(message: impl Into<String>) -> Self {

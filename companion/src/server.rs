@@ -4,10 +4,12 @@
 //! its headers, nor how long a drain may last; so the accept loop is here.
 
 use crate::allowance::Keeper;
+use crate::db;
 use crate::events::{self, Deliverer, Target, Webhook};
 use crate::failed_mints::FailedMints;
 use crate::http::{self, App, Peer};
 use crate::ledger::{Ledger, Writer};
+use crate::memory::{self, DATA_KEY_VARIABLE, NotOpened, Seal};
 use crate::metrics::Metrics;
 use crate::open_turns::OpenTurns;
 use crate::redis_link::Link;
@@ -17,6 +19,7 @@ use crate::store::Store;
 use crate::tokens::Tokens;
 use crate::usage;
 use axum::Router;
+use domain::secret::Secret;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -53,6 +56,7 @@ pub struct Running {
     pub internal: SocketAddr,
     store: Store,
     usage: usage::Db,
+    memory: memory::Store,
     stop: watch::Sender<bool>,
     listeners: Vec<JoinHandle<()>>,
     writer: Writer,
@@ -68,6 +72,8 @@ pub async fn serve(settings: Settings) -> Result<Running, StartError> {
     let folder = Folder::open(&settings.signing_keys)?;
     let store = open_store(&settings.database_url).await?;
     let usage = open_usage(settings.usage_database_url.clone(), &settings.database_url).await?;
+    let url = settings.memory_database_url.clone();
+    let memory = open_memory(url, settings.data_keys.as_ref(), &settings.database_url).await?;
     let redis = settings.redis_url.as_ref().map(Link::open).transpose();
     let redis = redis.map_err(|it| StartError(format!("redis-url: {it}")))?;
     let targets = targets(&settings, redis.as_ref())?;
@@ -85,6 +91,8 @@ pub async fn serve(settings: Settings) -> Result<Running, StartError> {
     let app = Arc::new(App {
         store: store.clone(),
         usage: usage.clone(),
+        memory: memory.clone(),
+        limits: settings.limits,
         records,
         budgets,
         allowances: Keeper::new(redis, usage.clone()),
@@ -109,6 +117,7 @@ pub async fn serve(settings: Settings) -> Result<Running, StartError> {
         internal: internal_address,
         store,
         usage,
+        memory,
         stop,
         listeners,
         writer,
@@ -146,12 +155,33 @@ pub(crate) async fn open_store(url: &str) -> Result<Store, StartError> {
 /// # Errors
 /// When it cannot be opened or brought up to date.
 pub(crate) async fn open_usage(url: Option<String>, main: &str) -> Result<usage::Db, StartError> {
-    let url = url.or_else(|| usage::db::beside(main));
+    let url = url.or_else(|| db::beside(main, "usage"));
     let missing =
         || StartError("usage database: expected --usage-database-url, because the main one is no file".to_owned());
     let url = url.ok_or_else(missing)?;
-    let wrong = |it| StartError(format!("usage database {}: {it}", usage::db::shown(&url)));
-    usage::Db::open(&url).await.map_err(wrong)
+    let wrong = |it| StartError(format!("usage database {}: {it}", db::shown(&url)));
+    usage::open(&url).await.map_err(wrong)
+}
+
+/// Opens the database of threads and sessions at `url`, or the one beside the database at `main`.
+///
+/// # Errors
+/// When it cannot be opened or brought up to date, or a key is none or missing.
+pub(crate) async fn open_memory(
+    url: Option<String>,
+    keys: Option<&Secret>,
+    main: &str,
+) -> Result<memory::Store, StartError> {
+    let missing =
+        || StartError("memory database: expected --memory-database-url, because the main one is no file".to_owned());
+    let url = url.or_else(|| db::beside(main, "memory")).ok_or_else(missing)?;
+    let seal = Seal::parse(keys).map_err(StartError)?;
+    memory::Store::open(&url, seal).await.map_err(|it| match it {
+        NotOpened::Database(error) => StartError(format!("memory database {}: {error}", db::shown(&url))),
+        NotOpened::NoKey(id) => StartError(format!(
+            "{DATA_KEY_VARIABLE}: texts in the memory database are sealed with the key {id}, which is not among the keys"
+        )),
+    })
 }
 
 impl Running {
@@ -167,6 +197,7 @@ impl Running {
         self.usage_writer.close().await;
         self.deliverer.close().await;
         self.usage.close().await;
+        self.memory.close().await;
         self.store.close().await;
     }
 }

@@ -1,6 +1,7 @@
 //! What `tollgate serve` is told.
 
 use crate::clock::Clock;
+use crate::memory::Limits;
 use domain::secret::Secret;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -23,6 +24,12 @@ pub struct Settings {
     pub database_url: String,
     /// Where the usage database is: `sqlite://path` or `postgres://…`; without one, a file beside the main one.
     pub usage_database_url: Option<String>,
+    /// Where threads and sessions are: `sqlite://path` or `postgres://…`; without one, a file beside the main one.
+    pub memory_database_url: Option<String>,
+    /// What their texts are sealed with: keys of 32 bytes in base64 with commas between, the newest first.
+    pub data_keys: Option<Secret>,
+    /// How much one user may have there.
+    pub limits: Limits,
     /// Where Redis is: `redis://…`, if there is one. A password may stand in it.
     pub redis_url: Option<Secret>,
     /// Where events are sent to: `https://…`, each with what the receiver wants in it.

@@ -2,8 +2,8 @@
 
 use crate::caller::Caller;
 use crate::failure::Failure;
+use crate::memory::{MessageRow, Page, Store, ThreadRow};
 use crate::open_turns::{Memory, OpenTurns};
-use crate::store::{MessageRow, Page, Store, ThreadRow};
 use domain::time::Micros;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};

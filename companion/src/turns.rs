@@ -2,15 +2,18 @@
 
 use crate::caller::Caller;
 use crate::failure::Failure;
+use crate::memory::{Asked, Bounds, Limits, Store, TurnRow};
 use crate::names::Name;
 use crate::open_turns::{Memory, OpenTurns};
 use crate::random;
-use crate::store::{Store, TurnRow};
 use crate::title;
 use domain::time::Micros;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::time::Duration;
+
+/// How long a session lives on without another turn, unless the gateway says otherwise: a day.
+const SESSION_SECONDS: u64 = 24 * 60 * 60;
 
 /// A turn that begins.
 #[derive(Debug, Clone, Deserialize)]
@@ -27,6 +30,15 @@ pub(crate) struct Opening {
     /// The thread that the turn belongs to.
     #[serde(default)]
     thread: Option<String>,
+    /// For how many seconds without another turn the session lives on, 60 to 31536000; 86400 unless told.
+    #[serde(default)]
+    session_ttl_seconds: Option<u64>,
+    /// How many turns of what came before are wanted at most; 1000 unless told.
+    #[serde(default)]
+    max_turns: Option<u32>,
+    /// How many tokens of it, as they are estimated.
+    #[serde(default)]
+    max_tokens: Option<u32>,
     /// The gateway's id of the request, for the log.
     #[serde(default)]
     request_id: Option<String>,
@@ -71,6 +83,9 @@ struct Finished {
     /// The thread that the turn belongs to.
     #[serde(default)]
     thread: Option<String>,
+    /// For how many seconds without another turn the session lives on, as it was opened.
+    #[serde(default)]
+    session_ttl_seconds: Option<u64>,
     /// The model that answered.
     #[serde(default)]
     model: Option<String>,
@@ -106,10 +121,11 @@ pub(crate) struct Stored {
 /// what came before.
 ///
 /// # Errors
-/// 400 for names that are none, 503 when the database does not answer.
+/// 400 for names that are none, 409 when the thread is full or one too many, 503 when the database does not answer.
 pub(crate) async fn open(
     store: &Store,
     turns: &OpenTurns,
+    limits: Limits,
     wait: Duration,
     now: Micros,
     input: Opening,
@@ -117,6 +133,7 @@ pub(crate) async fn open(
     let caller = caller("", input.project, input.user)?;
     let thread = optional_name("thread", input.thread)?;
     let session = optional_name("session", input.session)?;
+    let lifetime = lifetime("", input.session_ttl_seconds)?;
     let request = optional_name("request_id", input.request_id)?;
     let memories: Vec<Memory> =
         [thread.clone().map(Memory::Thread), session.clone().map(Memory::Session)].into_iter().flatten().collect();
@@ -126,7 +143,16 @@ pub(crate) async fn open(
     let turn = random::id("turn_")?;
     let mut place = turns.open(&caller, &turn, memories, now);
     let stale = !place.wait(wait).await;
-    let raw = store.history(&caller, thread.as_deref(), session.as_deref(), now).await?;
+    if let Some(thread) = &thread {
+        has_room(store, &caller, thread, limits).await?;
+    }
+    let whole = Bounds::default();
+    let bounds = Bounds {
+        turns: input.max_turns.map_or(whole.turns, i64::from),
+        tokens: input.max_tokens.map_or(whole.tokens, i64::from),
+    };
+    let session = session.map(|it| (it, lifetime));
+    let raw = store.history(&caller, &Asked { thread, session }, bounds, now).await?;
     let messages = raw.into_iter().map(RawValue::from_string).collect::<Result<Vec<_>, _>>().map_err(|_| corrupt())?;
     place.keep();
     let request = request.as_deref().unwrap_or_default();
@@ -161,8 +187,10 @@ fn row(at: &str, turn: Finished) -> Result<(Caller, TurnRow), Failure> {
             return Err(Failure::invalid(&format!("{at}{part}[{wrong}]"), "expected a message, which is an object"));
         }
     }
+    let lifetime = lifetime(at, turn.session_ttl_seconds)?;
     let title = title::of(turn.input.iter().map(|it| it.get()));
     let answered = !turn.output.is_empty();
+    let results_first = turn.input.first().is_some_and(|it| is_result(it));
     let messages: Vec<String> =
         turn.input.into_iter().chain(turn.output).map(|it| Box::<str>::from(it).into()).collect();
     if !messages.is_empty() && thread.is_none() && session.is_none() {
@@ -170,7 +198,38 @@ fn row(at: &str, turn: Finished) -> Result<(Caller, TurnRow), Failure> {
         return Err(Failure::invalid(&format!("{at}thread"), what));
     }
     let (model, complete, finish_reason) = (turn.model, turn.complete, turn.finish_reason);
-    Ok((caller, TurnRow { id, thread, session, model, complete, finish_reason, title, messages, answered }))
+    let session = session.map(|it| (it, lifetime));
+    let row = TurnRow { id, thread, session, model, complete, finish_reason, title, messages, answered, results_first };
+    Ok((caller, row))
+}
+
+/// Whether the thread takes one turn more.
+async fn has_room(store: &Store, caller: &Caller, thread: &str, limits: Limits) -> Result<(), Failure> {
+    match store.thread(caller, thread).await? {
+        Some(row) if row.message_count >= u64::from(limits.messages) => Err(Failure::thread_full(limits.messages)),
+        None if store.count_threads(caller).await? >= u64::from(limits.threads) => {
+            Err(Failure::too_many_threads(limits.threads))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A session's life is told by the gateway that opens it.
+fn lifetime(at: &str, seconds: Option<u64>) -> Result<Duration, Failure> {
+    let seconds = seconds.unwrap_or(SESSION_SECONDS);
+    let param = format!("{at}session_ttl_seconds");
+    let wrong = || Failure::invalid(&param, format!("expected 60 to 31536000 seconds, found {seconds}"));
+    (60..=31_536_000).contains(&seconds).then(|| Duration::from_secs(seconds)).ok_or_else(wrong)
+}
+
+/// Whether a message is what a tool answered.
+fn is_result(message: &RawValue) -> bool {
+    #[derive(Deserialize)]
+    struct Role<'a> {
+        #[serde(borrow, default)]
+        role: std::borrow::Cow<'a, str>,
+    }
+    serde_json::from_str::<Role<'_>>(message.get()).is_ok_and(|it| it.role == "tool" || it.role == "function")
 }
 
 fn caller(at: &str, project: String, user: String) -> Result<Caller, Failure> {

@@ -53,6 +53,16 @@ struct UsageDatabase {
     usage_database_url: Option<String>,
 }
 
+/// Where threads and sessions are.
+#[derive(Debug, Args)]
+struct MemoryDatabase {
+    /// Where threads and sessions are: sqlite://path or, for several companions together, postgres://user@host/name,
+    /// which may be the usage database's. By default beside the main database, named after it (tollgate-memory.db).
+    /// With TOLLGATE_DATA_KEY (32 bytes in base64) what users said is encrypted there.
+    #[arg(long, env = "TOLLGATE_MEMORY_DATABASE_URL", hide_env_values = true)]
+    memory_database_url: Option<String>,
+}
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve until SIGTERM. The secret that gateways share is read from TOLLGATE_INTERNAL_SECRET.

@@ -2,6 +2,7 @@
 
 use super::{say, visible};
 use crate::clock::Clock;
+use crate::memory::{DATA_KEY_VARIABLE, Limits};
 use crate::mint::TTL_SECONDS;
 use crate::server::{StartError, serve};
 use crate::settings::{DRAIN, Settings, WEBHOOK_SECRET_VARIABLE, internal_secret, webhook_secret};
@@ -19,6 +20,17 @@ pub(super) struct Arguments {
     listen: SocketAddr,
     #[command(flatten)]
     usage: super::UsageDatabase,
+    #[command(flatten)]
+    memory: super::MemoryDatabase,
+    /// How many threads a user may have.
+    #[arg(long, env = "TOLLGATE_MAX_THREADS", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
+    max_threads: u32,
+    /// How many messages a thread may have.
+    #[arg(long, env = "TOLLGATE_MAX_THREAD_MESSAGES", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
+    max_thread_messages: u32,
+    /// How many bytes a message may have that is imported.
+    #[arg(long, env = "TOLLGATE_MAX_MESSAGE_BYTES", default_value_t = 1 << 20, value_parser = clap::value_parser!(u32).range(1..=16_777_216))]
+    max_message_bytes: u32,
     /// Redis for what gateways share and for events: redis://[[user]:password@]host[:port][/database], or
     /// rediss:// for TLS. Without it both are in the usage database.
     #[arg(long, env = "TOLLGATE_REDIS_URL", hide_env_values = true, value_parser = secret)]
@@ -74,6 +86,13 @@ fn settings(
     Ok(Settings {
         database_url,
         usage_database_url: arguments.usage.usage_database_url,
+        memory_database_url: arguments.memory.memory_database_url,
+        data_keys: super::variable(DATA_KEY_VARIABLE).map(Secret::new),
+        limits: Limits {
+            threads: arguments.max_threads,
+            messages: arguments.max_thread_messages,
+            message_bytes: arguments.max_message_bytes,
+        },
         redis_url: arguments.redis_url,
         webhook_urls: arguments.webhook_url,
         webhook_secret: webhook_secret(super::variable(WEBHOOK_SECRET_VARIABLE)).map_err(StartError)?,

@@ -52,12 +52,12 @@ pub(super) async fn demand_secret(
 
 async fn open(State(app): State<Arc<App>>, request: Request) -> Result<Response, Failure> {
     let input = json::read(request, MAX_OPENING_BYTES).await?;
-    json::answer(&turns::open(&app.store, &app.turns, app.turn_wait, app.clock.now(), input).await?)
+    json::answer(&turns::open(&app.memory, &app.turns, app.limits, app.turn_wait, app.clock.now(), input).await?)
 }
 
 async fn record(State(app): State<Arc<App>>, request: Request) -> Result<Response, Failure> {
     let report = json::read(request, MAX_REPORT_BYTES).await?;
-    json::answer(&turns::record(&app.store, &app.turns, app.clock.now(), report).await?)
+    json::answer(&turns::record(&app.memory, &app.turns, app.clock.now(), report).await?)
 }
 
 async fn usage(State(app): State<Arc<App>>, request: Request) -> Result<Response, Failure> {

@@ -20,6 +20,7 @@ use crate::clock::Clock;
 use crate::failed_mints::FailedMints;
 use crate::failure::Failure;
 use crate::ledger::Ledger;
+use crate::memory;
 use crate::metrics::Metrics;
 use crate::open_turns::OpenTurns;
 use crate::store::Store;
@@ -46,6 +47,10 @@ pub(crate) struct App {
     pub(crate) store: Store,
     /// The usage database.
     pub(crate) usage: usage::Db,
+    /// Threads and sessions.
+    pub(crate) memory: memory::Store,
+    /// How much one user may have there.
+    pub(crate) limits: memory::Limits,
     /// Where usage records are written down.
     pub(crate) records: usage::Ingest,
     /// Leases budgets to gateways.
@@ -112,7 +117,8 @@ async fn ready(State(app): State<Arc<App>>) -> Result<Response, Failure> {
     let late = || Reply::new(503, "companion_unavailable", "The companion's database does not answer.");
     tokio::time::timeout(READY_WITHIN, async {
         app.store.ping().await?;
-        app.usage.ping().await
+        app.usage.ping().await?;
+        app.memory.ping().await
     })
     .await
     .map_err(|_| late())??;

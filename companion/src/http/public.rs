@@ -42,7 +42,7 @@ async fn list(State(app): State<Arc<App>>, parts: Parts) -> Result<Response, Fai
     let caller = caller(&app, &parts.headers).await?;
     let page = query::page(parts.uri.query(), false)?;
     app.turns.settle(&caller, Memory::Any, READ_WAIT).await;
-    json::answer(&threads::list(&app.store, &caller, page).await?)
+    json::answer(&threads::list(&app.memory, &caller, page).await?)
 }
 
 async fn thread(State(app): State<Arc<App>>, id: Id, parts: Parts) -> Result<Response, Failure> {
@@ -50,7 +50,7 @@ async fn thread(State(app): State<Arc<App>>, id: Id, parts: Parts) -> Result<Res
     query::none(parts.uri.query())?;
     let id = known(id)?;
     app.turns.settle(&caller, Memory::Thread(id.clone()), READ_WAIT).await;
-    json::answer(&threads::get(&app.store, &caller, &id).await?)
+    json::answer(&threads::get(&app.memory, &caller, &id).await?)
 }
 
 async fn messages(State(app): State<Arc<App>>, id: Id, parts: Parts) -> Result<Response, Failure> {
@@ -58,13 +58,13 @@ async fn messages(State(app): State<Arc<App>>, id: Id, parts: Parts) -> Result<R
     let page = query::page(parts.uri.query(), true)?;
     let id = known(id)?;
     app.turns.settle(&caller, Memory::Thread(id.clone()), READ_WAIT).await;
-    json::answer(&threads::messages(&app.store, &caller, &id, page).await?)
+    json::answer(&threads::messages(&app.memory, &caller, &id, page).await?)
 }
 
 async fn delete(State(app): State<Arc<App>>, id: Id, parts: Parts) -> Result<Response, Failure> {
     let caller = caller(&app, &parts.headers).await?;
     query::none(parts.uri.query())?;
-    threads::delete(&app.store, &app.turns, &caller, &known(id)?, app.clock.now()).await?;
+    threads::delete(&app.memory, &app.turns, &caller, &known(id)?, app.clock.now()).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

@@ -2,7 +2,7 @@
 
 use super::json::shortened;
 use crate::failure::Failure;
-use crate::store::Page;
+use crate::memory::Page;
 use std::collections::BTreeMap;
 
 const DEFAULT_LIMIT: u32 = 100;

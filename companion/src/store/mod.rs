@@ -1,23 +1,18 @@
 //! The only place that talks SQL. It holds no policy: what may be asked, and what an answer means,
-//! is decided by its callers. Every question about a user's memory names the caller.
+//! is decided by its callers.
 
 pub(crate) mod audit;
-mod history;
 mod keys;
 mod mints;
 mod signing_keys;
 mod tenant_keys;
-mod threads;
-mod turns;
 
 pub(crate) use keys::{KeyRow, ProjectRow};
 pub(crate) use mints::{MintRow, Minter};
 pub(crate) use signing_keys::{Ended, SigningKeyRow};
 pub(crate) use tenant_keys::{Added, TenantKeyRow};
-pub(crate) use threads::{MessageRow, ThreadRow};
-pub(crate) use turns::TurnRow;
 
-use crate::usage::db::has_ended;
+use crate::db::has_ended;
 use domain::time::Micros;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -32,27 +27,17 @@ const BUSY: Duration = Duration::from_secs(5);
 /// Readers at a time; SQLite has one writer at a time in any case.
 const CONNECTIONS: u32 = 8;
 /// In order. A migration that was released is never changed.
-const MIGRATIONS: [(i64, &str, &str); 3] = [
+const MIGRATIONS: [(i64, &str, &str); 4] = [
     (1, "first", include_str!("../../migrations/0001_first.sql")),
     (2, "signing keys", include_str!("../../migrations/0002_signing_keys.sql")),
     (3, "audit", include_str!("../../migrations/0003_audit.sql")),
+    (4, "memory elsewhere", include_str!("../../migrations/0004_memory_elsewhere.sql")),
 ];
 
 /// The database.
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
     pool: SqlitePool,
-}
-
-/// One page of a list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Page {
-    /// How many rows at most.
-    pub(crate) limit: u32,
-    /// The id of the row before the page's first.
-    pub(crate) after: Option<String>,
-    /// Oldest first.
-    pub(crate) ascending: bool,
 }
 
 impl Store {
@@ -69,8 +54,6 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(BUSY)
-            // What a user deletes is overwritten, not only unlinked.
-            .pragma("secure_delete", "ON")
             .disable_statement_logging();
         // It holds conversations. SQLite would make it readable by everybody; its other files
         // (-wal, -shm) get the mode of this one.
@@ -128,11 +111,6 @@ fn from_sql(time: i64) -> Micros {
     Micros(u64::try_from(time).unwrap_or_default())
 }
 
-/// A count as SQLite keeps it.
-fn count(number: usize) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,7 +154,7 @@ mod tests {
     async fn a_database_of_any_earlier_release_is_brought_up_to_date_with_what_is_in_it() {
         let all: Vec<i64> = MIGRATIONS.iter().map(|it| it.0).collect();
         // The third was there before the second for a while.
-        for made in [&all[..1], &[1, 3], &all[..2], &all] {
+        for made in [&all[..1], &[1, 3], &all[..2], &all[..3], &all] {
             assert_eq!(check(made).await, all, "{made:?}");
         }
     }

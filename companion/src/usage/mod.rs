@@ -7,7 +7,6 @@ pub(crate) mod balance;
 mod budget;
 mod charges;
 pub(crate) mod csv;
-pub(crate) mod db;
 mod ingest;
 mod leases;
 pub(crate) mod question;
@@ -15,13 +14,15 @@ mod record;
 pub(crate) mod report;
 pub(crate) mod reports_store;
 pub(crate) mod store;
+mod tables;
 #[cfg(test)]
 pub(crate) mod testing;
 pub(crate) mod window;
 
+pub(crate) use crate::db::Db;
 pub(crate) use budget::Budgets;
-pub(crate) use db::Db;
 pub(crate) use ingest::{Ingest, Writer};
+pub(crate) use tables::open;
 
 #[cfg(test)]
 pub(crate) use {

@@ -3,7 +3,7 @@
 //! Whole hours come from the roll-up; what of a window is no whole hour, and steps of a minute, come from the records
 //! themselves, so that a sum is exact whatever the window.
 
-use super::db::Db;
+use super::Db;
 use super::question::{Group, Scope};
 use super::report::{Row, Sum};
 use super::store::records::SUMS;

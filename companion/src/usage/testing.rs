@@ -19,7 +19,7 @@ pub(crate) struct Scratch {
 pub(crate) async fn sqlite() -> Scratch {
     let dir = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", dir.path().join("usage.db").display());
-    Scratch { db: Db::open(&url).await.unwrap(), url, _dir: Some(dir), _server: None }
+    Scratch { db: super::open(&url).await.unwrap(), url, _dir: Some(dir), _server: None }
 }
 
 /// One of each kind. PostgreSQL is a real server; without its programs this fails and names the command
@@ -27,6 +27,6 @@ pub(crate) async fn sqlite() -> Scratch {
 pub(crate) async fn both() -> [Scratch; 2] {
     let server = Postgres::start();
     let url = server.url();
-    let postgres = Scratch { db: Db::open(&url).await.unwrap(), url, _dir: None, _server: Some(server) };
+    let postgres = Scratch { db: super::open(&url).await.unwrap(), url, _dir: None, _server: Some(server) };
     [sqlite().await, postgres]
 }

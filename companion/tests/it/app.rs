@@ -4,7 +4,7 @@
 use clap::Parser;
 use companion::cli::Cli;
 use companion::clock::Clock;
-use companion::{Running, Settings};
+use companion::{Limits, Running, Settings};
 use domain::secret::Secret;
 use domain::time::Micros;
 use http_body_util::{BodyExt, Full};
@@ -227,6 +227,9 @@ fn settings(dir: &Path, turn_wait: Duration, trusted_hops: u8, seconds: &Arc<Ato
     let free = || "127.0.0.1:0".parse().unwrap();
     Settings {
         database_url: database_url(dir),
+        memory_database_url: None,
+        data_keys: None,
+        limits: Limits { threads: 1000, messages: 10_000, message_bytes: 1 << 20 },
         usage_database_url: None,
         redis_url: None,
         webhook_urls: Vec::new(),

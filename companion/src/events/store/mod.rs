@@ -84,7 +84,7 @@ mod tests {
     #[tokio::test]
     async fn an_event_is_recorded_once_with_its_transaction_and_without_the_users_name() {
         let dir = tempfile::tempdir().unwrap();
-        let db = Db::open(&format!("sqlite://{}", dir.path().join("usage.db").display())).await.unwrap();
+        let db = crate::usage::open(&format!("sqlite://{}", dir.path().join("usage.db").display())).await.unwrap();
         let at = Micros::from_seconds(1_800_000_000);
         let event = |id: &str, project: &str| {
             let event = Event::known(id.to_owned(), Kind::RatelimitRejected, at, at).about("ada");

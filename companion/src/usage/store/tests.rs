@@ -275,7 +275,7 @@ async fn a_rolling_window_gives_back_what_is_older() {
 #[tokio::test]
 async fn several_companions_grant_no_more_than_there_is_and_charge_everything() {
     for scratch in both().await {
-        let other = crate::usage::Db::open(&scratch.url).await.unwrap();
+        let other = crate::usage::open(&scratch.url).await.unwrap();
         let mut tasks = tokio::task::JoinSet::new();
         for node in 0..8 {
             let db = if node % 2 == 0 { scratch.db.clone() } else { other.clone() };

@@ -1,5 +1,5 @@
-//! The usage database: SQLite, or PostgreSQL when several companions share it. One text of SQL serves
-//! both (`$1`, BIGINT and TEXT only); what differs is here.
+//! A database that is SQLite, or PostgreSQL when several companions share it. One text of SQL serves both (`$1`, BIGINT,
+//! TEXT and BYTEA, which SQLite calls BLOB); what differs is here.
 
 use crate::clock::Clock;
 use domain::time::Micros;
@@ -24,35 +24,26 @@ const REPORTS: usize = 3;
 /// How long a question or a batch waits for a server that has become silent, such as one whose machine is gone: longer
 /// than [`POSTGRES`] lets a statement wait for others.
 const SILENT: Duration = Duration::from_secs(40);
-/// Every SQLite connection: an answered batch survives a power failure, and a writer waits for another.
+/// Every SQLite connection: an answered batch survives a power failure, a writer waits for another, and what is deleted is
+/// overwritten, not only unlinked.
 const SQLITE: &str =
-    "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON";
+    "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
+    PRAGMA secure_delete = ON";
 /// Every PostgreSQL connection: nothing waits for ever, and a commit that was answered is on the disk,
 /// even where the server's default is otherwise.
 const POSTGRES: &str =
     "SET lock_timeout = '5s'; SET statement_timeout = '30s'; SET idle_in_transaction_session_timeout = '30s';
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
-/// Number, name, and the text for each kind, in order. A migration that was released is never changed.
-const MIGRATIONS: [(i64, &str, &str, &str); 3] = [
-    (
-        1,
-        "usage",
-        include_str!("../../migrations/usage/sqlite/0001_usage.sql"),
-        include_str!("../../migrations/usage/postgres/0001_usage.sql"),
-    ),
-    (
-        2,
-        "events",
-        include_str!("../../migrations/usage/sqlite/0002_events.sql"),
-        include_str!("../../migrations/usage/postgres/0002_events.sql"),
-    ),
-    (
-        3,
-        "measures",
-        include_str!("../../migrations/usage/sqlite/0003_measures.sql"),
-        include_str!("../../migrations/usage/postgres/0003_measures.sql"),
-    ),
-];
+/// What is in a database: its tables, and how they came to be.
+#[derive(Debug)]
+pub(crate) struct Tables {
+    /// Where it is written which migrations were made; its own, because two sets may be in one PostgreSQL.
+    pub(crate) versions: &'static str,
+    /// Number, name, and the text for SQLite and for PostgreSQL, in order. A migration that was released is never changed.
+    pub(crate) migrations: &'static [(i64, &'static str, &'static str, &'static str)],
+    /// A question that is answered at once when the tables are there.
+    pub(crate) probe: &'static str,
+}
 
 /// Which database it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,11 +52,12 @@ enum Kind {
     Postgres,
 }
 
-/// The usage database.
+/// The database.
 #[derive(Debug, Clone)]
 pub(crate) struct Db {
     pool: AnyPool,
     kind: Kind,
+    probe: &'static str,
     reports: Arc<Semaphore>,
 }
 
@@ -76,7 +68,7 @@ impl Db {
     ///
     /// # Errors
     /// When the address is neither, or the database cannot be opened or migrated.
-    pub(crate) async fn open(url: &str) -> Result<Self, sqlx::Error> {
+    pub(crate) async fn open(url: &str, tables: &Tables) -> Result<Self, sqlx::Error> {
         let kind = Kind::of(url)?;
         sqlx::any::install_default_drivers();
         if kind == Kind::Sqlite {
@@ -98,21 +90,22 @@ impl Db {
             })
             .connect_with(options)
             .await?;
-        let migrations = MIGRATIONS.map(|(version, name, sqlite, postgres)| {
-            let sql = if kind == Kind::Sqlite { sqlite } else { postgres };
-            Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+        let migrations = tables.migrations.iter().map(|(version, name, sqlite, postgres)| {
+            let sql = if kind == Kind::Sqlite { *sqlite } else { *postgres };
+            Migration::new(*version, (*name).into(), MigrationType::Simple, sql.into_sql_str(), false)
         });
-        let migrator = Migrator::with_migrations(migrations.to_vec());
+        let mut migrator = Migrator::with_migrations(migrations.collect());
+        migrator.dangerous_set_table_name(tables.versions);
         let mut tries = 1;
         while let Err(error) = migrator.run(&pool).await {
             // On SQLite nothing keeps two that start at once apart. One of them fails at what the other has just made,
             // as a whole, and finds it made when it looks again.
-            if kind == Kind::Postgres || tries > MIGRATIONS.len() {
+            if kind == Kind::Postgres || tries > tables.migrations.len() {
                 return Err(error.into());
             }
             tries = tries.saturating_add(1);
         }
-        Ok(Self { pool, kind, reports: Arc::new(Semaphore::new(REPORTS)) })
+        Ok(Self { pool, kind, probe: tables.probe, reports: Arc::new(Semaphore::new(REPORTS)) })
     }
 
     /// For reads.
@@ -180,7 +173,7 @@ impl Db {
     /// # Errors
     /// When it does not.
     pub(crate) async fn ping(&self) -> Result<(), sqlx::Error> {
-        sqlx::query("SELECT 1 FROM usage_hours LIMIT 1").fetch_optional(&self.pool).await.map(|_| ())
+        sqlx::query(self.probe).fetch_optional(&self.pool).await.map(|_| ())
     }
 
     /// Closes every connection, so that SQLite's write-ahead log is folded into the file.
@@ -218,9 +211,9 @@ fn make_file(url: &str) -> Result<(), sqlx::Error> {
     file.map(|_| ()).map_err(sqlx::Error::Io)
 }
 
-/// The usage database that stands beside the main one: `sqlite://tollgate.db` has `sqlite://tollgate-usage.db`.
+/// The database of this `name` that stands beside the main one: `sqlite://tollgate.db` has `sqlite://tollgate-usage.db`.
 /// `None` when the main database is no file.
-pub(crate) fn beside(main: &str) -> Option<String> {
+pub(crate) fn beside(main: &str, name: &str) -> Option<String> {
     let (path, query) = main.split_once('?').map_or((main, None), |(path, query)| (path, Some(query)));
     let (folder, file) = path.rsplit_once('/').map_or(("", path), |(folder, file)| (folder, file));
     if !main.starts_with("sqlite:") || file.is_empty() || file.contains(":memory:") {
@@ -228,7 +221,7 @@ pub(crate) fn beside(main: &str) -> Option<String> {
     }
     let (begin, file) = file.strip_prefix("sqlite:").map_or(("", file), |file| ("sqlite:", file));
     let named =
-        file.rsplit_once('.').map_or_else(|| format!("{file}-usage"), |(stem, end)| format!("{stem}-usage.{end}"));
+        file.rsplit_once('.').map_or_else(|| format!("{file}-{name}"), |(stem, end)| format!("{stem}-{name}.{end}"));
     let folder = if path.contains('/') { format!("{folder}/") } else { String::new() };
     Some(format!("{folder}{begin}{named}{}", query.map(|it| format!("?{it}")).unwrap_or_default()))
 }
@@ -256,7 +249,7 @@ mod tests {
             ("sqlite::memory:", None),
             ("postgres://x/y", None),
         ] {
-            assert_eq!(beside(main).as_deref(), usage, "{main}");
+            assert_eq!(beside(main, "usage").as_deref(), usage, "{main}");
         }
     }
 

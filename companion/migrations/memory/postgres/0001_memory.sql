@@ -1,0 +1,77 @@
+-- What is remembered of conversations. Times are microseconds since 1970; a text that is absent is ''. Projects are not
+-- referenced: a gateway may accept tokens of another issuer, whose projects the companion does not know.
+-- `title` and `raw` are sealed (AES-256-GCM, when there is a key): the first byte says how.
+CREATE TABLE threads (
+    project       TEXT COLLATE "C" NOT NULL,
+    user_id       TEXT COLLATE "C" NOT NULL,
+    id            TEXT COLLATE "C" NOT NULL,
+    title         BYTEA,
+    metadata      TEXT COLLATE "C" NOT NULL,
+    message_count BIGINT NOT NULL,
+    created_at    BIGINT NOT NULL,
+    updated_at    BIGINT NOT NULL,
+    PRIMARY KEY (project, user_id, id)
+);
+CREATE INDEX threads_by_update ON threads (project, user_id, updated_at, id);
+CREATE INDEX threads_by_age ON threads (project, updated_at);
+
+-- A session that expired and is used again begins anew: what was said before `started_at` is not its own.
+CREATE TABLE sessions (
+    project    TEXT COLLATE "C" NOT NULL,
+    user_id    TEXT COLLATE "C" NOT NULL,
+    id         TEXT COLLATE "C" NOT NULL,
+    started_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    PRIMARY KEY (project, user_id, id)
+);
+CREATE INDEX sessions_by_end ON sessions (expires_at);
+
+-- `seq` is the order of arrival; `results_first` says that it begins with what tools answered, so that the turn before
+-- it belongs to it.
+CREATE TABLE turns (
+    seq           BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    project       TEXT COLLATE "C" NOT NULL,
+    user_id       TEXT COLLATE "C" NOT NULL,
+    id            TEXT COLLATE "C" NOT NULL,
+    thread        TEXT COLLATE "C" NOT NULL,
+    session       TEXT COLLATE "C" NOT NULL,
+    model         TEXT COLLATE "C" NOT NULL,
+    complete      BIGINT NOT NULL,
+    finish_reason TEXT COLLATE "C" NOT NULL,
+    answered      BIGINT NOT NULL,
+    results_first BIGINT NOT NULL,
+    bytes         BIGINT NOT NULL,
+    tokens        BIGINT NOT NULL,
+    created_at    BIGINT NOT NULL,
+    UNIQUE (project, user_id, id)
+);
+CREATE INDEX turns_by_thread ON turns (project, user_id, thread, seq);
+CREATE INDEX turns_by_session ON turns (project, user_id, session, seq);
+CREATE INDEX turns_outside_threads ON turns (created_at) WHERE thread = '';
+
+-- `raw` is the message's JSON text as it came, byte for byte.
+CREATE TABLE messages (
+    turn     BIGINT NOT NULL REFERENCES turns (seq) ON DELETE CASCADE,
+    position BIGINT NOT NULL,
+    raw      BYTEA NOT NULL,
+    PRIMARY KEY (turn, position)
+);
+
+-- Ids of turns that were deleted, so that a gateway's second try does not bring them back.
+CREATE TABLE forgotten_turns (
+    project      TEXT COLLATE "C" NOT NULL,
+    user_id      TEXT COLLATE "C" NOT NULL,
+    id           TEXT COLLATE "C" NOT NULL,
+    forgotten_at BIGINT NOT NULL,
+    PRIMARY KEY (project, user_id, id)
+);
+CREATE INDEX forgotten_turns_by_age ON forgotten_turns (forgotten_at);
+
+-- After how many days without a new turn a project's threads are deleted.
+CREATE TABLE retentions (
+    project TEXT COLLATE "C" PRIMARY KEY,
+    days    BIGINT NOT NULL
+);
+
+-- Ids of the keys that something is sealed with: a companion without one of them does not start.
+CREATE TABLE data_keys (id TEXT COLLATE "C" PRIMARY KEY);

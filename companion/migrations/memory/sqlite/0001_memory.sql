@@ -1,0 +1,77 @@
+-- What is remembered of conversations. Times are microseconds since 1970; a text that is absent is ''. Projects are not
+-- referenced: a gateway may accept tokens of another issuer, whose projects the companion does not know.
+-- `title` and `raw` are sealed (AES-256-GCM, when there is a key): the first byte says how.
+CREATE TABLE threads (
+    project       TEXT NOT NULL,
+    user_id       TEXT NOT NULL,
+    id            TEXT NOT NULL,
+    title         BLOB,
+    metadata      TEXT NOT NULL,
+    message_count INTEGER NOT NULL,
+    created_at    INTEGER NOT NULL,
+    updated_at    INTEGER NOT NULL,
+    PRIMARY KEY (project, user_id, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX threads_by_update ON threads (project, user_id, updated_at, id);
+CREATE INDEX threads_by_age ON threads (project, updated_at);
+
+-- A session that expired and is used again begins anew: what was said before `started_at` is not its own.
+CREATE TABLE sessions (
+    project    TEXT NOT NULL,
+    user_id    TEXT NOT NULL,
+    id         TEXT NOT NULL,
+    started_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    PRIMARY KEY (project, user_id, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sessions_by_end ON sessions (expires_at);
+
+-- `seq` is the order of arrival; `results_first` says that it begins with what tools answered, so that the turn before
+-- it belongs to it.
+CREATE TABLE turns (
+    seq           INTEGER PRIMARY KEY AUTOINCREMENT,
+    project       TEXT NOT NULL,
+    user_id       TEXT NOT NULL,
+    id            TEXT NOT NULL,
+    thread        TEXT NOT NULL,
+    session       TEXT NOT NULL,
+    model         TEXT NOT NULL,
+    complete      INTEGER NOT NULL,
+    finish_reason TEXT NOT NULL,
+    answered      INTEGER NOT NULL,
+    results_first INTEGER NOT NULL,
+    bytes         INTEGER NOT NULL,
+    tokens        INTEGER NOT NULL,
+    created_at    INTEGER NOT NULL,
+    UNIQUE (project, user_id, id)
+) STRICT;
+CREATE INDEX turns_by_thread ON turns (project, user_id, thread, seq);
+CREATE INDEX turns_by_session ON turns (project, user_id, session, seq);
+CREATE INDEX turns_outside_threads ON turns (created_at) WHERE thread = '';
+
+-- `raw` is the message's JSON text as it came, byte for byte.
+CREATE TABLE messages (
+    turn     INTEGER NOT NULL REFERENCES turns (seq) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    raw      BLOB NOT NULL,
+    PRIMARY KEY (turn, position)
+) STRICT, WITHOUT ROWID;
+
+-- Ids of turns that were deleted, so that a gateway's second try does not bring them back.
+CREATE TABLE forgotten_turns (
+    project      TEXT NOT NULL,
+    user_id      TEXT NOT NULL,
+    id           TEXT NOT NULL,
+    forgotten_at INTEGER NOT NULL,
+    PRIMARY KEY (project, user_id, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX forgotten_turns_by_age ON forgotten_turns (forgotten_at);
+
+-- After how many days without a new turn a project's threads are deleted.
+CREATE TABLE retentions (
+    project TEXT PRIMARY KEY,
+    days    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Ids of the keys that something is sealed with: a companion without one of them does not start.
+CREATE TABLE data_keys (id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;

@@ -1,0 +1,104 @@
+//! The messages of threads.
+
+use super::{Page, Store, from_sql, message_place};
+use crate::caller::Caller;
+use domain::time::Micros;
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+/// A message of a thread.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MessageRow {
+    /// The turn that it belongs to.
+    pub(crate) turn: String,
+    /// Its place in the turn, from 0.
+    pub(crate) position: u64,
+    /// The message's JSON, byte for byte.
+    pub(crate) raw: String,
+    /// Whether the turn's answer came to its end.
+    pub(crate) complete: bool,
+    /// When the turn arrived.
+    pub(crate) created_at: Micros,
+}
+
+impl Store {
+    /// The messages of one of the caller's threads, in the order of arrival; `None` when the page's `after`, a turn and
+    /// a position in it, is no message of it.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub(crate) async fn messages(
+        &self,
+        caller: &Caller,
+        thread: &str,
+        after: Option<(&str, i64)>,
+        page: &Page,
+    ) -> Result<Option<Vec<MessageRow>>, sqlx::Error> {
+        let start = match after {
+            None if page.ascending => (-1, -1),
+            None => (i64::MAX, i64::MAX),
+            Some((turn, position)) => match self.turn_seq(caller, thread, turn).await? {
+                Some(seq) => (seq, position),
+                None => return Ok(None),
+            },
+        };
+        let order = if page.ascending {
+            "(t.seq, m.position) > ($4, $5) ORDER BY t.seq, m.position"
+        } else {
+            "(t.seq, m.position) < ($4, $5) ORDER BY t.seq DESC, m.position DESC"
+        };
+        let sql = format!(
+            "SELECT t.id, m.position, m.raw, t.complete, t.created_at FROM turns t JOIN messages m ON m.turn = t.seq
+             WHERE t.project = $1 AND t.user_id = $2 AND t.thread = $3 AND {order} LIMIT $6"
+        );
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(caller.project.as_str()).bind(caller.user.as_str());
+        let query = query.bind(thread).bind(start.0).bind(start.1).bind(i64::from(page.limit));
+        let rows = query.fetch_all(self.db.pool()).await?;
+        rows.iter().map(|row| self.message_row(caller, row)).collect::<Result<Vec<_>, _>>().map(Some)
+    }
+
+    /// Deletes a message of one of the caller's threads; `false` when there is none. The turn stays, without it.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub(crate) async fn delete_message(
+        &self,
+        caller: &Caller,
+        thread: &str,
+        turn: &str,
+        position: i64,
+    ) -> Result<bool, sqlx::Error> {
+        let mut tx = self.db.write().await?;
+        let delete = "DELETE FROM messages WHERE position = $5 AND turn IN
+                      (SELECT seq FROM turns WHERE project = $1 AND user_id = $2 AND thread = $3 AND id = $4)";
+        let query = sqlx::query(delete).bind(caller.project.as_str()).bind(caller.user.as_str());
+        let gone = query.bind(thread).bind(turn).bind(position).execute(&mut *tx).await?.rows_affected();
+        if gone == 0 {
+            return Ok(false);
+        }
+        let fewer = "UPDATE threads SET message_count = message_count - 1
+                     WHERE project = $1 AND user_id = $2 AND id = $3 AND message_count > 0";
+        let query = sqlx::query(fewer).bind(caller.project.as_str()).bind(caller.user.as_str()).bind(thread);
+        query.execute(&mut *tx).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn turn_seq(&self, caller: &Caller, thread: &str, turn: &str) -> Result<Option<i64>, sqlx::Error> {
+        let sql = "SELECT seq FROM turns WHERE project = $1 AND user_id = $2 AND thread = $3 AND id = $4";
+        let query = sqlx::query_scalar(sql).bind(caller.project.as_str()).bind(caller.user.as_str());
+        query.bind(thread).bind(turn).fetch_optional(self.db.pool()).await
+    }
+
+    pub(super) fn message_row(&self, caller: &Caller, row: &AnyRow) -> Result<MessageRow, sqlx::Error> {
+        let (turn, position): (String, i64) = (row.try_get("id")?, row.try_get("position")?);
+        let raw: Vec<u8> = row.try_get("raw")?;
+        Ok(MessageRow {
+            raw: self.open_text(&raw, &message_place(caller, &turn, position))?,
+            turn,
+            position: u64::try_from(position).unwrap_or_default(),
+            complete: row.try_get::<i64, _>("complete")? != 0,
+            created_at: from_sql(row.try_get("created_at")?),
+        })
+    }
+}

@@ -1,0 +1,134 @@
+//! Threads and sessions: what users said and were answered, kept apart by project and user. Only here is its SQL; every
+//! question names the caller. It holds no policy.
+//!
+//! It has a database of its own, because it grows as nothing else does, and because several companions can share it
+//! (PostgreSQL).
+
+mod erase;
+mod history;
+mod limits;
+mod messages;
+mod purge;
+mod seal;
+mod search;
+mod sessions;
+mod tables;
+#[cfg(test)]
+mod tests;
+mod threads;
+mod turns;
+
+pub(crate) use history::{Asked, Bounds};
+pub use limits::Limits;
+pub(crate) use messages::MessageRow;
+pub(crate) use seal::{DATA_KEY_VARIABLE, Seal};
+pub(crate) use threads::{Made, ThreadRow};
+pub(crate) use turns::TurnRow;
+
+use crate::caller::Caller;
+use crate::db::Db;
+use domain::time::Micros;
+use std::time::Duration;
+
+/// The memory of all users.
+#[derive(Debug, Clone)]
+pub(crate) struct Store {
+    db: Db,
+    seal: Seal,
+}
+
+/// One page of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Page {
+    /// How many rows at most.
+    pub(crate) limit: u32,
+    /// The id of the row before the page's first.
+    pub(crate) after: Option<String>,
+    /// Oldest first.
+    pub(crate) ascending: bool,
+}
+
+/// Why the memory cannot be opened.
+#[derive(Debug)]
+pub(crate) enum NotOpened {
+    /// The database.
+    Database(sqlx::Error),
+    /// Something in it is sealed with a key of this id, which is not there.
+    NoKey(String),
+}
+
+impl Store {
+    /// Opens the database at `url` (`sqlite://path` or `postgres://user@host/name`) and brings it up to date.
+    ///
+    /// # Errors
+    /// When it cannot be opened or migrated, or `seal` lacks a key that something in it is sealed with.
+    pub(crate) async fn open(url: &str, seal: Seal) -> Result<Self, NotOpened> {
+        let db = Db::open(url, &tables::TABLES).await?;
+        let keys: Vec<String> = sqlx::query_scalar("SELECT id FROM data_keys").fetch_all(db.pool()).await?;
+        if let Some(missing) = keys.iter().find(|it| !seal.has(it)) {
+            return Err(NotOpened::NoKey(missing.clone()));
+        }
+        if let Some(current) = seal.current() {
+            let sql = "INSERT INTO data_keys (id) VALUES ($1) ON CONFLICT DO NOTHING";
+            sqlx::query(sql).bind(current).execute(db.pool()).await?;
+        }
+        Ok(Self { db, seal })
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub(crate) async fn ping(&self) -> Result<(), sqlx::Error> {
+        self.db.ping().await
+    }
+
+    /// Closes every connection.
+    pub(crate) async fn close(&self) {
+        self.db.close().await;
+    }
+
+    /// Seals a text for its place in the database.
+    fn close_text(&self, text: &str, place: &str) -> Result<Vec<u8>, sqlx::Error> {
+        self.seal.close(text, place).map_err(|_| sqlx::Error::Encode("no random bytes for a nonce".into()))
+    }
+
+    fn open_text(&self, sealed: &[u8], place: &str) -> Result<String, sqlx::Error> {
+        self.seal.open(sealed, place).map_err(|it| sqlx::Error::Decode(Box::new(it)))
+    }
+}
+
+/// Where a message is, for its seal.
+fn message_place(caller: &Caller, turn: &str, position: i64) -> String {
+    format!("{}\0{}\0{turn}\0{position}", caller.project.as_str(), caller.user.as_str())
+}
+
+/// Where a thread's title is, for its seal.
+fn title_place(caller: &Caller, thread: &str) -> String {
+    format!("{}\0{}\0{thread}\0title", caller.project.as_str(), caller.user.as_str())
+}
+
+/// The integers of both databases are signed; the year 294,000 is far enough.
+fn to_sql(time: Micros) -> i64 {
+    i64::try_from(time.0).unwrap_or(i64::MAX)
+}
+
+fn from_sql(time: i64) -> Micros {
+    Micros(u64::try_from(time).unwrap_or_default())
+}
+
+/// A count as the databases keep it.
+fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// The moment `age` before `now`.
+fn before(now: Micros, age: Duration) -> i64 {
+    to_sql(Micros(now.0.saturating_sub(Micros::default().after(age).0)))
+}
+
+impl From<sqlx::Error> for NotOpened {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error)
+    }
+}

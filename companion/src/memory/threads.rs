@@ -1,0 +1,202 @@
+//! Threads, as their owner makes, reads, changes and deletes them.
+
+use super::{Page, Store, from_sql, title_place, to_sql, turns};
+use crate::caller::Caller;
+use domain::time::Micros;
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row};
+
+/// A thread.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ThreadRow {
+    /// Its id, which the client chose.
+    pub(crate) id: String,
+    /// What it is about.
+    pub(crate) title: Option<String>,
+    /// What its owner's application says of it: a JSON object of texts.
+    pub(crate) metadata: String,
+    /// How many messages it has.
+    pub(crate) message_count: u64,
+    /// When its first turn arrived.
+    pub(crate) created_at: Micros,
+    /// When its last turn arrived.
+    pub(crate) updated_at: Micros,
+}
+
+/// What became of a thread that was to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Made {
+    /// It is there.
+    New(ThreadRow),
+    /// There is one of this id.
+    Exists,
+    /// The caller has as many as they may have.
+    TooMany,
+}
+
+const COLUMNS: &str = "SELECT id, title, metadata, message_count, created_at, updated_at FROM threads";
+
+impl Store {
+    /// The caller's threads, by their last update; `None` when the page's `after` is no thread of theirs.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub(crate) async fn threads(&self, caller: &Caller, page: &Page) -> Result<Option<Vec<ThreadRow>>, sqlx::Error> {
+        let start = match &page.after {
+            None if page.ascending => (-1, String::new()),
+            None => (i64::MAX, String::new()),
+            Some(id) => match self.thread(caller, id).await? {
+                Some(thread) => (to_sql(thread.updated_at), thread.id),
+                None => return Ok(None),
+            },
+        };
+        let order = if page.ascending {
+            "(updated_at, id) > ($3, $4) ORDER BY updated_at, id"
+        } else {
+            "(updated_at, id) < ($3, $4) ORDER BY updated_at DESC, id DESC"
+        };
+        let sql = format!("{COLUMNS} WHERE project = $1 AND user_id = $2 AND {order} LIMIT $5");
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(caller.project.as_str()).bind(caller.user.as_str());
+        let rows = query.bind(start.0).bind(start.1).bind(i64::from(page.limit)).fetch_all(self.db.pool()).await?;
+        rows.iter().map(|row| self.thread_row(caller, row)).collect::<Result<Vec<_>, _>>().map(Some)
+    }
+
+    /// One of the caller's threads.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub(crate) async fn thread(&self, caller: &Caller, id: &str) -> Result<Option<ThreadRow>, sqlx::Error> {
+        let mut connection = self.db.pool().acquire().await?;
+        self.thread_in(&mut connection, caller, id).await
+    }
+
+    /// How many threads the caller has.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub(crate) async fn count_threads(&self, caller: &Caller) -> Result<u64, sqlx::Error> {
+        let mut connection = self.db.pool().acquire().await?;
+        threads_of(&mut connection, caller).await.map(|it| u64::try_from(it).unwrap_or_default())
+    }
+
+    /// Makes a thread, unless the caller has `most` already.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub(crate) async fn make_thread(
+        &self,
+        caller: &Caller,
+        thread: &ThreadRow,
+        most: u32,
+    ) -> Result<Made, sqlx::Error> {
+        let mut tx = self.db.write().await?;
+        if self.thread_in(&mut tx, caller, &thread.id).await?.is_some() {
+            return Ok(Made::Exists);
+        }
+        if threads_of(&mut tx, caller).await? >= i64::from(most) {
+            return Ok(Made::TooMany);
+        }
+        let title = self.closed_title(caller, &thread.id, thread.title.as_deref())?;
+        let sql = "INSERT INTO threads (project, user_id, id, title, metadata, message_count, created_at, updated_at)
+                   VALUES ($1, $2, $3, $4, $5, 0, $6, $7) ON CONFLICT DO NOTHING";
+        let query = sqlx::query(sql).bind(caller.project.as_str()).bind(caller.user.as_str()).bind(&thread.id);
+        let query = query.bind(title).bind(&thread.metadata);
+        let done = query.bind(to_sql(thread.created_at)).bind(to_sql(thread.updated_at)).execute(&mut *tx).await?;
+        tx.commit().await?;
+        Ok(if done.rows_affected() == 0 { Made::Exists } else { Made::New(thread.clone()) })
+    }
+
+    /// Changes the title, the metadata or both of one of the caller's threads; what it is then, `None` when there is
+    /// none. It counts as an update only for what a turn changes, so that a list keeps its order.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub(crate) async fn change_thread(
+        &self,
+        caller: &Caller,
+        id: &str,
+        title: Option<Option<&str>>,
+        metadata: Option<&str>,
+    ) -> Result<Option<ThreadRow>, sqlx::Error> {
+        let mut tx = self.db.write().await?;
+        if let Some(title) = title {
+            let sealed = self.closed_title(caller, id, title)?;
+            let sql = "UPDATE threads SET title = $4 WHERE project = $1 AND user_id = $2 AND id = $3";
+            let query = sqlx::query(sql).bind(caller.project.as_str()).bind(caller.user.as_str()).bind(id);
+            query.bind(sealed).execute(&mut *tx).await?;
+        }
+        if let Some(metadata) = metadata {
+            let sql = "UPDATE threads SET metadata = $4 WHERE project = $1 AND user_id = $2 AND id = $3";
+            let query = sqlx::query(sql).bind(caller.project.as_str()).bind(caller.user.as_str()).bind(id);
+            query.bind(metadata).execute(&mut *tx).await?;
+        }
+        let row = self.thread_in(&mut tx, caller, id).await?;
+        tx.commit().await?;
+        Ok(row)
+    }
+
+    /// Deletes one of the caller's threads with all its messages; `false` when there is none. Its turns, and those that
+    /// are `in_flight`, are not stored when a gateway reports them afterwards.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub(crate) async fn delete_thread(
+        &self,
+        caller: &Caller,
+        id: &str,
+        in_flight: &[String],
+        now: Micros,
+    ) -> Result<bool, sqlx::Error> {
+        let mut tx = self.db.write().await?;
+        let delete = "DELETE FROM threads WHERE project = $1 AND user_id = $2 AND id = $3";
+        let query = sqlx::query(delete).bind(caller.project.as_str()).bind(caller.user.as_str()).bind(id);
+        if query.execute(&mut *tx).await?.rows_affected() == 0 {
+            return Ok(false);
+        }
+        turns::forget_thread(&mut tx, caller, id, now).await?;
+        turns::forget(&mut tx, caller, in_flight, now).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    pub(super) async fn thread_in(
+        &self,
+        connection: &mut AnyConnection,
+        caller: &Caller,
+        id: &str,
+    ) -> Result<Option<ThreadRow>, sqlx::Error> {
+        let sql = format!("{COLUMNS} WHERE project = $1 AND user_id = $2 AND id = $3");
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(caller.project.as_str()).bind(caller.user.as_str());
+        let row = query.bind(id).fetch_optional(connection).await?;
+        row.map(|row| self.thread_row(caller, &row)).transpose()
+    }
+
+    pub(super) fn closed_title(
+        &self,
+        caller: &Caller,
+        thread: &str,
+        title: Option<&str>,
+    ) -> Result<Option<Vec<u8>>, sqlx::Error> {
+        title.map(|it| self.close_text(it, &title_place(caller, thread))).transpose()
+    }
+
+    pub(super) fn thread_row(&self, caller: &Caller, row: &AnyRow) -> Result<ThreadRow, sqlx::Error> {
+        let id: String = row.try_get("id")?;
+        let title: Option<Vec<u8>> = row.try_get("title")?;
+        let title = title.map(|it| self.open_text(&it, &title_place(caller, &id))).transpose()?;
+        Ok(ThreadRow {
+            title,
+            metadata: row.try_get("metadata")?,
+            message_count: u64::try_from(row.try_get::<i64, _>("message_count")?).unwrap_or_default(),
+            created_at: from_sql(row.try_get("created_at")?),
+            updated_at: from_sql(row.try_get("updated_at")?),
+            id,
+        })
+    }
+}
+
+/// How many threads the caller has.
+async fn threads_of(connection: &mut AnyConnection, caller: &Caller) -> Result<i64, sqlx::Error> {
+    let sql = "SELECT COUNT(*) FROM threads WHERE project = $1 AND user_id = $2";
+    sqlx::query_scalar(sql).bind(caller.project.as_str()).bind(caller.user.as_str()).fetch_one(connection).await
+}
