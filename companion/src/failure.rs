@@ -27,6 +27,18 @@ impl Failure {
         Self(Reply::new(404, "thread_not_found", "You have no thread with this id.").about("thread_id"))
     }
 
+    /// A 409: there is a thread of this id.
+    #[must_use]
+    pub(crate) fn thread_exists() -> Self {
+        Self(Reply::new(409, "thread_exists", "You have a thread with this id.").about("id"))
+    }
+
+    /// A 404 for a message that the thread does not have.
+    #[must_use]
+    pub(crate) fn no_such_message() -> Self {
+        Self(Reply::new(404, "message_not_found", "The thread has no message with this id.").about("message_id"))
+    }
+
     /// A 409: the thread has as many messages as a thread may have.
     #[must_use]
     pub(crate) fn thread_full(most: u32) -> Self {

@@ -4,6 +4,7 @@
 //! its headers, nor how long a drain may last; so the accept loop is here.
 
 use crate::allowance::Keeper;
+use crate::clock::Clock;
 use crate::db;
 use crate::events::{self, Deliverer, Target, Webhook};
 use crate::failed_mints::FailedMints;
@@ -43,6 +44,11 @@ const HEADERS_WITHIN: Duration = Duration::from_secs(60);
 /// The pause after the system had no file descriptor to give for a connection.
 const AFTER_ACCEPT_ERROR: Duration = Duration::from_millis(50);
 
+/// How often is looked for what is too old.
+const PURGE_EVERY: Duration = Duration::from_secs(60);
+/// The pause after a batch of it.
+const BETWEEN_BATCHES: Duration = Duration::from_millis(200);
+
 /// Why the companion cannot start, in words for the operator.
 #[derive(Debug)]
 pub struct StartError(pub(crate) String);
@@ -57,6 +63,7 @@ pub struct Running {
     store: Store,
     usage: usage::Db,
     memory: memory::Store,
+    purger: JoinHandle<()>,
     stop: watch::Sender<bool>,
     listeners: Vec<JoinHandle<()>>,
     writer: Writer,
@@ -107,6 +114,7 @@ pub async fn serve(settings: Settings) -> Result<Running, StartError> {
         metrics,
         clock: settings.clock,
     });
+    let purger = tokio::spawn(purge(memory.clone(), app.clock.clone()));
     let (stop, stopped) = watch::channel(false);
     let listeners = vec![
         tokio::spawn(accept(public, http::public(app.clone()), stopped.clone(), settings.drain)),
@@ -118,6 +126,7 @@ pub async fn serve(settings: Settings) -> Result<Running, StartError> {
         store,
         usage,
         memory,
+        purger,
         stop,
         listeners,
         writer,
@@ -197,8 +206,20 @@ impl Running {
         self.usage_writer.close().await;
         self.deliverer.close().await;
         self.usage.close().await;
+        self.purger.abort();
         self.memory.close().await;
         self.store.close().await;
+    }
+}
+
+/// Lets what is too old go, a batch at a time with a pause after each, so that a turn never waits for more than one.
+async fn purge(memory: memory::Store, clock: Clock) {
+    loop {
+        let gone = memory.purge(clock.now()).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "what is too old could not be purged");
+            0
+        });
+        tokio::time::sleep(if gone == 0 { PURGE_EVERY } else { BETWEEN_BATCHES }).await;
     }
 }
 

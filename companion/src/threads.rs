@@ -1,9 +1,15 @@
 //! Threads, as their owner sees them.
 
+pub(crate) mod change;
+pub(crate) mod export;
+pub(crate) mod import;
+pub(crate) mod search;
+
 use crate::caller::Caller;
 use crate::failure::Failure;
 use crate::memory::{MessageRow, Page, Store, ThreadRow};
 use crate::open_turns::{Memory, OpenTurns};
+use crate::{random, usage};
 use domain::time::Micros;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -27,6 +33,7 @@ pub(crate) struct Thread {
     id: String,
     object: &'static str,
     title: Option<String>,
+    metadata: Box<RawValue>,
     message_count: u64,
     created_at: u64,
     updated_at: u64,
@@ -95,6 +102,59 @@ pub(crate) async fn delete(
     gone.then_some(()).ok_or_else(Failure::no_such_thread)
 }
 
+/// Deletes one message of one of the caller's threads, for good.
+///
+/// # Errors
+/// 404 when they have no such thread or it no such message, 503 when the database does not answer.
+pub(crate) async fn delete_message(store: &Store, caller: &Caller, thread: &str, message: &str) -> Result<(), Failure> {
+    get(store, caller, thread).await?;
+    let (turn, position) = position(message).ok_or_else(Failure::no_such_message)?;
+    let gone = store.delete_message(caller, thread, &turn, position).await?;
+    gone.then_some(()).ok_or_else(Failure::no_such_message)
+}
+
+/// What was erased of a user.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Erasure {
+    object: &'static str,
+    /// So many threads with their messages.
+    threads: u64,
+    /// So many sessions.
+    sessions: u64,
+    /// So many records of usage that do not name the user any more.
+    usage_records: u64,
+}
+
+/// Erases all that is remembered of the caller, and takes their name from their usage.
+///
+/// # Errors
+/// 503 when a database does not answer; sent again, it erases what is left.
+pub(crate) async fn erase(
+    store: &Store,
+    usage: &usage::Db,
+    turns: &OpenTurns,
+    caller: &Caller,
+    now: Micros,
+) -> Result<Erasure, Failure> {
+    let in_flight = turns.of(caller, Memory::Any);
+    let erased = store.erase(caller, &in_flight, now).await?;
+    let usage_records = usage::detach(usage, caller, &random::id("erased_")?).await?;
+    Ok(Erasure { object: "user.data.erased", threads: erased.threads, sessions: erased.sessions, usage_records })
+}
+
+/// A list that is all there is.
+pub(crate) fn whole<T>(name: &'static str, rows: Vec<T>) -> List<T> {
+    List { name, rows, has_more: false }
+}
+
+/// A chat message: an object, kept as the text that came.
+#[cfg(test)]
+#[derive(schemars::JsonSchema)]
+#[schemars(transparent)]
+#[expect(dead_code, reason = "only its schema is asked for")]
+struct ChatMessage(serde_json::Map<String, serde_json::Value>);
+
 fn one_more(page: &Page) -> Page {
     Page { limit: page.limit.saturating_add(1), ..page.clone() }
 }
@@ -139,6 +199,8 @@ impl From<ThreadRow> for Thread {
             id: row.id,
             object: "thread",
             title: row.title,
+            // It was written as JSON.
+            metadata: RawValue::from_string(row.metadata).unwrap_or_default(),
             message_count: row.message_count,
             created_at: row.created_at.seconds(),
             updated_at: row.updated_at.seconds(),

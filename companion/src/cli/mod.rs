@@ -6,6 +6,7 @@ mod explain;
 mod gateway_file;
 mod guardrails;
 mod key;
+mod memory;
 mod project;
 mod serve;
 mod signing;
@@ -86,6 +87,9 @@ enum Command {
     /// Try out what guards find in a text.
     #[command(subcommand)]
     Guardrails(guardrails::Command),
+    /// What is remembered of conversations: how long, sealed with which key, copies of it.
+    #[command(subcommand)]
+    Memory(memory::Command),
     /// Read the audit table.
     #[command(subcommand)]
     Audit(audit::Command),
@@ -110,6 +114,7 @@ pub async fn run(cli: Cli, clock: Clock, secret: Option<String>, out: &mut impl 
         Command::Events(command) => return say(out, &events::run(&url, command, cli.json).await?),
         Command::Explain(arguments) => explain::run(&arguments)?,
         Command::Guardrails(command) => guardrails::run(&command)?,
+        Command::Memory(command) => memory::run(&url, command).await?,
         Command::Audit(command) => audit::run(&open_store(&url).await?, command).await?,
         Command::TenantKey(command) => tenant_key::run(&open_store(&url).await?, command, now).await?,
         Command::Key(command) => key::run(&open_store(&url).await?, command, now).await?,

@@ -14,6 +14,7 @@ mod models;
 mod public;
 mod query;
 mod reports;
+mod threads;
 
 use crate::allowance;
 use crate::clock::Clock;

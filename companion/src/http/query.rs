@@ -13,11 +13,7 @@ pub(super) fn page(query: Option<&str>, ascending: bool) -> Result<Page, Failure
     let mut page = Page { limit: DEFAULT_LIMIT, after: None, ascending };
     for (name, value) in named(query, &["limit", "after", "order"])? {
         match name {
-            "limit" => {
-                let limit = value.parse().ok().filter(|it| (1..=MAX_LIMIT).contains(it));
-                page.limit =
-                    limit.ok_or_else(|| wrong("limit", &format!("an integer from 1 to {MAX_LIMIT}"), &value))?;
-            }
+            "limit" => page.limit = number(&value)?,
             "order" => {
                 page.ascending = match value.as_str() {
                     "asc" => true,
@@ -30,6 +26,19 @@ pub(super) fn page(query: Option<&str>, ascending: bool) -> Result<Page, Failure
         }
     }
     Ok(page)
+}
+
+/// What to search for, and how many threads are wanted.
+pub(super) fn search(query: Option<&str>) -> Result<(String, u32), Failure> {
+    let named = named(query, &["q", "limit"])?;
+    let limit = named.get("limit").map_or(Ok(DEFAULT_LIMIT), |it| number(it))?;
+    let question = named.get("q").cloned().ok_or_else(|| Failure::invalid("q", "is missing"))?;
+    Ok((question, limit))
+}
+
+fn number(value: &str) -> Result<u32, Failure> {
+    let limit = value.parse().ok().filter(|it| (1..=MAX_LIMIT).contains(it));
+    limit.ok_or_else(|| wrong("limit", &format!("an integer from 1 to {MAX_LIMIT}"), value))
 }
 
 /// The parameters of `query`, each of which is one of `known` and there once.

@@ -4,6 +4,7 @@
 //! It has a database of its own, because it grows as nothing else does, and because several companions can share it
 //! (PostgreSQL).
 
+mod copy;
 mod erase;
 mod history;
 mod limits;
@@ -18,6 +19,7 @@ mod tests;
 mod threads;
 mod turns;
 
+pub(crate) use copy::{backup, restore};
 pub(crate) use history::{Asked, Bounds};
 pub use limits::Limits;
 pub(crate) use messages::MessageRow;

@@ -7,6 +7,7 @@ pub(crate) mod balance;
 mod budget;
 mod charges;
 pub(crate) mod csv;
+mod detach;
 mod ingest;
 mod leases;
 pub(crate) mod question;
@@ -21,6 +22,7 @@ pub(crate) mod window;
 
 pub(crate) use crate::db::Db;
 pub(crate) use budget::Budgets;
+pub(crate) use detach::detach;
 pub(crate) use ingest::{Ingest, Writer};
 pub(crate) use tables::open;
 
