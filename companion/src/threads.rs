@@ -33,6 +33,8 @@ pub(crate) struct Thread {
     id: String,
     object: &'static str,
     title: Option<String>,
+    /// Up to 16 texts by name.
+    #[cfg_attr(test, schemars(with = "BTreeMap<String, String>"))]
     metadata: Box<RawValue>,
     message_count: u64,
     created_at: u64,
