@@ -1,9 +1,10 @@
 //! `openapi.json`, made from the types that are parsed and written. It exists in tests only: the
 //! document is committed, and the test says when it is stale.
 
+mod memory;
 mod usage;
 
-use crate::{mint, threads, turns};
+use crate::{mint, turns};
 use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
@@ -24,7 +25,7 @@ fn document() -> Value {
     let mut schemas =
         SchemaSettings::draft2020_12().with(|it| it.definitions_path = "/components/schemas".into()).into_generator();
     let mut paths = paths(&mut schemas);
-    for (path, described) in usage::paths(&mut schemas) {
+    for (path, described) in usage::paths(&mut schemas).into_iter().chain(memory::paths(&mut schemas)) {
         paths[path] = described;
     }
     let mut components: Map<String, Value> = schemas.take_definitions(true);
@@ -61,9 +62,6 @@ fn paths(schemas: &mut SchemaGenerator) -> Value {
     };
     // Asked for so that they stand among the components; the references above name them.
     let _ = (schemas.subschema_for::<mint::Request>(), schemas.subschema_for::<mint::Minted>());
-    let thread = json!(schemas.subschema_for::<threads::Thread>());
-    let of_threads =
-        |says, answer, errors, paged| Operation { says, security: &["token"], body: None, answer, errors, paged };
     let internal = |says, body, answer| Operation {
         says,
         security: &["internalSecret"],
@@ -74,7 +72,6 @@ fn paths(schemas: &mut SchemaGenerator) -> Value {
     };
     let open = (json!(schemas.subschema_for::<turns::Opening>()), json!(schemas.subschema_for::<turns::Opened>()));
     let report = (json!(schemas.subschema_for::<turns::Report>()), json!(schemas.subschema_for::<turns::Stored>()));
-    let (threads, messages) = (list("threads", &thread), list("messages", &reference("Message")));
     let probe = |says| json!({"get": {"summary": says, "responses": {"200": {"description": "Yes."}, "503": {"description": "No."}}}});
     json!({
         "/v1/auth/mint": {"post": mint().describe("")},
@@ -86,16 +83,6 @@ fn paths(schemas: &mut SchemaGenerator) -> Value {
                 "503": {"description": "Refused.", "content": {"application/json": {"schema": reference("Error")}}},
             },
         }},
-        "/v1/threads": {"get": of_threads("The caller's threads, last updated first.", (200, Some(threads)), &[400, 401, 503], true).describe("desc")},
-        "/v1/threads/{thread_id}": {
-            "parameters": [thread_id()],
-            "get": of_threads("One of the caller's threads.", (200, Some(thread)), &[400, 401, 404, 503], false).describe(""),
-            "delete": of_threads("Deletes a thread with its messages, for good.", (204, None), &[400, 401, 404, 503], false).describe(""),
-        },
-        "/v1/threads/{thread_id}/messages": {
-            "parameters": [thread_id()],
-            "get": of_threads("A thread's messages, oldest first.", (200, Some(messages)), &[400, 401, 404, 503], true).describe("asc"),
-        },
         "/internal/v1/turns/open": {"post": internal("Opens a turn and gives back what came before it, once earlier turns arrived.", open.0, open.1).describe("")},
         "/internal/v1/turns": {"post": internal("Stores finished turns: all or none, each once.", report.0, report.1).describe("")},
         "/healthz": probe("Whether the process is up."),

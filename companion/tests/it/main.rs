@@ -10,6 +10,7 @@ mod hostile;
 mod keys;
 mod ledger;
 mod limits;
+mod memory;
 mod metrics;
 mod mint;
 mod models;

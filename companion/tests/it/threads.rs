@@ -22,7 +22,7 @@ async fn a_thread_is_listed_read_and_deleted_by_its_owner() {
     app.pass(Duration::from_secs(5));
     app.record("turn_2", "ada", in_thread("t/1"), ("Thanks", "")).await;
 
-    let thread = json!({"id": "t/1", "object": "thread", "title": "What is a gateway?", "message_count": 3,
+    let thread = json!({"id": "t/1", "object": "thread", "title": "What is a gateway?", "metadata": {}, "message_count": 3,
         "created_at": BEGIN, "updated_at": BEGIN + 5});
     let list = app.get("/v1/threads", &token).await.json();
     assert_eq!(list, json!({"object": "list", "data": [thread], "threads": [thread], "has_more": false}));

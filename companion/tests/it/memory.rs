@@ -1,0 +1,188 @@
+//! Threads that applications make and change, and what their operator does with the memory.
+
+use crate::app::{BEGIN, TestApp};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+const KEY: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+
+async fn send(app: &TestApp, method: &str, path: &str, token: &str, body: Value) -> (u16, Value) {
+    let answer = app.public(method, path, token, &body.to_string()).await;
+    (answer.status, if answer.body.is_empty() { Value::Null } else { answer.json() })
+}
+
+fn user(text: &str) -> Value {
+    json!({"role": "user", "content": text})
+}
+
+#[tokio::test]
+async fn a_thread_is_made_named_labelled_and_filled_by_its_application() {
+    let app = TestApp::start().await;
+    let token = app.token("ada").await;
+    let made = send(&app, "POST", "/v1/threads", &token, json!({"id": "t1", "metadata": {"topic": "rome"}})).await;
+    let thread = json!({"id": "t1", "object": "thread", "title": null, "metadata": {"topic": "rome"}, "message_count": 0,
+        "created_at": BEGIN, "updated_at": BEGIN});
+    assert_eq!(made, (201, thread));
+    let again = app.public("POST", "/v1/threads", &token, r#"{"id": "t1"}"#).await;
+    assert_eq!(again.error(), (409, "thread_exists".to_owned(), Some("id".to_owned())));
+    let named = send(&app, "POST", "/v1/threads", &token, json!({})).await;
+    assert!(named.0 == 201 && named.1["id"].as_str().unwrap().starts_with("thread_"));
+
+    let call = json!({"role": "assistant", "content": null, "tool_calls": [{"id": "c1", "type": "function",
+        "function": {"name": "f", "arguments": "{}"}}]});
+    let messages = json!([user("A trip to Rome"), call, {"role": "tool", "tool_call_id": "c1", "content": "ok"}]);
+    let stored =
+        send(&app, "POST", "/v1/threads/t1/messages", &token, json!({"messages": messages, "turn_id": "x"})).await;
+    assert_eq!((stored.0, stored.1["data"][1]["tool_calls"].clone()), (201, call["tool_calls"].clone()));
+    let again =
+        send(&app, "POST", "/v1/threads/t1/messages", &token, json!({"messages": messages, "turn_id": "x"})).await;
+    assert_eq!(again.0, 201);
+    assert_eq!(app.get("/v1/threads/t1", &token).await.json()["message_count"], 3, "one name, stored once");
+    let (_, history, _) = app.open("ada", json!({"thread": "t1"})).await;
+    assert_eq!(history, messages, "the model is given them as they came");
+
+    let changed = send(&app, "PATCH", "/v1/threads/t1", &token, json!({"title": "Rome", "metadata": null})).await;
+    assert_eq!((&changed.1["title"], &changed.1["metadata"]), (&json!("Rome"), &json!({})));
+    let changed = send(&app, "PATCH", "/v1/threads/t1", &token, json!({"title": null})).await;
+    assert_eq!(changed.1["title"], Value::Null);
+    let id = stored.1["data"][2]["id"].as_str().unwrap();
+    let path = format!("/v1/threads/t1/messages/{id}");
+    assert_eq!(send(&app, "DELETE", &path, &token, Value::Null).await.0, 204);
+    assert_eq!(app.public("DELETE", &path, &token, "").await.error().1, "message_not_found");
+    assert_eq!(app.get("/v1/threads/t1", &token).await.json()["message_count"], 2);
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_named_and_nothing_is_written() {
+    let app = TestApp::with(|settings| {
+        settings.limits.threads = 2;
+        settings.limits.messages = 3;
+        settings.limits.message_bytes = 100;
+    })
+    .await;
+    let token = app.token("ada").await;
+    send(&app, "POST", "/v1/threads", &token, json!({"id": "t1"})).await;
+    let long = "x".repeat(101);
+    let many: Vec<_> = (0..4).map(|_| user("a")).collect();
+    let names: serde_json::Map<String, Value> = (0..17).map(|it| (it.to_string(), json!("x"))).collect();
+    for (method, path, body, status, code, param) in [
+        ("POST", "/v1/threads", json!({"id": "a b"}), 400, "invalid_request", "id"),
+        ("POST", "/v1/threads", json!({"id": "search"}), 400, "invalid_request", "id"),
+        ("POST", "/v1/threads", json!({"title": ""}), 400, "invalid_request", "title"),
+        ("POST", "/v1/threads", json!({"name": "x"}), 400, "invalid_request", "name"),
+        ("POST", "/v1/threads", json!({"metadata": names}), 400, "invalid_request", "metadata"),
+        ("PATCH", "/v1/threads/t1", json!({"title": "a\nb"}), 400, "invalid_request", "title"),
+        ("PATCH", "/v1/threads/none", json!({"title": "x"}), 404, "thread_not_found", "thread_id"),
+        ("POST", "/v1/threads/none/messages", json!({"messages": [user("a")]}), 404, "thread_not_found", "thread_id"),
+        ("POST", "/v1/threads/t1/messages", json!({"messages": []}), 400, "invalid_request", "messages"),
+        ("POST", "/v1/threads/t1/messages", json!({"messages": [user("a"), 5]}), 400, "invalid_request", "messages[1]"),
+        (
+            "POST",
+            "/v1/threads/t1/messages",
+            json!({"messages": [user(&long)]}),
+            413,
+            "request_too_large",
+            "messages[0]",
+        ),
+        ("POST", "/v1/threads/t1/messages", json!({"messages": many}), 409, "thread_full", "thread_id"),
+        (
+            "POST",
+            "/v1/threads/t1/messages",
+            json!({"messages": [{"role": "system", "content": "x"}]}),
+            400,
+            "invalid_request",
+            "messages[0].role",
+        ),
+        (
+            "POST",
+            "/v1/threads/t1/messages",
+            json!({"messages": [{"role": "user"}]}),
+            400,
+            "invalid_request",
+            "messages[0].content",
+        ),
+    ] {
+        let answer = app.public(method, path, &token, &body.to_string()).await;
+        assert_eq!(answer.error(), (status, code.to_owned(), Some(param.to_owned())), "{method} {path} {body}");
+    }
+    assert_eq!(app.get("/v1/threads/t1", &token).await.json()["message_count"], 0);
+    for path in ["/v1/threads/search", "/v1/threads/search?q=%20", "/v1/threads/search?q=a&limit=0"] {
+        assert_eq!(app.get(path, &token).await.status, 400, "{path}");
+    }
+
+    assert_eq!(send(&app, "POST", "/v1/threads", &token, json!({"id": "t2"})).await.0, 201);
+    assert_eq!(
+        send(&app, "POST", "/v1/threads", &token, json!({"id": "t3"})).await.1["error"]["code"],
+        "too_many_threads"
+    );
+    app.record("turn_1", "ada", json!({"thread": "t1"}), ("a", "b")).await;
+    app.record("turn_2", "ada", json!({"thread": "t1"}), ("a", "b")).await;
+    for (thread, code) in [("t1", "thread_full"), ("t3", "too_many_threads")] {
+        let body = json!({"project": app.project, "user": "ada", "thread": thread});
+        let refused = app.internal("/internal/v1/turns/open", &body.to_string()).await;
+        assert_eq!(refused.error(), (409, code.to_owned(), Some("thread_id".to_owned())));
+    }
+}
+
+#[tokio::test]
+async fn threads_are_searched_exported_and_erased_by_their_owner_alone() {
+    let app = TestApp::start().await;
+    let (ada, eve) = (app.token("ada").await, app.token("eve").await);
+    app.record("turn_1", "ada", json!({"thread": "t1"}), ("A trip to Rome", "Sure.")).await;
+    app.record("turn_2", "ada", json!({"thread": "t2", "session": "s"}), ("Oslo?", "Cold.")).await;
+    app.record("turn_1", "eve", json!({"thread": "t1"}), ("Rome is mine", "Yes.")).await;
+
+    let found = app.get("/v1/threads/search?q=trip%20ROME", &ada).await.json();
+    assert_eq!((found["data"].as_array().unwrap().len(), &found["complete"]), (1, &json!(true)));
+    let hit = &found["data"][0];
+    assert_eq!((&hit["thread"]["id"], &hit["message"]["content"]), (&json!("t1"), &json!("A trip to Rome")));
+
+    let lines = |answer: &crate::app::Answer| {
+        let text = String::from_utf8(answer.body.to_vec()).unwrap();
+        text.lines().map(|it| serde_json::from_str::<Value>(it).unwrap()).collect::<Vec<_>>()
+    };
+    let one = app.get("/v1/threads/t1/export", &ada).await;
+    assert_eq!(one.header("content-type"), "application/jsonl");
+    let said: Vec<_> = lines(&one).iter().map(|it| it["content"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(said, ["A trip to Rome", "Sure."]);
+    let all = lines(&app.get("/v1/threads/export", &ada).await);
+    let of: Vec<_> = all.iter().map(|it| it["thread_id"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(of, ["t1", "t1", "t2", "t2"]);
+
+    let other = app.public("PATCH", "/v1/threads/t2", &eve, r#"{"title": "x"}"#).await;
+    assert_eq!(other.error().1, "thread_not_found");
+    let other = app.public("DELETE", "/v1/threads/t1/messages/msg_turn_2_0", &eve, "").await;
+    assert_eq!(other.error().1, "message_not_found");
+
+    let erased = app.public("DELETE", "/v1/users/me/data", &ada, "").await.json();
+    assert_eq!(erased, json!({"object": "user.data.erased", "threads": 2, "sessions": 1, "usage_records": 0}));
+    assert_eq!(app.get("/v1/threads", &ada).await.json()["data"], json!([]));
+    assert_eq!(app.record("turn_1", "ada", json!({"thread": "t1"}), ("late", "too")).await, 0);
+    assert_eq!(app.get("/v1/threads/t1", &eve).await.json()["message_count"], 2);
+}
+
+#[tokio::test]
+async fn a_project_may_forget_its_threads_and_its_key_may_be_turned_over() {
+    let secret = |key: &str| Some(domain::secret::Secret::new(key.to_owned()));
+    let app = TestApp::with(|settings| settings.data_keys = secret(KEY)).await;
+    let token = app.token("ada").await;
+    app.record("turn_1", "ada", json!({"thread": "t1"}), ("my secret plan", "ok")).await;
+    app.pass(Duration::from_secs(1));
+    let told = app.operator(&["memory", "retention"]).await.unwrap_err();
+    assert!(told.starts_with("TOLLGATE_DATA_KEY: ") && !told.contains(KEY), "{told}");
+    let without = app.another_with(|_| ()).await.unwrap_err();
+    assert!(without.contains("which is not among the keys"), "{without}");
+    assert_eq!(app.get("/v1/threads/t1", &token).await.json()["title"], "my secret plan");
+    for wrong in ["short", "AQEB,AQEB"] {
+        let refused = app.another_with(|settings| settings.data_keys = secret(wrong)).await.unwrap_err();
+        assert!(refused.contains("key 1 is not 32 bytes") && !refused.contains(wrong), "{refused}");
+    }
+    let app = TestApp::start().await;
+    let id = app.project.clone();
+    let said = app.operator(&["memory", "retention", "--project", &id, "--days", "30"]).await.unwrap();
+    assert_eq!(said, json!([{"project": id, "days": 30}]));
+    assert_eq!(app.operator(&["memory", "retention", "--project", &id, "--keep"]).await.unwrap(), json!([]));
+    assert!(app.operator(&["memory", "retention", "--days", "3"]).await.is_err());
+    assert!(app.operator(&["memory", "retention", "--project", &id]).await.is_err());
+    assert_eq!(app.operator(&["memory", "reseal"]).await.unwrap(), json!({"resealed": 0}));
+}
