@@ -92,8 +92,8 @@ async fn a_wrong_path_or_method_gets_the_same_kind_of_error() {
     }
     for (method, path, allow) in [
         ("GET", "/v1/auth/mint", "POST"),
-        ("POST", "/v1/threads", "GET,HEAD"),
-        ("PATCH", "/v1/threads/t1", "GET,HEAD,DELETE"),
+        ("PUT", "/v1/threads", "GET,HEAD,POST"),
+        ("POST", "/v1/threads/t1", "GET,HEAD,PATCH,DELETE"),
         ("DELETE", "/.well-known/jwks.json", "GET,HEAD"),
     ] {
         let answer = app.public(method, path, "", "").await;
