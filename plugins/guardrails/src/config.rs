@@ -38,6 +38,10 @@ pub struct Config {
     /// text does not count.
     #[serde(default = "one_mebibyte")]
     pub(crate) max_bytes: NonZeroU32,
+    /// How many bytes one answer may have that is not streamed, or one event of a stream, 1 to 16777216, which is the
+    /// default. Here all of them count, as a picture in an answer is kept until the answer is whole.
+    #[serde(default = "most_bytes")]
+    pub(crate) max_answer_bytes: NonZeroU32,
     /// What becomes of a request with more text: `block` answers 413 `request_too_large` (default), `scan_ends` looks at the
     /// first and the last half of `max_bytes`, `allow` lets it pass without a look.
     #[serde(default)]
@@ -119,7 +123,7 @@ impl Status {
     }
 }
 
-/// The upper bound of `max_bytes`.
+/// The upper bound of `max_bytes` and `max_answer_bytes`.
 const MOST_BYTES: u32 = 16 << 20;
 
 impl Config {
@@ -134,8 +138,10 @@ impl Config {
     }
 
     fn check(&self) -> Result<(), String> {
-        if self.max_bytes.get() > MOST_BYTES {
-            return Err(format!("`max_bytes` is {}; expected 1 to {MOST_BYTES}", self.max_bytes));
+        for (key, bytes) in [("max_bytes", self.max_bytes), ("max_answer_bytes", self.max_answer_bytes)] {
+            if bytes.get() > MOST_BYTES {
+                return Err(format!("`{key}` is {bytes}; expected 1 to {MOST_BYTES}"));
+            }
         }
         self.companion.as_ref().map_or(Ok(()), Companion::check)?;
         self.analyzer.as_ref().map_or(Ok(()), |it| it.check("analyzer", self.pii.hash_key.is_some()))?;
@@ -177,6 +183,10 @@ fn named(key: &str, name: &str) -> Result<(), String> {
         return Err(format!("`{key}` has an empty name, which no token can carry; expected one that tokens have"));
     }
     Ok(())
+}
+
+fn most_bytes() -> NonZeroU32 {
+    NonZeroU32::MIN.saturating_add(MOST_BYTES - 1)
 }
 
 fn one_mebibyte() -> NonZeroU32 {

@@ -156,7 +156,7 @@ impl Stream {
 
     /// The most bytes of an answer that are kept.
     fn most(&self) -> usize {
-        usize::try_from(self.plugin.config.max_bytes.get()).unwrap_or(usize::MAX)
+        usize::try_from(self.plugin.config.max_answer_bytes.get()).unwrap_or(usize::MAX)
     }
 }
 

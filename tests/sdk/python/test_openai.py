@@ -104,9 +104,12 @@ def test_a_thread_remembers(client):
     assert [it["role"] for it in messages["data"]] == ["user", "assistant"] * 2
 
 
-def test_a_secret_does_not_reach_the_model(client):
-    answer = client.chat.completions.create(model="gpt-4o", messages=ask("write to ada.lovelace@example.org"))
-    assert "ada.lovelace" not in answer.choices[0].message.content
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_was_masked_on_the_way_to_the_model_comes_back(client, stream):
+    # The fake repeats what it was sent; that it was sent a placeholder is looked at where its requests are.
+    said = client.chat.completions.create(model="gpt-4o", messages=ask("write to ada.lovelace@example.org"), stream=stream)
+    text = "".join(it.choices[0].delta.content or "" for it in said) if stream else said.choices[0].message.content
+    assert text == "You said: write to ada.lovelace@example.org"
 
 
 @pytest.mark.parametrize("stream", [False, True])

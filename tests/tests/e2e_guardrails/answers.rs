@@ -129,7 +129,7 @@ fn an_answer_that_cannot_be_read_does_not_pass() {
     }
     assert_eq!(ask(&strict, chat("hi")).send().status, 200);
     assert_eq!(strict.stat("wasmcustom.tollgate_guardrails_unseen.direction.response"), 2);
-    let long = gateway(&fake, &json!({"sentinel": {"mode": "off"}, "max_bytes": 1000}));
+    let long = gateway(&fake, &json!({"sentinel": {"mode": "off"}, "max_answer_bytes": 1000}));
     assert_eq!(ask(&long, chat("hi")).header("x-fake", "words-1000").send().error(), "502 unreadable_answer");
 }
 

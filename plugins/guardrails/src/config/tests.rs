@@ -78,6 +78,7 @@ fn a_mistake_is_named_by_its_key() {
             "projects.p.tiers.t.pii.hold_back is 1",
         ),
         (r#"{"max_bytes": 0}"#.into(), "invalid value: integer `0`, expected a nonzero u32"),
+        (r#"{"max_answer_bytes": 16777217}"#.into(), "`max_answer_bytes` is 16777217; expected 1 to 16777216"),
         (r#"{"max_bytes": 16777217}"#.into(), "`max_bytes` is 16777217; expected 1 to 16777216"),
         (r#"{"on_oversize": "scan"}"#.into(), "unknown variant `scan`, expected one of `block`"),
         (r#"{"status": 403}"#.into(), "`status` is 403; expected 400 or 451"),

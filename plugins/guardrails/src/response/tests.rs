@@ -15,7 +15,7 @@ fn check(json: &str, headers: &[(&str, &str)], body: &str, size: usize) -> (Stri
     vault.mask("email", "ada@example.com");
     let asked = Asked { endpoint: Endpoint::ChatCompletions, vault, wants_usage: false };
     let headers = Headers::from_iter(headers.iter().copied());
-    let limits = (usize::try_from(config.max_bytes.get()).unwrap(), config.on_oversize);
+    let limits = (usize::try_from(config.max_answer_bytes.get()).unwrap(), config.on_oversize);
     let mut answer = match Follow::of(asked, table.of(None), "p", (200, &headers), limits) {
         Follow::Not => return ("not followed".into(), vec![]),
         Follow::Unseen => return ("unseen".into(), vec![]),
@@ -103,9 +103,9 @@ fn what_cannot_be_looked_at_does_not_pass() {
     ] {
         assert_eq!(check("{}", headers, &long, 9).0, code);
     }
-    let (out, _) = check(r#"{"max_bytes": 20}"#, &JSON, &long, 9);
+    let (out, _) = check(r#"{"max_answer_bytes": 20}"#, &JSON, &long, 9);
     assert!(out.starts_with(r#"{"error":{"message":"The provider's answer has more than 20 bytes"#), "{out}");
-    let allow = r#"{"max_bytes": 20, "on_oversize": "allow"}"#;
+    let allow = r#"{"max_answer_bytes": 20, "on_oversize": "allow"}"#;
     assert_eq!(check(allow, &JSON, &plain("eve@example.com"), 9), (plain("eve@example.com"), vec![]));
     assert_eq!(check(allow, &[JSON[0], ("content-length", "21")], "", 9).0, "unseen");
 }
