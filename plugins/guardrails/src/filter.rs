@@ -2,6 +2,7 @@
 
 use crate::{
     analyzer::{self, Named, NoSense, Question, TooLong},
+    answer::Vault,
     config::Config,
     event::{Direction, Whose},
     found::Found,
@@ -26,6 +27,8 @@ pub struct Guardrails {
     table: Table,
     meters: Meters,
     reports: Option<Reports>,
+    /// Whether whoever stores a thread, behind this filter, has its answer before a value is put back into it.
+    stores_before: bool,
 }
 
 /// One exchange.
@@ -74,7 +77,8 @@ impl Plugin for Guardrails {
         if client.is_some() {
             root.tick_every(report::BEAT);
         }
-        Ok(Self { table, meters: Meters::define(), reports: client.as_ref().map(Reports::new), config })
+        let stores_before = root.answers_come_in_reverse();
+        Ok(Self { stores_before, table, meters: Meters::define(), reports: client.as_ref().map(Reports::new), config })
     }
 
     fn stream(self: &Rc<Self>) -> Stream {
@@ -123,7 +127,10 @@ impl Stream {
         self.model = outcome.model.unwrap_or_default();
         self.tell(Direction::Input, &outcome.found);
         self.report = outcome.report;
-        self.stage = Stage::Asked(Asked { endpoint, vault: outcome.vault, wants_usage: outcome.wants_usage });
+        // What was put back would be stored, and go to the model in the next turn.
+        let restores = self.plugin.stores_before || self.thread.is_none();
+        let vault = if restores { outcome.vault } else { Vault::default() };
+        self.stage = Stage::Asked(Asked { endpoint, vault, wants_usage: outcome.wants_usage });
         match outcome.deed {
             Deed::Pass => Edit::Keep,
             Deed::Mask(body) => Edit::Replace(body),

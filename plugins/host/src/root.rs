@@ -51,6 +51,12 @@ impl Root {
         kind() == Kind::Envoy
     }
 
+    /// Whether an answer comes to the filters in the reverse order of its request. In Kong it comes in the same.
+    #[must_use]
+    pub fn answers_come_in_reverse(&self) -> bool {
+        kind() == Kind::Envoy
+    }
+
     /// Lets every request go on that waits under [`crate::Next::Hold`] with this number.
     pub fn release(&self, number: u32) {
         contexts::release(self.id, number);

