@@ -96,7 +96,7 @@ impl Assembly {
     #[must_use]
     pub fn finish(self, ended: bool) -> Answer {
         match self {
-            Self::Plain { body, too_long, .. } => plain(if too_long { &[] } else { &body }),
+            Self::Plain { body, too_long, .. } => plain(if too_long { &[] } else { &body }, ended),
             Self::Streamed { reader, mut deltas } => {
                 if ended {
                     reader.finish(|event: Event<'_>| deltas.event(&event));
@@ -107,9 +107,9 @@ impl Assembly {
     }
 }
 
-/// The message of a plain answer. A body that broke off is no JSON, so nothing of it can be kept; one that is JSON is whole,
-/// whether or not the proxy told its end (Kong does not).
-fn plain(body: &[u8]) -> Answer {
+/// The message of a plain answer. A body that broke off is no JSON, so nothing of it can be kept; one that is JSON and says
+/// why it ended is whole, whether or not the proxy told its end (Kong does not).
+fn plain(body: &[u8], ended: bool) -> Answer {
     let Ok(completion) = serde_json::from_slice::<Completion<'_>>(body) else {
         return Answer::default();
     };
@@ -120,7 +120,7 @@ fn plain(body: &[u8]) -> Answer {
     };
     let finish_reason = choice.finish_reason.map(Cow::into_owned).filter(|it| !it.is_empty());
     // Some providers leave the reason out of a plain answer; a whole body is a whole message.
-    let complete = finish_reason.as_deref() != Some("error");
+    let complete = (ended || finish_reason.is_some()) && finish_reason.as_deref() != Some("error");
     let message = complete.then(|| choice.message.get().to_owned());
     Answer { message, complete, finish_reason, model }
 }
