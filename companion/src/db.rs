@@ -226,6 +226,16 @@ pub(crate) fn beside(main: &str, name: &str) -> Option<String> {
     Some(format!("{folder}{begin}{named}{}", query.map(|it| format!("?{it}")).unwrap_or_default()))
 }
 
+/// A time as both databases keep it. Their integers are signed; the year 294,000 is far enough.
+pub(crate) fn to_sql(time: Micros) -> i64 {
+    i64::try_from(time.0).unwrap_or(i64::MAX)
+}
+
+/// A time that a database kept.
+pub(crate) fn from_sql(time: i64) -> Micros {
+    Micros(u64::try_from(time).unwrap_or_default())
+}
+
 /// `url` without the password, fit for an error message.
 pub(crate) fn shown(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {

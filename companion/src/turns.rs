@@ -229,7 +229,12 @@ fn is_result(message: &RawValue) -> bool {
         #[serde(borrow, default)]
         role: std::borrow::Cow<'a, str>,
     }
-    serde_json::from_str::<Role<'_>>(message.get()).is_ok_and(|it| it.role == "tool" || it.role == "function")
+    serde_json::from_str::<Role<'_>>(message.get()).is_ok_and(|it| answers_a_call(&it.role))
+}
+
+/// Whether what this role says answers a call of the turn before.
+pub(crate) fn answers_a_call(role: &str) -> bool {
+    role == "tool" || role == "function"
 }
 
 fn caller(at: &str, project: String, user: String) -> Result<Caller, Failure> {

@@ -2,7 +2,7 @@
 
 use super::{Answer, Ask, State, grant as rule};
 use crate::clock::Clock;
-use crate::usage::Db;
+use crate::db::{Db, to_sql};
 use domain::time::Micros;
 use sqlx::{AnyConnection, Row};
 
@@ -66,8 +66,4 @@ pub(crate) async fn purge(db: &Db, clock: &Clock) -> Result<bool, sqlx::Error> {
     let gone = sqlx::query(sql).bind(to_sql(now)).bind(PURGED).execute(&mut *tx).await?.rows_affected();
     tx.commit().await?;
     Ok(gone >= PURGED.unsigned_abs())
-}
-
-fn to_sql(time: Micros) -> i64 {
-    i64::try_from(time.0).unwrap_or(i64::MAX)
 }

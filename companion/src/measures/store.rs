@@ -1,6 +1,6 @@
 //! Measures in the usage database.
 
-use crate::usage::Db;
+use crate::db::{Db, to_sql};
 use domain::choice::{Measured, Measures};
 use domain::time::Micros;
 use sqlx::Row;
@@ -66,8 +66,4 @@ pub(crate) async fn purge(db: &Db, now: Micros) -> Result<(), sqlx::Error> {
 /// Measures that somebody wrote by hand and that cannot be are none.
 fn read(text: &str) -> Measures {
     serde_json::from_str(text).unwrap_or_default()
-}
-
-fn to_sql(time: Micros) -> i64 {
-    i64::try_from(time.0).unwrap_or(i64::MAX)
 }

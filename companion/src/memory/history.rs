@@ -1,6 +1,6 @@
 //! What came before: the messages that a new turn's request begins with.
 
-use super::{Store, message_place, to_sql};
+use super::{Store, message_place, to_sql, whose};
 use crate::caller::Caller;
 use domain::time::Micros;
 use sqlx::Row;
@@ -87,7 +87,7 @@ impl Store {
         let open = |row: &AnyRow| {
             let (turn, position, raw): (String, i64, Vec<u8>) =
                 (row.try_get("id")?, row.try_get("position")?, row.try_get("raw")?);
-            self.open_text(&raw, &message_place(caller, &turn, position))
+            self.open_text(&raw, &message_place(whose(caller), &turn, position))
         };
         rows.iter().map(open).collect()
     }

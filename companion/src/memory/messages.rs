@@ -1,6 +1,6 @@
 //! The messages of threads.
 
-use super::{Page, Store, from_sql, message_place};
+use super::{Page, Store, from_sql, message_place, whose};
 use crate::caller::Caller;
 use domain::time::Micros;
 use sqlx::Row;
@@ -94,7 +94,7 @@ impl Store {
         let (turn, position): (String, i64) = (row.try_get("id")?, row.try_get("position")?);
         let raw: Vec<u8> = row.try_get("raw")?;
         Ok(MessageRow {
-            raw: self.open_text(&raw, &message_place(caller, &turn, position))?,
+            raw: self.open_text(&raw, &message_place(whose(caller), &turn, position))?,
             turn,
             position: u64::try_from(position).unwrap_or_default(),
             complete: row.try_get::<i64, _>("complete")? != 0,

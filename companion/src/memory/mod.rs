@@ -28,7 +28,7 @@ pub(crate) use threads::{Made, ThreadRow};
 pub(crate) use turns::TurnRow;
 
 use crate::caller::Caller;
-use crate::db::Db;
+use crate::db::{Db, from_sql, to_sql};
 use domain::time::Micros;
 use std::time::Duration;
 
@@ -100,23 +100,19 @@ impl Store {
     }
 }
 
+/// Whose a text is, for its seal.
+fn whose(caller: &Caller) -> (&str, &str) {
+    (caller.project.as_str(), caller.user.as_str())
+}
+
 /// Where a message is, for its seal.
-fn message_place(caller: &Caller, turn: &str, position: i64) -> String {
-    format!("{}\0{}\0{turn}\0{position}", caller.project.as_str(), caller.user.as_str())
+fn message_place((project, user): (&str, &str), turn: &str, position: i64) -> String {
+    format!("{project}\0{user}\0{turn}\0{position}")
 }
 
 /// Where a thread's title is, for its seal.
-fn title_place(caller: &Caller, thread: &str) -> String {
-    format!("{}\0{}\0{thread}\0title", caller.project.as_str(), caller.user.as_str())
-}
-
-/// The integers of both databases are signed; the year 294,000 is far enough.
-fn to_sql(time: Micros) -> i64 {
-    i64::try_from(time.0).unwrap_or(i64::MAX)
-}
-
-fn from_sql(time: i64) -> Micros {
-    Micros(u64::try_from(time).unwrap_or_default())
+fn title_place((project, user): (&str, &str), thread: &str) -> String {
+    format!("{project}\0{user}\0{thread}\0title")
 }
 
 /// A count as the databases keep it.

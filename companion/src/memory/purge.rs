@@ -1,6 +1,6 @@
 //! What grew too old goes, a little at a time, so that no writer waits long.
 
-use super::{Store, before, sessions};
+use super::{Store, before, message_place, sessions, title_place};
 use crate::caller::Caller;
 use crate::names::Name;
 use domain::time::Micros;
@@ -89,7 +89,7 @@ impl Store {
             let (turn, position): (i64, i64) = (row.try_get("turn")?, row.try_get("position")?);
             let (project, user, id): (String, String, String) =
                 (row.try_get("project")?, row.try_get("user_id")?, row.try_get("id")?);
-            let place = format!("{project}\0{user}\0{id}\0{position}");
+            let place = message_place((&project, &user), &id, position);
             let raw: Vec<u8> = row.try_get("raw")?;
             let sealed = self.close_text(&self.open_text(&raw, &place)?, &place)?;
             let sql = "UPDATE messages SET raw = $3 WHERE turn = $1 AND position = $2";
@@ -109,7 +109,7 @@ impl Store {
         for row in &rows {
             let (project, user, id): (String, String, String) =
                 (row.try_get("project")?, row.try_get("user_id")?, row.try_get("id")?);
-            let place = format!("{project}\0{user}\0{id}\0title");
+            let place = title_place((&project, &user), &id);
             let title: Vec<u8> = row.try_get("title")?;
             let sealed = self.close_text(&self.open_text(&title, &place)?, &place)?;
             let sql = "UPDATE threads SET title = $4 WHERE project = $1 AND user_id = $2 AND id = $3";

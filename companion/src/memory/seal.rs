@@ -4,7 +4,7 @@
 //! A sealed text is a byte that says how, then, with a key, the key's id (4 bytes), the nonce (12) and the cipher text
 //! with its tag. Without a key it is the byte 0 and the text.
 
-use crate::random::NoRandomness;
+use crate::random::{NoRandomness, hex};
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Key, Nonce};
 use base64::Engine;
@@ -111,10 +111,6 @@ impl Seal {
         };
         String::from_utf8(text).map_err(|_| Unreadable::Changed)
     }
-}
-
-fn hex(id: &[u8; 4]) -> String {
-    format!("{:08x}", u32::from_be_bytes(*id))
 }
 
 impl fmt::Debug for Seal {

@@ -1,6 +1,6 @@
 //! Threads, as their owner makes, reads, changes and deletes them.
 
-use super::{Page, Store, from_sql, title_place, to_sql, turns};
+use super::{Page, Store, from_sql, title_place, to_sql, turns, whose};
 use crate::caller::Caller;
 use domain::time::Micros;
 use sqlx::any::AnyRow;
@@ -177,13 +177,13 @@ impl Store {
         thread: &str,
         title: Option<&str>,
     ) -> Result<Option<Vec<u8>>, sqlx::Error> {
-        title.map(|it| self.close_text(it, &title_place(caller, thread))).transpose()
+        title.map(|it| self.close_text(it, &title_place(whose(caller), thread))).transpose()
     }
 
     pub(super) fn thread_row(&self, caller: &Caller, row: &AnyRow) -> Result<ThreadRow, sqlx::Error> {
         let id: String = row.try_get("id")?;
         let title: Option<Vec<u8>> = row.try_get("title")?;
-        let title = title.map(|it| self.open_text(&it, &title_place(caller, &id))).transpose()?;
+        let title = title.map(|it| self.open_text(&it, &title_place(whose(caller), &id))).transpose()?;
         Ok(ThreadRow {
             title,
             metadata: row.try_get("metadata")?,

@@ -1,6 +1,6 @@
 //! Finished turns, as gateways report them and applications import them.
 
-use super::{Store, before, count, message_place, sessions, to_sql};
+use super::{Store, before, count, message_place, sessions, to_sql, whose};
 use crate::caller::Caller;
 use domain::estimate;
 use domain::time::Micros;
@@ -109,7 +109,7 @@ impl Store {
         let seq: i64 = query.fetch_one(&mut *tx).await?.try_get("seq")?;
         for (position, raw) in turn.messages.iter().enumerate() {
             let position = count(position);
-            let sealed = self.close_text(raw, &message_place(caller, &turn.id, position))?;
+            let sealed = self.close_text(raw, &message_place(whose(caller), &turn.id, position))?;
             let sql = "INSERT INTO messages (turn, position, raw) VALUES ($1, $2, $3)";
             sqlx::query(sql).bind(seq).bind(position).bind(sealed).execute(&mut *tx).await?;
         }

@@ -12,8 +12,7 @@ pub(crate) use mints::{MintRow, Minter};
 pub(crate) use signing_keys::{Ended, SigningKeyRow};
 pub(crate) use tenant_keys::{Added, TenantKeyRow};
 
-use crate::db::has_ended;
-use domain::time::Micros;
+use crate::db::{from_sql, has_ended, to_sql};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, SqlSafeStr, SqlitePool};
@@ -100,15 +99,6 @@ impl Store {
     async fn write(&self) -> Result<sqlx::Transaction<'static, sqlx::Sqlite>, sqlx::Error> {
         self.pool.begin_with("BEGIN IMMEDIATE").await
     }
-}
-
-/// SQLite's integers are signed; the year 294,000 is far enough.
-fn to_sql(time: Micros) -> i64 {
-    i64::try_from(time.0).unwrap_or(i64::MAX)
-}
-
-fn from_sql(time: i64) -> Micros {
-    Micros(u64::try_from(time).unwrap_or_default())
 }
 
 #[cfg(test)]

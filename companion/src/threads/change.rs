@@ -5,6 +5,7 @@ use crate::caller::Caller;
 use crate::failure::Failure;
 use crate::memory::{Limits, Made, Store, ThreadRow};
 use crate::random;
+use domain::headers::is_id;
 use domain::time::Micros;
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
@@ -91,8 +92,7 @@ pub(crate) async fn change(store: &Store, caller: &Caller, id: &str, change: Cha
 
 /// An id that a client chose: one that can stand in the header `x-thread-id`.
 pub(super) fn chosen(id: String) -> Result<String, Failure> {
-    let safe = |it: u8| it.is_ascii_alphanumeric() || b"._:-".contains(&it);
-    if (1..=255).contains(&id.len()) && id.bytes().all(safe) && !TAKEN.contains(&id.as_str()) {
+    if is_id(&id) && !TAKEN.contains(&id.as_str()) {
         return Ok(id);
     }
     let what = format!(

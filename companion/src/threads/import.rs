@@ -5,6 +5,7 @@ use crate::caller::Caller;
 use crate::failure::Failure;
 use crate::memory::{Limits, Store, TurnRow};
 use crate::names::Name;
+use crate::turns::answers_a_call;
 use crate::{random, title};
 use domain::reply::Reply;
 use domain::time::Micros;
@@ -75,7 +76,7 @@ pub(crate) async fn import(
         complete: true,
         finish_reason: None,
         title: title::of(messages.iter().map(String::as_str)),
-        results_first: roles.first().is_some_and(|it| it == "tool" || it == "function"),
+        results_first: roles.first().is_some_and(|it| answers_a_call(it)),
         answered: roles.iter().any(|it| it == "assistant"),
         messages: messages.clone(),
     };

@@ -3,7 +3,6 @@
 //! Strict about types and bounds, because a record is never changed; liberal about members that it does
 //! not know, so that gateways and companions can be upgraded one after the other.
 
-use domain::time::Micros;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::collections::BTreeSet;
@@ -352,11 +351,6 @@ pub(crate) fn is_amount(amount: i64) -> bool {
 /// Whether it can be a budget's limit. A hundred million dollars are ten to the 17 nano-dollars.
 pub(crate) fn is_limit(limit: i64) -> bool {
     (0..=MOST.saturating_mul(10_000)).contains(&limit)
-}
-
-/// A moment as the database keeps it.
-pub(crate) fn to_sql(time: Micros) -> i64 {
-    i64::try_from(time.0).unwrap_or(i64::MAX)
 }
 
 fn is_text(text: &str, bytes: usize) -> bool {

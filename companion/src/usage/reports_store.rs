@@ -3,11 +3,11 @@
 //! Whole hours come from the roll-up; what of a window is no whole hour, and steps of a minute, come from the records
 //! themselves, so that a sum is exact whatever the window.
 
-use super::Db;
 use super::question::{Group, Scope};
 use super::report::{Row, Sum};
 use super::store::records::SUMS;
 use super::window::{HOUR, Step, Window, ceil, floor};
+use crate::db::{Db, to_sql};
 use domain::time::Micros;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row as _};
@@ -186,10 +186,6 @@ const fn column(group: Group) -> &'static str {
         Group::Provider => "provider",
         Group::Source => "source",
     }
-}
-
-fn to_sql(at: Micros) -> i64 {
-    i64::try_from(at.0).unwrap_or(i64::MAX)
 }
 
 fn hour(at: Micros) -> i64 {

@@ -147,6 +147,13 @@ impl<'a> FromIterator<(&'a str, &'a str)> for Headers {
     }
 }
 
+/// Whether a client may call a thread or a session so: 1 to 255 letters, digits, `.`, `_`, `:` or `-`.
+#[must_use]
+pub fn is_id(text: &str) -> bool {
+    let safe = |it: u8| it.is_ascii_alphanumeric() || b"._:-".contains(&it);
+    (1..=255).contains(&text.len()) && text.bytes().all(safe)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

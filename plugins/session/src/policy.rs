@@ -3,7 +3,7 @@
 use domain::{
     caller::Caller,
     chat::{Body, Message},
-    headers::{self, Headers},
+    headers::{self, Headers, is_id},
     mode::OnFailure,
     reply::Reply,
     turn::{Answer, Assembly},
@@ -103,11 +103,6 @@ fn id(headers: &Headers, name: &'static str) -> Result<Option<String>, Reply> {
         Some(text) => Ok(Some(text.to_owned())),
         None => Err(wrong(name, "is no id: 1 to 255 letters, digits, `.`, `_`, `:` or `-`")),
     }
-}
-
-fn is_id(text: &str) -> bool {
-    let safe = |it: u8| it.is_ascii_alphanumeric() || b"._:-".contains(&it);
-    (1..=255).contains(&text.len()) && text.bytes().all(safe)
 }
 
 fn wrong(header: &'static str, what: &str) -> Reply {

@@ -5,8 +5,8 @@ pub(crate) mod outbox;
 mod outbox_tests;
 
 use super::Event;
+use crate::db::to_sql;
 use crate::random;
-use domain::time::Micros;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::Sha256;
@@ -66,15 +66,12 @@ fn user_hash(key: &str, project: &str, user: &str) -> String {
     random::hex(digest.get(..SHOWN_BYTES).unwrap_or_default())
 }
 
-fn to_sql(time: Micros) -> i64 {
-    i64::try_from(time.0).unwrap_or(i64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::events::Kind;
     use crate::usage::Db;
+    use domain::time::Micros;
 
     async fn fields(db: &Db) -> Vec<Value> {
         let rows = sqlx::query("SELECT fields FROM events ORDER BY number").fetch_all(db.pool()).await.unwrap();

@@ -1,6 +1,6 @@
 //! What of the outbox is still to be told, and to whom. A target is `redis`, or a webhook by its digest.
 
-use super::to_sql;
+use crate::db::to_sql;
 use crate::usage::Db;
 use domain::time::Micros;
 use sqlx::any::AnyRow;

@@ -2,9 +2,9 @@
 
 use super::periods::rolling;
 use super::{list, query};
+use crate::db::to_sql;
 use crate::usage::Db;
 use crate::usage::balance::{Balance, Whose};
-use crate::usage::record::to_sql;
 use domain::time::Micros;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};

@@ -2,10 +2,11 @@
 
 use super::periods::{self, Found, Write, rolling};
 use super::{pieces, query, sum, values};
+use crate::db::to_sql;
 use crate::events::{self, Event};
 use crate::random::NoRandomness;
 use crate::usage::charges::{Charged, EXHAUSTED, crossed, first_slice};
-use crate::usage::record::{Period, to_sql};
+use crate::usage::record::Period;
 use domain::time::Micros;
 use sqlx::{AnyConnection, Row};
 use std::collections::{BTreeMap, BTreeSet};

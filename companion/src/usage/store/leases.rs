@@ -2,9 +2,10 @@
 
 use super::periods::{self, Found, Write, rolling};
 use super::{list, pieces, query, values};
+use crate::db::to_sql;
 use crate::usage::Db;
 use crate::usage::leases::{Ask, LEASE, Lease, Standing, decide};
-use crate::usage::record::{Period, to_sql};
+use crate::usage::record::Period;
 use domain::time::Micros;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
