@@ -10,6 +10,7 @@ mod entity;
 mod fold;
 mod network;
 mod personal;
+mod quiet;
 mod scan;
 mod secrets;
 mod tail;
@@ -32,6 +33,10 @@ pub struct Finding {
 /// Everything in `text` that is one of `wanted`, in order; no two findings overlap.
 #[must_use]
 pub fn find(text: &str, wanted: Entities) -> Vec<Finding> {
+    if quiet::is_quiet(text) { Vec::new() } else { look(text, wanted) }
+}
+
+fn look(text: &str, wanted: Entities) -> Vec<Finding> {
     let folded = fold::Folded::of(text);
     let gathered = fold::Folded::gathered(folded.text());
     let mut found = Vec::new();

@@ -18,6 +18,11 @@ mod value;
 use crate::{Entities, Entity, Finding, Group};
 pub(crate) use open::open;
 
+/// Whether a secret may stand behind this word.
+pub(crate) fn is_name(word: &[u8]) -> bool {
+    name::may_end(word) && name::of(word).is_some()
+}
+
 pub(crate) fn find(text: &str, wanted: Entities, found: &mut Vec<Finding>) {
     if !Entity::ALL.iter().any(|it| it.group() == Group::Secret && wanted.has(*it)) {
         return;

@@ -3,6 +3,7 @@
 //! Nothing is guessed: a word that is not whole, numbers that others may join, a month's name with a year to come, a name
 //! with `at` and `dot` around. The rest is said, and stays so whatever follows.
 
+use crate::quiet::is_quiet;
 use crate::scan::steps;
 use crate::{Entities, find, settled_secrets};
 
@@ -12,6 +13,9 @@ use crate::{Entities, find, settled_secrets};
 /// one word.
 #[must_use]
 pub fn settled(text: &str, wanted: Entities) -> usize {
+    if is_quiet(text) {
+        return open(text);
+    }
     let start = armour(text).unwrap_or(text.len()).min(open(text)).min(settled_secrets(text));
     let across = find(text, wanted).into_iter().find(|it| it.span.end > start);
     across.map_or(start, |it| it.span.start.min(start))
