@@ -87,11 +87,18 @@ impl Background {
         }
     }
 
-    pub(crate) fn answered(&self, accounts: &Accounts, call: CallId, answer: &Result<Answer, NoAnswer>, now: Micros) {
+    pub(crate) fn answered(
+        &self,
+        root: &Root,
+        accounts: &Accounts,
+        call: CallId,
+        answer: &Result<Answer, NoAnswer>,
+        now: Micros,
+    ) {
         let asked = self.way.borrow_mut().remove(&call);
         match asked {
             Some(asked) => take(accounts, &asked, answer, now),
-            None => drop(self.outbox.answered(call, answer)),
+            None => drop(self.outbox.answered(root, call, answer)),
         }
     }
 }

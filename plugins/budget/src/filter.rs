@@ -140,9 +140,9 @@ impl Plugin for BudgetFilter {
         }
     }
 
-    fn answered(&self, _: &Root, call: CallId, answer: Result<Answer, NoAnswer>) {
+    fn answered(&self, root: &Root, call: CallId, answer: Result<Answer, NoAnswer>) {
         if let Some(background) = &self.background {
-            background.answered(&self.accounts, call, &answer, host::now());
+            background.answered(root, &self.accounts, call, &answer, host::now());
         }
     }
 }

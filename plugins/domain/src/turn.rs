@@ -92,6 +92,12 @@ impl Assembly {
         }
     }
 
+    /// Whether a stream said that nothing follows; what a client does at once may then come before the stream's end.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        matches!(self, Self::Streamed { deltas, .. } if deltas.is_over())
+    }
+
     /// The answer; `ended` says whether it came to its regular end or broke off.
     #[must_use]
     pub fn finish(self, ended: bool) -> Answer {

@@ -97,9 +97,9 @@ impl Plugin for Guardrails {
         self.reports.iter().for_each(|it| it.tick(root));
     }
 
-    fn answered(&self, _: &Root, call: CallId, answer: Result<host::Answer, NoAnswer>) {
+    fn answered(&self, root: &Root, call: CallId, answer: Result<host::Answer, NoAnswer>) {
         if let Some(reports) = &self.reports {
-            reports.answered(call, &answer);
+            reports.answered(root, call, &answer);
         }
     }
 }

@@ -41,7 +41,7 @@ impl Reports {
     }
 
     /// Whether the answer was to a batch.
-    pub fn answered(&self, call: CallId, answer: &Result<Answer, NoAnswer>) -> bool {
-        self.outbox.answered(call, answer)
+    pub fn answered(&self, root: &Root, call: CallId, answer: &Result<Answer, NoAnswer>) -> bool {
+        self.outbox.answered(root, call, answer)
     }
 }

@@ -255,6 +255,14 @@ pub(crate) fn resume_request() {
     }
 }
 
+/// Lets a held response go on.
+pub(crate) fn resume_response() {
+    // SAFETY: no memory passes.
+    if let Err(status) = check(unsafe { proxy_continue_stream(1) }) {
+        log::warn!("the host did not resume a response: {status:?}");
+    }
+}
+
 pub(crate) fn act_for(context: u32) {
     // SAFETY: no memory passes.
     if let Err(status) = check(unsafe { proxy_set_effective_context(context) }) {

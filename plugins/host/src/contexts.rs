@@ -50,6 +50,8 @@ struct Contexts {
     held: RefCell<BTreeMap<(u32, u32), Vec<u32>>>,
     /// What an exchange lets go on, once its own callback is over.
     woken: RefCell<Vec<(u32, u32)>>,
+    /// The exchange whose callback this is.
+    current: Cell<Option<u32>>,
 }
 
 thread_local! {
@@ -158,11 +160,14 @@ pub(crate) fn tick(id: u32) {
 /// Runs `act` on an exchange; a request without one is refused, anything else goes on.
 pub(crate) fn exchange(id: u32, act: impl FnOnce(&mut dyn Turn) -> Action) -> Action {
     let found = CONTEXTS.with(|it| it.exchanges.borrow().get(&id).cloned());
-    match found.as_ref().map(|it| it.try_borrow_mut()) {
+    let before = CONTEXTS.with(|it| it.current.replace(Some(id)));
+    let action = match found.as_ref().map(|it| it.try_borrow_mut()) {
         Some(Ok(mut exchange)) => act(exchange.as_mut()),
         Some(Err(_)) => Action::Pause,
         None => act(&mut Refused),
-    }
+    };
+    CONTEXTS.with(|it| it.current.set(before));
+    action
 }
 
 /// Keeps an exchange until its plugin's root releases what waits for `number`.
@@ -192,6 +197,17 @@ fn release_woken() {
     for (root, number) in woken {
         release(root, number);
     }
+}
+
+/// Starts a call-out for a root from within one of its exchanges, which may end before it is answered.
+pub(crate) fn call_for_root(root: u32, question: &Call) -> Result<CallId, NoAnswer> {
+    let current = CONTEXTS.with(|it| it.current.get());
+    abi::act_for(root);
+    let sent = call(Owner::Root(root), question);
+    if let Some(id) = current {
+        abi::act_for(id);
+    }
+    sent
 }
 
 /// Starts a call-out for `owner`.

@@ -4,15 +4,18 @@
 //! Envoy hands a body over in pieces while headers are paused, Kong whole after they were let go;
 //! Envoy resumes a request when told, Kong by itself; Kong does not say where a response ends.
 
+mod response;
+
 use crate::{
     abi::{self, Buffer},
     contexts::{self, Owner},
-    head::{RequestHead, RequestTrailers, ResponseHead},
+    head::{RequestHead, RequestTrailers},
     kind::{Kind, kind},
-    plugin::{Answer, Chunk, Edit, Next, NoAnswer, Stream, Watch},
+    plugin::{Answer, Edit, Next, NoAnswer, Stream},
     refused::{refuse, send},
 };
 use domain::reply::Reply;
+use response::Response;
 
 /// What the host is to do with what it just showed, by its number in the ABI.
 #[repr(u32)]
@@ -62,19 +65,6 @@ enum Request {
     Free,
     /// The filter answered it.
     Answered,
-}
-
-/// Where the response is.
-enum Response {
-    /// The filter follows it. Of `length` bytes, where the host does not tell the end, `seen` have passed.
-    Watched { edit: bool, seen: u64, length: Option<u64> },
-    /// The filter waits for the whole of it, `limit` bytes at most. Envoy keeps the `seen` bytes back, and its head; in
-    /// Kong they went on, and are `kept` here.
-    Collected { limit: usize, seen: usize, kept: Vec<u8>, length: Option<u64> },
-    /// In Envoy: the filter has not seen enough of its beginning, which is kept back with the head; so much is here.
-    Begun { seen: usize },
-    /// It has not come, has ended, or is none of the filter's business.
-    Free,
 }
 
 /// One exchange, and the filter's state in it.
@@ -264,191 +254,6 @@ impl<S: Stream> Exchange<S> {
             Request::Asking { .. } | Request::Answered => Action::Pause,
         }
     }
-
-    fn response_headers(&mut self, end: bool) -> Action {
-        if matches!(self.request, Request::Answered) {
-            return Action::Continue;
-        }
-        let mut head = ResponseHead::default();
-        let watch = self.stream.response_head(&mut head);
-        if watch == Watch::Nothing {
-            return Action::Continue;
-        }
-        let length = match (kind(), watch) {
-            (Kind::Envoy, Watch::Read | Watch::Edit | Watch::Begin) => None,
-            _ => head.headers().text("content-length").and_then(|it| it.parse().ok()),
-        };
-        let over = end || length == Some(0);
-        match watch {
-            Watch::Whole { .. } if over => self.stream.response_whole(Some(&mut head), b""),
-            Watch::Whole { limit } if length.is_none_or(|it| usize::try_from(it).is_ok_and(|it| it <= limit)) => {
-                self.response = Response::Collected { limit, seen: 0, kept: Vec::new(), length };
-                // Kong cannot hold a response.
-                return if kind() == Kind::Envoy { Action::Pause } else { Action::Continue };
-            }
-            _ => {
-                let edit = matches!(watch, Watch::Edit | Watch::Begin);
-                if edit {
-                    head.remove("content-length");
-                }
-                if watch == Watch::Begin && kind() == Kind::Envoy {
-                    return self.begin_response(&mut head, over);
-                }
-                if over {
-                    self.stream.response_chunk(Vec::new(), true);
-                } else {
-                    let length = length.filter(|_| kind() == Kind::Kong);
-                    self.response = Response::Watched { edit, seen: 0, length };
-                }
-            }
-        }
-        Action::Continue
-    }
-
-    /// In Envoy: the head of a response is here whose beginning the filter wants to see first.
-    fn begin_response(&mut self, head: &mut ResponseHead, over: bool) -> Action {
-        if over {
-            // Where no body is there is no place for one.
-            self.stream.response_begin(head, b"", true);
-            return Action::Continue;
-        }
-        self.response = Response::Begun { seen: 0 };
-        Action::Pause
-    }
-
-    /// In Envoy: `size` bytes of a response that is kept back are here.
-    fn beginning_response(&mut self, size: usize, end: bool) -> Action {
-        self.response = Response::Begun { seen: size };
-        let begun = match size {
-            0 => Vec::new(),
-            _ => abi::buffer(Buffer::ResponseBody, size).ok().flatten().unwrap_or_default(),
-        };
-        let chunk = match self.stream.response_begin(&mut ResponseHead::default(), &begun, end) {
-            None if !end => return Action::Pause,
-            chunk => chunk,
-        };
-        self.response = if end { Response::Free } else { Response::Watched { edit: true, seen: 0, length: None } };
-        if let Some(Chunk::Replace(bytes)) = chunk
-            && let Err(status) = abi::replace_buffer(Buffer::ResponseBody, &bytes)
-        {
-            log::error!("the beginning of a response was not replaced: {status:?}");
-        }
-        Action::Continue
-    }
-
-    fn response_body(&mut self, size: usize, end: bool) -> Action {
-        match &self.response {
-            Response::Free => Action::Continue,
-            Response::Begun { .. } => self.beginning_response(size, end),
-            Response::Watched { .. } => {
-                self.response_piece(size, end);
-                Action::Continue
-            }
-            Response::Collected { .. } if kind() == Kind::Envoy => self.held_response(size, end),
-            Response::Collected { .. } => {
-                self.passing_response(size, end);
-                Action::Continue
-            }
-        }
-    }
-
-    /// In Envoy: `size` bytes of a response that is kept back are here.
-    fn held_response(&mut self, size: usize, end: bool) -> Action {
-        let Response::Collected { limit, seen, .. } = &mut self.response else {
-            return Action::Continue;
-        };
-        *seen = size;
-        let fits = size <= *limit;
-        if fits && !end {
-            return Action::Pause;
-        }
-        self.response = Response::Free;
-        let body = match size {
-            0 => Vec::new(),
-            _ => abi::buffer(Buffer::ResponseBody, size).ok().flatten().unwrap_or_default(),
-        };
-        if fits {
-            self.stream.response_whole(Some(&mut ResponseHead::default()), &body);
-        } else {
-            if !end {
-                self.response = Response::Watched { edit: false, seen: 0, length: None };
-            }
-            self.stream.response_chunk(body, end);
-        }
-        Action::Continue
-    }
-
-    /// In Kong: a piece of `size` bytes passes, of a response that the filter wants to see whole.
-    fn passing_response(&mut self, size: usize, end: bool) {
-        let Response::Collected { limit, seen, kept, length } = &mut self.response else {
-            return;
-        };
-        let (limit, length) = (*limit, *length);
-        if size > 0 {
-            kept.extend(abi::buffer(Buffer::ResponseBody, size).ok().flatten().unwrap_or_default());
-        }
-        *seen = seen.saturating_add(size);
-        let seen = u64::try_from(*seen).unwrap_or(u64::MAX);
-        let last = end || length.is_some_and(|length| seen >= length);
-        if kept.len() <= limit && !last {
-            return;
-        }
-        let kept = std::mem::take(kept);
-        self.response = if last { Response::Free } else { Response::Watched { edit: false, seen, length } };
-        if kept.len() <= limit {
-            self.stream.response_whole(None, &kept);
-        } else {
-            self.stream.response_chunk(kept, last);
-        }
-    }
-
-    fn response_piece(&mut self, size: usize, end: bool) {
-        let Response::Watched { edit, seen, length } = &mut self.response else {
-            return;
-        };
-        let edit = *edit;
-        *seen = seen.saturating_add(u64::try_from(size).unwrap_or(u64::MAX));
-        let last = end || length.is_some_and(|length| *seen >= length);
-        if last {
-            self.response = Response::Free;
-        }
-        let chunk = match size {
-            0 => Vec::new(),
-            _ => abi::buffer(Buffer::ResponseBody, size).ok().flatten().unwrap_or_default(),
-        };
-        let Chunk::Replace(mut bytes) = self.stream.response_chunk(chunk, last) else {
-            return;
-        };
-        if !edit {
-            log::error!("a filter that only reads a response wanted to change it");
-            return;
-        }
-        if last && bytes.is_empty() && kind() == Kind::Kong {
-            // Kong loses the end of a response whose last piece became empty.
-            bytes.push(b'\n');
-        }
-        if let Err(status) = abi::replace_buffer(Buffer::ResponseBody, &bytes) {
-            log::error!("a piece of a response was not replaced: {status:?}");
-        }
-    }
-
-    /// Trailers end a response that said no end itself. What the filter would still add has no place.
-    fn response_trailers(&mut self) {
-        match &self.response {
-            Response::Watched { .. } => {
-                self.response = Response::Free;
-                self.stream.response_chunk(Vec::new(), true);
-            }
-            Response::Collected { seen, .. } if kind() == Kind::Envoy => {
-                self.held_response(*seen, true);
-            }
-            Response::Collected { .. } => self.passing_response(0, true),
-            Response::Begun { seen } => {
-                self.beginning_response(*seen, true);
-            }
-            Response::Free => {}
-        }
-    }
 }
 
 impl<S: Stream> Turn for Exchange<S> {
@@ -469,10 +274,7 @@ impl<S: Stream> Turn for Exchange<S> {
     fn trailers(&mut self, direction: Direction) -> Action {
         match direction {
             Direction::Request => self.request_trailers(),
-            Direction::Response => {
-                self.response_trailers();
-                Action::Continue
-            }
+            Direction::Response => self.response_trailers(),
         }
     }
 
@@ -484,7 +286,10 @@ impl<S: Stream> Turn for Exchange<S> {
     }
 
     fn released(&mut self) -> Action {
-        self.go_on(Stream::released)
+        match self.response {
+            Response::Held { .. } => self.let_go(),
+            _ => self.go_on(Stream::released),
+        }
     }
 
     fn log(&mut self) {

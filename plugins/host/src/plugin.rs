@@ -151,6 +151,9 @@ pub enum Chunk {
     Keep,
     /// These bytes pass in its place. Only under [`Watch::Edit`] and [`Watch::Begin`].
     Replace(Vec<u8>),
+    /// It stays here, and all that follows, until [`Root::release`] of this number. Only under [`Watch::Read`], and only
+    /// for a moment, as no client likes to wait. Kong cannot hold a response: there it passes.
+    Hold(u32),
 }
 
 /// A question to another service. Made from the headers phase, in Envoy from the request's body phase, or from a tick, and

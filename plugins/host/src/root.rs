@@ -57,12 +57,20 @@ impl Root {
         kind() == Kind::Envoy
     }
 
-    /// Lets every request go on that waits under [`crate::Next::Hold`] with this number.
+    /// Lets every request go on that waits under [`crate::Next::Hold`] with this number, and every answer under
+    /// [`crate::Chunk::Hold`].
     pub fn release(&self, number: u32) {
         contexts::release(self.id, number);
     }
 
-    /// What an exchange of this plugin may have of it, to let others go on.
+    /// Whether an exchange may hold the end of an answer ([`crate::Chunk::Hold`]), and its plugin ask another service
+    /// meanwhile ([`Waker::call`]), both of which Kong forbids.
+    #[must_use]
+    pub fn may_hold_answers(&self) -> bool {
+        kind() == Kind::Envoy
+    }
+
+    /// What an exchange of this plugin may have of it.
     #[must_use]
     pub fn waker(&self) -> Waker {
         Waker { root: self.id }
@@ -77,14 +85,23 @@ impl Root {
     }
 }
 
-/// Lets waiting requests go on from within another one, in [`crate::Stream::call_answered`].
+/// What an exchange may do for its plugin.
 #[derive(Debug, Clone, Copy)]
 pub struct Waker {
     root: u32,
 }
 
 impl Waker {
-    /// As [`Root::release`], as soon as the answer that came is dealt with.
+    /// As [`Root::call`]: the answer comes to [`crate::Plugin::answered`], whatever becomes of the exchange. Not in Kong,
+    /// which allows no call-out where a response is concerned.
+    ///
+    /// # Errors
+    /// As for [`Root::call`].
+    pub fn call(self, call: &Call) -> Result<CallId, NoAnswer> {
+        contexts::call_for_root(self.root, call)
+    }
+
+    /// As [`Root::release`], as soon as the answer that came is dealt with; in [`crate::Stream::call_answered`].
     pub fn wake(self, number: u32) {
         contexts::wake(self.root, number);
     }

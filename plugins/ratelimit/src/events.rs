@@ -84,7 +84,7 @@ impl Events {
         self.outbox.tick(root);
     }
 
-    pub(crate) fn answered(&self, call: CallId, answer: &Result<Answer, NoAnswer>) {
-        self.outbox.answered(call, answer);
+    pub(crate) fn answered(&self, root: &Root, call: CallId, answer: &Result<Answer, NoAnswer>) {
+        self.outbox.answered(root, call, answer);
     }
 }

@@ -167,7 +167,7 @@ impl Plugin for RateLimit {
         if self.fleet.as_ref().is_some_and(|it| it.landed(call, &answer, host::now())) {
             root.release(LEASES);
         } else if let Some(events) = &self.events {
-            events.answered(call, &answer);
+            events.answered(root, call, &answer);
         }
     }
 }

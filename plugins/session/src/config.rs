@@ -30,6 +30,11 @@ pub struct Config {
     /// request on the same thread waits for the turn, so a longer period makes it slower.
     #[serde(default = "report_every")]
     pub(crate) report_every: Period,
+    /// How long the end of an answer may be held until the companion has stored its turn, 1ms to 10s, default `1s`: an end
+    /// that the client saw then stands for a turn that outlives the gateway. It is not held while the companion is away.
+    /// Kong cannot hold an answer: there the turn is reported after it.
+    #[serde(default = "hold_end")]
+    pub(crate) hold_end: Period,
     /// How many bytes of new messages one request may bring to be remembered, 1 to 16777216,
     /// default 1048576; more are answered 413 `request_too_large`.
     #[serde(default = "one_mebibyte")]
@@ -52,6 +57,10 @@ impl Config {
             .report_every
             .between("report_every", Duration::from_millis(1), Duration::from_secs(1))
             .map_err(|wrong| format!("session: {wrong}"))?;
+        config
+            .hold_end
+            .between("hold_end", Duration::from_millis(1), Duration::from_secs(10))
+            .map_err(|wrong| format!("session: {wrong}"))?;
         for (key, bytes) in
             [("max_request_bytes", config.max_request_bytes), ("max_answer_bytes", config.max_answer_bytes)]
         {
@@ -68,6 +77,10 @@ const MOST_BYTES: u32 = 16 << 20;
 
 fn report_every() -> Period {
     Period::from_millis(20)
+}
+
+fn hold_end() -> Period {
+    Period::from_millis(1000)
 }
 
 fn one_mebibyte() -> NonZeroU32 {
@@ -89,6 +102,7 @@ mod tests {
         assert_eq!(config.companion.authority, "companion");
         assert_eq!(config.companion.timeout.get(), Duration::from_millis(2500));
         assert_eq!(config.report_every.get(), Duration::from_millis(20));
+        assert_eq!(config.hold_end.get(), Duration::from_secs(1));
         assert_eq!((config.max_request_bytes.get(), config.max_answer_bytes.get()), (1_048_576, 1_048_576));
         assert_eq!((config.trust, config.on_failure, config.token_session), (Trust::Auth, OnFailure::Deny, false));
     }
@@ -100,6 +114,7 @@ mod tests {
             (r#","on_failure":"open""#, "open"),
             (r#","report_every":"2s""#, "report_every"),
             (r#","report_every":"0.1ms""#, "report_every"),
+            (r#","hold_end":"11s""#, "hold_end"),
             (r#","max_answer_bytes":0"#, "zero"),
             (r#","max_request_bytes":16777217"#, "max_request_bytes"),
         ] {

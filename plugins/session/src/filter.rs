@@ -11,7 +11,7 @@ use domain::{
 use host::companion::Client;
 use host::metrics::Counter;
 use host::outbox::Outbox;
-use host::{Answer, CallId, Chunk, Edit, Next, NoAnswer, Plugin, RequestHead, ResponseHead, Root, Watch};
+use host::{Answer, CallId, Chunk, Edit, Next, NoAnswer, Plugin, RequestHead, ResponseHead, Root, Waker, Watch};
 use serde_json::value::RawValue;
 use std::{mem, rc::Rc};
 
@@ -20,6 +20,8 @@ pub struct Session {
     config: Config,
     companion: Client,
     outbox: Outbox,
+    /// Where the proxy lets an answer be held.
+    waker: Option<Waker>,
     opened: Counter,
     unavailable: Counter,
     incomplete: Counter,
@@ -58,6 +60,7 @@ impl Plugin for Session {
         let reports = companion.target("/internal/v1/turns", "turns");
         root.tick_every(config.report_every.get());
         Ok(Self {
+            waker: root.may_hold_answers().then(|| root.waker()),
             outbox: Outbox::new(reports, Counter::define("tollgate_session_reports_dropped")),
             opened: Counter::define("tollgate_session_turns_opened"),
             unavailable: Counter::define("tollgate_session_companion_unavailable"),
@@ -75,8 +78,8 @@ impl Plugin for Session {
         self.outbox.tick(root);
     }
 
-    fn answered(&self, _: &Root, call: CallId, answer: Result<Answer, NoAnswer>) {
-        self.outbox.answered(call, &answer);
+    fn answered(&self, root: &Root, call: CallId, answer: Result<Answer, NoAnswer>) {
+        self.outbox.answered(root, call, &answer);
     }
 }
 
@@ -180,16 +183,18 @@ impl host::Stream for Stream {
     fn response_chunk(&mut self, chunk: Vec<u8>, last: bool) -> Chunk {
         if let State::Answering(_, assembly) = &mut self.state {
             assembly.read(&chunk);
-        }
-        if last && let State::Answering(turn, assembly) = mem::take(&mut self.state) {
-            self.plugin.report(&turn, &assembly.finish(true));
+            if (last || assembly.is_over())
+                && let State::Answering(turn, assembly) = mem::take(&mut self.state)
+            {
+                return self.plugin.report(&turn, &assembly.finish(true)).map_or(Chunk::Keep, Chunk::Hold);
+            }
         }
         Chunk::Keep
     }
 
     fn log(&mut self) {
         match mem::take(&mut self.state) {
-            State::Answering(turn, assembly) => self.plugin.report(&turn, &assembly.finish(false)),
+            State::Answering(turn, assembly) => drop(self.plugin.report(&turn, &assembly.finish(false))),
             State::Opened(turn, _) | State::Asked(turn) => self.plugin.close(&turn),
             State::Idle | State::Opening(..) | State::Skipped => {}
         }
@@ -197,16 +202,24 @@ impl host::Stream for Stream {
 }
 
 impl Session {
-    /// Reports the turn, so that it is stored.
-    fn report(&self, turn: &Turn, said: &Said) {
+    /// Reports the turn, so that it is stored; the number to hold the answer's end for, so that the client may rely on it.
+    fn report(&self, turn: &Turn, said: &Said) -> Option<u32> {
         if !said.complete {
             self.incomplete.add(1);
         }
-        self.outbox.push(turn.report(said));
+        self.send(turn.report(said))
     }
 
     /// Reports that there is nothing to store.
     fn close(&self, turn: &Turn) {
-        self.outbox.push(turn.report(&Said::default()));
+        self.send(turn.report(&Said::default()));
+    }
+
+    fn send(&self, report: Vec<u8>) -> Option<u32> {
+        if let Some(waker) = self.waker {
+            return self.outbox.deliver(report, waker, self.config.hold_end.get());
+        }
+        self.outbox.push(report);
+        None
     }
 }

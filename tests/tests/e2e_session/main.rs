@@ -6,6 +6,7 @@
     reason = "test code: a broken assumption should stop the test where it broke"
 )]
 
+mod end;
 mod stub;
 
 use std::time::Duration;

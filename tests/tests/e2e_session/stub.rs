@@ -19,15 +19,20 @@ pub(crate) struct Stub {
 impl Stub {
     /// Answers every `turns/open` with `answer`, status and body; `None` gives no answer at all. Reports are taken.
     pub(crate) fn start(answer: Option<(u16, &str)>) -> Self {
+        Self::with(answer, Some((200, r#"{"stored":1}"#)))
+    }
+
+    /// The same, and answers every report so.
+    pub(crate) fn with(answer: Option<(u16, &str)>, reports: Option<(u16, &str)>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let heard = Heard::default();
-        let answer = answer.map(|(status, body)| (status, body.to_owned()));
+        let [answer, reports] = [answer, reports].map(|it| it.map(|(status, body)| (status, body.to_owned())));
         let ears = Arc::clone(&heard);
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                let (answer, ears) = (answer.clone(), Arc::clone(&ears));
-                thread::spawn(move || serve(stream, answer.as_ref(), &ears));
+                let (answer, reports, ears) = (answer.clone(), reports.clone(), Arc::clone(&ears));
+                thread::spawn(move || serve(stream, answer.as_ref(), reports.as_ref(), &ears));
             }
         });
         Self { port, heard }
@@ -45,15 +50,16 @@ impl Stub {
     }
 }
 
-fn serve(stream: TcpStream, answer: Option<&(u16, String)>, heard: &Heard) -> io::Result<()> {
+type Answer = (u16, String);
+
+fn serve(stream: TcpStream, answer: Option<&Answer>, reports: Option<&Answer>, heard: &Heard) -> io::Result<()> {
     let mut reader = BufReader::new(stream);
     while let Some(head) = http::read_head(&mut reader)? {
         let (body, _) = Body::new(Framing::of_request(&head.headers)).rest(&mut reader);
         let path = head.first_line.split(' ').nth(1).unwrap_or_default().to_owned();
-        let reports = path == "/internal/v1/turns";
+        let answer = if path == "/internal/v1/turns" { reports } else { answer };
         heard.lock().unwrap().push((path, String::from_utf8_lossy(&body).into_owned()));
-        let stored = (200, r#"{"stored":1}"#.to_owned());
-        let Some((status, body)) = answer.filter(|_| !reports).or(reports.then_some(&stored)) else {
+        let Some((status, body)) = answer else {
             continue;
         };
         let length = body.len();

@@ -163,6 +163,11 @@ impl Deltas {
         }
     }
 
+    /// Whether the stream said that nothing follows.
+    pub(super) fn is_over(&self) -> bool {
+        self.done
+    }
+
     /// The message as far as it came.
     pub(super) fn finish(self, ended: bool) -> Answer {
         let over = self.done || ended;
