@@ -56,6 +56,12 @@ pub(crate) enum Count {
     WebhookFailed,
     /// A webhook did not as often as it is asked; that event is not sent to it again.
     WebhookGivenUp,
+    /// A model gave a thread its title.
+    TitleMade,
+    /// It gave none.
+    TitleFailed,
+    /// It was not asked, because too many threads wait for their titles.
+    TitleDropped,
     /// A database did not answer as it should.
     DatabaseError,
     /// Redis did not answer as it should.
@@ -181,7 +187,7 @@ impl Metrics {
 
 impl Count {
     /// Every one, so that all are there from the beginning.
-    const ALL: [Self; 18] = [
+    const ALL: [Self; 21] = [
         Self::Minted,
         Self::MintRefused,
         Self::MintLimited,
@@ -198,6 +204,9 @@ impl Count {
         Self::WebhookDelivered,
         Self::WebhookFailed,
         Self::WebhookGivenUp,
+        Self::TitleMade,
+        Self::TitleFailed,
+        Self::TitleDropped,
         Self::DatabaseError,
         Self::RedisError,
     ];
@@ -221,6 +230,9 @@ impl Count {
             Self::WebhookDelivered => ("webhook_attempts", "delivered"),
             Self::WebhookFailed => ("webhook_attempts", "failed"),
             Self::WebhookGivenUp => ("webhook_attempts", "given_up"),
+            Self::TitleMade => ("titles", "made"),
+            Self::TitleFailed => ("titles", "failed"),
+            Self::TitleDropped => ("titles", "dropped"),
             Self::DatabaseError => return ("storage_errors", ERRORS, ("storage", "database")),
             Self::RedisError => return ("storage_errors", ERRORS, ("storage", "redis")),
         };
@@ -243,7 +255,7 @@ impl Level {
 
 /// A client may call its method anything.
 fn known_method(method: &str) -> &str {
-    if matches!(method, "GET" | "HEAD" | "POST" | "DELETE") { method } else { "other" }
+    if matches!(method, "GET" | "HEAD" | "POST" | "PATCH" | "DELETE") { method } else { "other" }
 }
 
 const fn class(status: u16) -> &'static str {

@@ -1,6 +1,7 @@
 //! `openapi.json`, made from the types that are parsed and written. It exists in tests only: the
 //! document is committed, and the test says when it is stale.
 
+mod conversations;
 mod memory;
 mod usage;
 
@@ -25,12 +26,17 @@ fn document() -> Value {
     let mut schemas =
         SchemaSettings::draft2020_12().with(|it| it.definitions_path = "/components/schemas".into()).into_generator();
     let mut paths = paths(&mut schemas);
-    for (path, described) in usage::paths(&mut schemas).into_iter().chain(memory::paths(&mut schemas)) {
+    for (path, described) in usage::paths(&mut schemas)
+        .into_iter()
+        .chain(memory::paths(&mut schemas))
+        .chain(conversations::paths(&mut schemas))
+    {
         paths[path] = described;
     }
     let mut components: Map<String, Value> = schemas.take_definitions(true);
     components.insert("Error".to_owned(), error());
     components.insert("Message".to_owned(), message());
+    components.insert("Item".to_owned(), conversations::item());
     json!({
         "openapi": "3.1.0",
         "info": {

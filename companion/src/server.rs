@@ -17,6 +17,7 @@ use crate::redis_link::Link;
 use crate::settings::{Settings, WEBHOOK_SECRET_VARIABLE};
 use crate::signing::{Folder, NoKey, Ring};
 use crate::store::Store;
+use crate::titles::{self, Titler};
 use crate::tokens::Tokens;
 use crate::usage;
 use axum::Router;
@@ -69,6 +70,7 @@ pub struct Running {
     writer: Writer,
     usage_writer: usage::Writer,
     deliverer: Deliverer,
+    titler: Titler,
 }
 
 /// Starts a companion; it serves when this returns.
@@ -94,12 +96,15 @@ pub async fn serve(settings: Settings) -> Result<Running, StartError> {
     let (records, usage_writer) = usage::Ingest::open(usage.clone(), settings.clock.clone(), metrics.clone());
     let budgets = usage::Budgets::open(usage.clone(), metrics.clone(), settings.clock.now()).await;
     let budgets = budgets.map_err(|it| StartError(format!("usage database: {it}")))?;
+    let (titles, titler) =
+        titles::start(settings.titles.clone(), memory.clone(), metrics.clone()).map_err(StartError)?;
     let deliverer = Deliverer::start(usage.clone(), settings.clock.clone(), metrics.clone(), targets);
     let app = Arc::new(App {
         store: store.clone(),
         usage: usage.clone(),
         memory: memory.clone(),
         limits: settings.limits,
+        titles,
         records,
         budgets,
         allowances: Keeper::new(redis, usage.clone()),
@@ -132,6 +137,7 @@ pub async fn serve(settings: Settings) -> Result<Running, StartError> {
         writer,
         usage_writer,
         deliverer,
+        titler,
     })
 }
 
@@ -207,6 +213,7 @@ impl Running {
         self.deliverer.close().await;
         self.usage.close().await;
         self.purger.abort();
+        drop(self.titler);
         self.memory.close().await;
         self.store.close().await;
     }

@@ -2,6 +2,7 @@
 
 use crate::clock::Clock;
 use crate::memory::Limits;
+use crate::titles::TitleModel;
 use domain::secret::Secret;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -30,6 +31,8 @@ pub struct Settings {
     pub data_keys: Option<Secret>,
     /// How much one user may have there.
     pub limits: Limits,
+    /// The model that threads get their titles from; without one, a title is the beginning of what the user said.
+    pub titles: Option<TitleModel>,
     /// Where Redis is: `redis://…`, if there is one. A password may stand in it.
     pub redis_url: Option<Secret>,
     /// Where events are sent to: `https://…`, each with what the receiver wants in it.

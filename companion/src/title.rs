@@ -38,7 +38,9 @@ pub(crate) fn of<'a>(messages: impl IntoIterator<Item = &'a str>) -> Option<Stri
     said.find_map(|text| cut(&text))
 }
 
-fn cut(text: &str) -> Option<String> {
+/// A text on one line, cut at a word; `None` when nothing in it can be seen.
+#[must_use]
+pub(crate) fn cut(text: &str) -> Option<String> {
     let visible = |word: &str| word.chars().filter(|it| !it.is_control()).collect::<String>();
     let mut words = text.split_whitespace().map(visible).filter(|it| !it.is_empty());
     let mut title: String = words.next()?;

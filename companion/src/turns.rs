@@ -7,6 +7,7 @@ use crate::names::Name;
 use crate::open_turns::{Memory, OpenTurns};
 use crate::random;
 use crate::title;
+use crate::titles::Titles;
 use domain::time::Micros;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -165,12 +166,19 @@ pub(crate) async fn open(
 ///
 /// # Errors
 /// 400 for a wrong turn, and then none is stored; 503 when the database does not answer.
-pub(crate) async fn record(store: &Store, turns: &OpenTurns, now: Micros, report: Report) -> Result<Stored, Failure> {
+pub(crate) async fn record(
+    store: &Store,
+    turns: &OpenTurns,
+    titles: &Titles,
+    now: Micros,
+    report: Report,
+) -> Result<Stored, Failure> {
     let rows = report.turns.into_iter().enumerate().map(|(index, turn)| row(&format!("turns[{index}]."), turn));
     let rows = rows.collect::<Result<Vec<_>, _>>()?;
     let ids: Vec<_> = rows.iter().map(|(caller, row)| (caller.clone(), row.id.clone())).collect();
     let said: Vec<_> = rows.into_iter().filter(|(_, row)| !row.messages.is_empty()).collect();
     let stored = if said.is_empty() { 0 } else { store.add_turns(&said, now).await? };
+    said.iter().for_each(|(caller, turn)| titles.offer(caller, turn));
     for (caller, id) in ids {
         turns.close(&caller, &id);
     }

@@ -34,6 +34,7 @@ fn check(runner: &mut Command) {
     let (past, soon, stranger) = (now() - 600, now() + 3600, Signer::new());
     let settings = [
         ("GATEWAY_URL", format!("http://127.0.0.1:{}", gateway.port())),
+        ("FAKE_URL", format!("http://127.0.0.1:{}", fake.port())),
         ("API_KEY", project.api_key.clone()),
         ("EXPIRED_TOKEN", token(&signer, past)),
         ("FORGED_TOKEN", token(&stranger, soon)),

@@ -6,6 +6,7 @@ use crate::memory::{DATA_KEY_VARIABLE, Limits};
 use crate::mint::TTL_SECONDS;
 use crate::server::{StartError, serve};
 use crate::settings::{DRAIN, Settings, WEBHOOK_SECRET_VARIABLE, internal_secret, webhook_secret};
+use crate::titles::{KEY_VARIABLE as TITLE_KEY_VARIABLE, TitleModel};
 use clap::Args;
 use domain::secret::Secret;
 use std::io::{self, Write};
@@ -31,6 +32,16 @@ pub(super) struct Arguments {
     /// How many bytes a message may have that is imported.
     #[arg(long, env = "TOLLGATE_MAX_MESSAGE_BYTES", default_value_t = 1 << 20, value_parser = clap::value_parser!(u32).range(1..=16_777_216))]
     max_message_bytes: u32,
+    /// The API of a model that gives threads their titles, as OpenAI's: https://host/v1 or http://host/v1. Its key is in
+    /// TOLLGATE_TITLE_API_KEY, which has no flag. Without it a title is the beginning of what the user said.
+    #[arg(long, env = "TOLLGATE_TITLE_URL", requires = "title_model")]
+    title_url: Option<String>,
+    /// What that model is called there.
+    #[arg(long, env = "TOLLGATE_TITLE_MODEL", requires = "title_url")]
+    title_model: Option<String>,
+    /// How long it may take to answer, in milliseconds; it is asked three times at most.
+    #[arg(long, env = "TOLLGATE_TITLE_TIMEOUT_MS", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(100..=120_000))]
+    title_timeout_ms: u64,
     /// Redis for what gateways share and for events: redis://[[user]:password@]host[:port][/database], or
     /// rediss:// for TLS. Without it both are in the usage database.
     #[arg(long, env = "TOLLGATE_REDIS_URL", hide_env_values = true, value_parser = secret)]
@@ -93,6 +104,12 @@ fn settings(
             messages: arguments.max_thread_messages,
             message_bytes: arguments.max_message_bytes,
         },
+        titles: arguments.title_url.zip(arguments.title_model).map(|(url, model)| TitleModel {
+            url,
+            model,
+            api_key: super::variable(TITLE_KEY_VARIABLE).map(Secret::new),
+            within: Duration::from_millis(arguments.title_timeout_ms),
+        }),
         redis_url: arguments.redis_url,
         webhook_urls: arguments.webhook_url,
         webhook_secret: webhook_secret(super::variable(WEBHOOK_SECRET_VARIABLE)).map_err(StartError)?,

@@ -16,7 +16,7 @@ pub(crate) use deliver::{Deliverer, Target};
 pub(crate) use guards::Report as GuardReport;
 pub(crate) use guards::take as take_guards;
 pub(crate) use store::record;
-pub(crate) use webhook::{Webhook, sender};
+pub(crate) use webhook::{Sender, Webhook, sender};
 pub(crate) use wire::take;
 #[cfg(test)]
 pub(crate) use wire::{Report, Taken};

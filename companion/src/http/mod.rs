@@ -2,6 +2,7 @@
 
 mod asker;
 mod budget;
+mod conversations;
 mod fleet;
 mod frame;
 mod guardrails;
@@ -25,6 +26,7 @@ use crate::memory;
 use crate::metrics::Metrics;
 use crate::open_turns::OpenTurns;
 use crate::store::Store;
+use crate::titles::Titles;
 use crate::tokens::Tokens;
 use crate::usage;
 use axum::extract::{Request, State};
@@ -52,6 +54,8 @@ pub(crate) struct App {
     pub(crate) memory: memory::Store,
     /// How much one user may have there.
     pub(crate) limits: memory::Limits,
+    /// Where threads get better titles from.
+    pub(crate) titles: Titles,
     /// Where usage records are written down.
     pub(crate) records: usage::Ingest,
     /// Leases budgets to gateways.

@@ -1,6 +1,6 @@
 //! For end users and their backends: mint, keys to verify with, threads, usage.
 
-use super::{App, bearer, budget, guardrails, jwks, mint, models, reports, threads};
+use super::{App, bearer, budget, conversations, guardrails, jwks, mint, models, reports, threads};
 use crate::api_key::looks_like_a_key;
 use crate::caller::{Caller, Holder};
 use crate::failure::Failure;
@@ -21,6 +21,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/v1/models/leaderboard", get(models::leaderboard))
         .route("/v1/guardrails/test", post(guardrails::test))
         .merge(threads::routes())
+        .merge(conversations::routes())
 }
 
 /// Who asks, with a token that is good for `scope`.

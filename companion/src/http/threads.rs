@@ -18,16 +18,17 @@ use std::time::Duration;
 
 /// How long a read waits for turns that a gateway is about to report. A report takes some 30 ms; a
 /// reader who comes while an answer is still being streamed is held up for no longer than this.
-const READ_WAIT: Duration = Duration::from_millis(500);
+pub(super) const READ_WAIT: Duration = Duration::from_millis(500);
 /// A thread's title and metadata.
-const THREAD_BYTES: usize = 64 << 10;
+pub(super) const THREAD_BYTES: usize = 64 << 10;
 /// Messages that are imported at once.
-const IMPORT_BYTES: usize = 32 << 20;
+pub(super) const IMPORT_BYTES: usize = 32 << 20;
 /// Scopes of tokens.
-const READ: &str = "threads:read";
-const WRITE: &str = "threads:write";
+pub(super) const READ: &str = "threads:read";
+pub(super) const WRITE: &str = "threads:write";
 
 type Id = Result<Path<String>, PathRejection>;
+type Ids = Result<Path<(String, String)>, PathRejection>;
 
 pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
@@ -67,8 +68,9 @@ async fn thread(State(app): State<Arc<App>>, id: Id, parts: Parts) -> Result<Res
 async fn change(State(app): State<Arc<App>>, id: Id, request: Request) -> Result<Response, Failure> {
     let caller = caller(&app, request.headers(), WRITE).await?;
     query::none(request.uri().query())?;
+    let id = known(id)?;
     let change = json::read(request, THREAD_BYTES).await?;
-    json::answer(&change::change(&app.memory, &caller, &known(id)?, change).await?)
+    json::answer(&change::change(&app.memory, &caller, &id, change).await?)
 }
 
 async fn messages(State(app): State<Arc<App>>, id: Id, parts: Parts) -> Result<Response, Failure> {
@@ -96,14 +98,10 @@ async fn remove(State(app): State<Arc<App>>, id: Id, parts: Parts) -> Result<Res
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-async fn remove_message(
-    State(app): State<Arc<App>>,
-    ids: Result<Path<(String, String)>, PathRejection>,
-    parts: Parts,
-) -> Result<Response, Failure> {
+async fn remove_message(State(app): State<Arc<App>>, ids: Ids, parts: Parts) -> Result<Response, Failure> {
     let caller = caller(&app, &parts.headers, WRITE).await?;
     query::none(parts.uri.query())?;
-    let Path((thread, message)) = ids.map_err(|_| Failure::no_such_thread())?;
+    let (thread, message) = both(ids)?;
     threads::delete_message(&app.memory, &caller, &thread, &message).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
@@ -146,7 +144,13 @@ fn lines(body: Body) -> Response {
     response
 }
 
-/// An id that is not UTF-8 names no thread.
+/// An id that is not UTF-8 names no thread, nor one with a NUL, which PostgreSQL takes in no text.
 fn known(id: Id) -> Result<String, Failure> {
-    id.map(|Path(id)| id).map_err(|_| Failure::no_such_thread())
+    id.ok().map(|Path(id)| id).filter(|it| !it.contains('\0')).ok_or_else(Failure::no_such_thread)
+}
+
+/// The same of two ids.
+fn both(ids: Ids) -> Result<(String, String), Failure> {
+    let Path((one, other)) = ids.map_err(|_| Failure::no_such_thread())?;
+    Ok((known(Ok(Path(one)))?, known(Ok(Path(other)))?))
 }

@@ -5,6 +5,7 @@
 //! (PostgreSQL).
 
 mod copy;
+mod edit;
 mod erase;
 mod history;
 mod limits;
@@ -20,6 +21,7 @@ mod threads;
 mod turns;
 
 pub(crate) use copy::{backup, restore};
+pub(crate) use edit::Edit;
 pub(crate) use history::{Asked, Bounds};
 pub use limits::Limits;
 pub(crate) use messages::MessageRow;

@@ -1,6 +1,6 @@
 //! Threads, as their owner makes, reads, changes and deletes them.
 
-use super::{Page, Store, from_sql, title_place, to_sql, turns, whose};
+use super::{Page, Store, TurnRow, from_sql, title_place, to_sql, turns, whose};
 use crate::caller::Caller;
 use domain::time::Micros;
 use sqlx::any::AnyRow;
@@ -79,7 +79,7 @@ impl Store {
         threads_of(&mut connection, caller).await.map(|it| u64::try_from(it).unwrap_or_default())
     }
 
-    /// Makes a thread, unless the caller has `most` already.
+    /// Makes a thread with the turn that it begins with, both or neither, unless the caller has `most` already.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -87,6 +87,7 @@ impl Store {
         &self,
         caller: &Caller,
         thread: &ThreadRow,
+        turn: Option<&TurnRow>,
         most: u32,
     ) -> Result<Made, sqlx::Error> {
         let mut tx = self.db.write().await?;
@@ -102,8 +103,15 @@ impl Store {
         let query = sqlx::query(sql).bind(caller.project.as_str()).bind(caller.user.as_str()).bind(&thread.id);
         let query = query.bind(title).bind(&thread.metadata);
         let done = query.bind(to_sql(thread.created_at)).bind(to_sql(thread.updated_at)).execute(&mut *tx).await?;
+        if done.rows_affected() == 0 {
+            return Ok(Made::Exists);
+        }
+        if let Some(turn) = turn {
+            self.add_turn(&mut tx, caller, turn, thread.created_at).await?;
+            turns::count_messages(&mut tx, caller, &thread.id, turn.messages.len(), thread.created_at).await?;
+        }
         tx.commit().await?;
-        Ok(if done.rows_affected() == 0 { Made::Exists } else { Made::New(thread.clone()) })
+        Ok(Made::New(thread.clone()))
     }
 
     /// Changes the title, the metadata or both of one of the caller's threads; what it is then, `None` when there is

@@ -87,7 +87,7 @@ impl Store {
         query.bind(title).bind(to_sql(now)).bind(to_sql(now)).execute(tx).await.map(|_| ())
     }
 
-    async fn add_turn(
+    pub(super) async fn add_turn(
         &self,
         tx: &mut AnyConnection,
         caller: &Caller,
@@ -128,7 +128,8 @@ async fn is_known(tx: &mut AnyConnection, caller: &Caller, id: &str) -> Result<b
     Ok(query.fetch_optional(tx).await?.is_some())
 }
 
-async fn count_messages(
+/// Counts a thread's new messages.
+pub(super) async fn count_messages(
     tx: &mut AnyConnection,
     caller: &Caller,
     thread: &str,

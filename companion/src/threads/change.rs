@@ -72,7 +72,7 @@ pub(crate) async fn make(
     let title = making.title.map(title).transpose()?;
     let metadata = metadata(&making.metadata.unwrap_or_default())?;
     let row = ThreadRow { id, title, metadata, message_count: 0, created_at: now, updated_at: now };
-    match store.make_thread(caller, &row, limits.threads).await? {
+    match store.make_thread(caller, &row, None, limits.threads).await? {
         Made::New(row) => Ok(row.into()),
         Made::Exists => Err(Failure::thread_exists()),
         Made::TooMany => Err(Failure::too_many_threads(limits.threads)),
@@ -91,7 +91,7 @@ pub(crate) async fn change(store: &Store, caller: &Caller, id: &str, change: Cha
 }
 
 /// An id that a client chose: one that can stand in the header `x-thread-id`.
-pub(super) fn chosen(id: String) -> Result<String, Failure> {
+pub(crate) fn chosen(id: String) -> Result<String, Failure> {
     if is_id(&id) && !TAKEN.contains(&id.as_str()) {
         return Ok(id);
     }
@@ -111,7 +111,7 @@ fn title(text: String) -> Result<String, Failure> {
 }
 
 /// The metadata as JSON.
-pub(super) fn metadata(members: &BTreeMap<String, String>) -> Result<String, Failure> {
+pub(crate) fn metadata(members: &BTreeMap<String, String>) -> Result<String, Failure> {
     if members.len() > MEMBERS {
         let what = format!("expected at most {MEMBERS} members, found {}", members.len());
         return Err(Failure::invalid("metadata", what));

@@ -3,10 +3,10 @@
 use super::{Message, message_id};
 use crate::caller::Caller;
 use crate::failure::Failure;
-use crate::memory::{Limits, Store, TurnRow};
-use crate::names::Name;
+use crate::memory::{Limits, Page, Store, TurnRow};
 use crate::turns::answers_a_call;
 use crate::{random, title};
+use domain::headers::is_id;
 use domain::reply::Reply;
 use domain::time::Micros;
 use serde::Deserialize;
@@ -64,41 +64,79 @@ pub(crate) async fn import(
     let roles =
         import.messages.iter().enumerate().map(|(at, it)| role(at, it, limits)).collect::<Result<Vec<_>, _>>()?;
     let id = match import.turn_id {
-        Some(id) => Name::try_from(id).map_err(|it| Failure::name("turn_id", &it))?.as_str().to_owned(),
+        Some(id) => chosen(id)?,
         None => random::id("turn_")?,
     };
-    let messages: Vec<String> = import.messages.into_iter().map(|it| Box::<str>::from(it).into()).collect();
-    let turn = TurnRow {
-        id: id.clone(),
-        thread: Some(thread.to_owned()),
-        session: None,
-        model: None,
-        complete: true,
-        finish_reason: None,
-        title: title::of(messages.iter().map(String::as_str)),
-        results_first: roles.first().is_some_and(|it| answers_a_call(it)),
-        answered: roles.iter().any(|it| it == "assistant"),
-        messages: messages.clone(),
-    };
-    store.add_turns(&[(caller.clone(), turn)], now).await?;
-    let shown = messages.iter().zip(0..).map(|(raw, position)| Message {
-        id: message_id(&id, position),
+    let texts = import.messages.into_iter().map(|it| Box::<str>::from(it).into());
+    let turn = turn(id, thread, roles.into_iter().zip(texts).collect());
+    if store.add_turns(&[(caller.clone(), turn.clone())], now).await? == 0 {
+        return known(store, caller, thread, &turn).await;
+    }
+    let shown = turn.messages.iter().zip(0..).map(|(raw, position)| Message {
+        id: message_id(&turn.id, position),
         created_at: now.seconds(),
-        turn: id.clone(),
+        turn: turn.id.clone(),
         complete: true,
         said: serde_json::from_str(raw).unwrap_or_default(),
     });
     Ok(shown.collect())
 }
 
+/// A name that a client chose: one that can stand in a path, as part of the messages' ids.
+fn chosen(id: String) -> Result<String, Failure> {
+    let what = "expected 1 to 255 letters, digits, `.`, `_`, `:` or `-`";
+    if is_id(&id) { Ok(id) } else { Err(Failure::invalid("turn_id", what)) }
+}
+
+/// What was stored under a name before.
+async fn known(store: &Store, caller: &Caller, thread: &str, turn: &TurnRow) -> Result<Vec<Message>, Failure> {
+    let page = Page { limit: u32::try_from(MOST).unwrap_or(u32::MAX), after: None, ascending: true };
+    let rows = store.messages(caller, thread, Some((&turn.id, -1)), &page).await?.unwrap_or_default();
+    let rows: Vec<_> = rows.into_iter().take_while(|it| it.turn == turn.id).map(Message::from).collect();
+    if rows.is_empty() {
+        let message =
+            "`turn_id`: messages of another thread, or ones that were deleted, had this name; choose another.";
+        return Err(Reply::new(409, "turn_exists", message).about("turn_id").into());
+    }
+    Ok(rows)
+}
+
+/// The turn that messages, each with its role, are stored as.
+pub(crate) fn turn<R: AsRef<str>>(id: String, thread: &str, messages: Vec<(R, String)>) -> TurnRow {
+    let results_first = messages.first().is_some_and(|(role, _)| answers_a_call(role.as_ref()));
+    let answered = messages.iter().any(|(role, _)| role.as_ref() == "assistant");
+    let messages: Vec<String> = messages.into_iter().map(|(_, raw)| raw).collect();
+    TurnRow {
+        id,
+        thread: Some(thread.to_owned()),
+        session: None,
+        model: None,
+        complete: true,
+        finish_reason: None,
+        title: title::of(messages.iter().map(String::as_str)),
+        results_first,
+        answered,
+        messages,
+    }
+}
+
+/// Whether a message, which an error calls `param`, is small enough.
+///
+/// # Errors
+/// 413 when it is not.
+pub(crate) fn fits(param: &str, message: &str, limits: Limits) -> Result<(), Failure> {
+    let length = message.len();
+    if length <= usize::try_from(limits.message_bytes).unwrap_or(usize::MAX) {
+        return Ok(());
+    }
+    let text = format!("`{param}`: has {length} bytes; a message may have {}.", limits.message_bytes);
+    Err(Reply::new(413, "request_too_large", text).about(param).into())
+}
+
 /// The role of a message that can be stored.
 fn role(at: usize, message: &RawValue, limits: Limits) -> Result<String, Failure> {
     let param = |member: &str| format!("messages[{at}]{member}");
-    let length = message.get().len();
-    if length > usize::try_from(limits.message_bytes).unwrap_or(usize::MAX) {
-        let text = format!("`{}`: has {length} bytes; a message may have {}.", param(""), limits.message_bytes);
-        return Err(Reply::new(413, "request_too_large", text).about(param("")).into());
-    }
+    fits(&param(""), message.get(), limits)?;
     let head: Head<'_> = serde_json::from_str(message.get())
         .map_err(|_| Failure::invalid(&param(""), "expected a chat message: an object with a `role`"))?;
     if !["user", "assistant", "tool", "function"].contains(&head.role.as_ref()) {

@@ -54,7 +54,7 @@ pub(crate) async fn search(store: &Store, caller: &Caller, question: &str, limit
 }
 
 /// What a message says, in words; a title, which is no JSON, says itself.
-fn texts(text: &str) -> Vec<String> {
+pub(crate) fn texts(text: &str) -> Vec<String> {
     #[derive(serde::Deserialize)]
     struct Part {
         #[serde(default)]
@@ -69,4 +69,10 @@ fn texts(text: &str) -> Vec<String> {
     }
     let parts: Vec<Part> = serde_json::from_str(content.get()).unwrap_or_default();
     parts.into_iter().filter_map(|it| it.text).collect()
+}
+
+/// Whose a message is.
+pub(crate) fn role(text: &str) -> Option<String> {
+    let message: BTreeMap<String, Box<RawValue>> = serde_json::from_str(text).ok()?;
+    message.get("role").and_then(|it| serde_json::from_str(it.get()).ok())
 }

@@ -230,6 +230,7 @@ fn settings(dir: &Path, turn_wait: Duration, trusted_hops: u8, seconds: &Arc<Ato
         memory_database_url: None,
         data_keys: None,
         limits: Limits { threads: 1000, messages: 10_000, message_bytes: 1 << 20 },
+        titles: None,
         usage_database_url: None,
         redis_url: None,
         webhook_urls: Vec::new(),

@@ -4,6 +4,7 @@
 mod app;
 mod audit;
 mod cli;
+mod conversations;
 mod fleet;
 mod guardrails;
 mod hostile;
@@ -17,5 +18,6 @@ mod models;
 mod processes;
 mod tenants;
 mod threads;
+mod titles;
 mod turns;
 mod usage;

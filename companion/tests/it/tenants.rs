@@ -54,14 +54,28 @@ async fn a_backend_that_signs_as_the_published_client_does_speaks_for_its_projec
         signer.sign_to_vec().unwrap()
     };
     let now = app.now();
-    let says = |tid: &str, pid: &str| {
+    let may = |tid: &str, pid: &str, scopes: &[&str]| {
         let claims = json!({"tid": tid, "pid": pid, "uid": "ada", "iss": "behest", "aud": "behest",
-            "iat": now, "nbf": now, "exp": now + 3600});
+            "iat": now, "nbf": now, "exp": now + 3600, "scp": scopes});
         token("RS256", kid, &claims, sign)
     };
+    let says = |tid: &str, pid: &str| may(tid, pid, &[]);
     let status = async |token: &str| app.get("/v1/threads", token).await.status;
     let good = says("acme", &app.project);
     assert_eq!(status(&good).await, 200);
+    for (scopes, reads, writes) in [
+        (&[][..], true, true),
+        (&["threads:read"][..], true, false),
+        (&["threads:write", "x"][..], false, true),
+        (&["usage:read"][..], false, false),
+    ] {
+        let token = may("acme", &app.project, scopes);
+        for path in ["/v1/threads", "/v1/conversations"] {
+            let read = app.get(path, &token).await.status;
+            let written = app.public("POST", path, &token, "{}").await.status;
+            assert_eq!((read != 403, written != 403), (reads, writes), "{scopes:?} {path}: {read} {written}");
+        }
+    }
     let other = tollgate(dir, &["project", "create", "--tenant", "other", "--name", "x"]);
     let other = other["project_id"].as_str().unwrap();
     let sister = tollgate(dir, &["project", "create", "--tenant", "acme", "--name", "y"]);

@@ -43,6 +43,16 @@ def test_a_session_remembers(behest):
     assert answer["usage"]["prompt_tokens"] > 1, "the second request carried the first turn"
 
 
+def test_sessions_are_apart_and_no_threads(behest):
+    # Each mint makes a session, unless the app names one; the client sends the last one's id with every request.
+    first = behest.auth.mint().session_id
+    ask_again = lambda: behest.chat.completions.create(model="gpt-4o", messages=ask("a b c d e f"))
+    tokens = [ask_again()["usage"]["prompt_tokens"] for _ in range(2)]
+    assert behest.auth.last_session_id != first, "without a token of the app's own, each request mints one"
+    assert tokens[0] == tokens[1], "a session of its own remembers nothing of another"
+    assert behest.threads.list()["data"] == []
+
+
 def test_threads(gateway, behest):
     token = behest.auth.mint().token
     # The client has no parameter for a thread's id; an app adds the header.

@@ -1,0 +1,91 @@
+//! What a stored thread may be changed in afterwards: one message, and the title that was made for it.
+
+use super::{MessageRow, Store, message_place, whose};
+use crate::caller::Caller;
+use sqlx::{AnyConnection, Row};
+
+/// What becomes of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Edit {
+    /// It stays.
+    Keep,
+    /// It is gone.
+    Delete,
+    /// It says this.
+    Replace(String),
+}
+
+impl Store {
+    /// Changes a message of one of the caller's threads as `edit` says, which sees it as it is while nobody else changes it;
+    /// `false` when there is none or it stays.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub(crate) async fn edit_message(
+        &self,
+        caller: &Caller,
+        thread: &str,
+        (turn, position): (&str, i64),
+        edit: impl FnOnce(&MessageRow) -> Edit,
+    ) -> Result<bool, sqlx::Error> {
+        let mut tx = self.db.write().await?;
+        self.lock_thread(&mut tx, caller, thread).await?;
+        let sql = "SELECT t.seq, t.id, m.position, m.raw, t.complete, t.created_at FROM turns t
+                   JOIN messages m ON m.turn = t.seq
+                   WHERE t.project = $1 AND t.user_id = $2 AND t.thread = $3 AND t.id = $4 AND m.position = $5";
+        let query = sqlx::query(sql).bind(caller.project.as_str()).bind(caller.user.as_str());
+        let row = query.bind(thread).bind(turn).bind(position).fetch_optional(&mut *tx).await?;
+        let Some(row) = row else { return Ok(false) };
+        let seq: i64 = row.try_get("seq")?;
+        match edit(&self.message_row(caller, &row)?) {
+            Edit::Keep => return Ok(false),
+            Edit::Replace(raw) => {
+                let sealed = self.close_text(&raw, &message_place(whose(caller), turn, position))?;
+                let sql = "UPDATE messages SET raw = $3 WHERE turn = $1 AND position = $2";
+                sqlx::query(sql).bind(seq).bind(position).bind(sealed).execute(&mut *tx).await?;
+            }
+            Edit::Delete => {
+                let sql = "DELETE FROM messages WHERE turn = $1 AND position = $2";
+                sqlx::query(sql).bind(seq).bind(position).execute(&mut *tx).await?;
+                let sql = "UPDATE threads SET message_count = message_count - 1
+                           WHERE project = $1 AND user_id = $2 AND id = $3 AND message_count > 0";
+                let query = sqlx::query(sql).bind(caller.project.as_str()).bind(caller.user.as_str()).bind(thread);
+                query.execute(&mut *tx).await?;
+            }
+        }
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// Gives one of the caller's threads the title `to`, if it is still called `from`; whether it was.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub(crate) async fn retitle(
+        &self,
+        caller: &Caller,
+        thread: &str,
+        (from, to): (&str, &str),
+    ) -> Result<bool, sqlx::Error> {
+        let mut tx = self.db.write().await?;
+        self.lock_thread(&mut tx, caller, thread).await?;
+        let row = self.thread_in(&mut tx, caller, thread).await?;
+        if row.is_none_or(|it| it.title.as_deref() != Some(from)) {
+            return Ok(false);
+        }
+        let sealed = self.closed_title(caller, thread, Some(to))?;
+        let sql = "UPDATE threads SET title = $4 WHERE project = $1 AND user_id = $2 AND id = $3";
+        let query = sqlx::query(sql).bind(caller.project.as_str()).bind(caller.user.as_str()).bind(thread);
+        query.bind(sealed).execute(&mut *tx).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// Nobody else changes the thread until the transaction ends.
+    async fn lock_thread(&self, tx: &mut AnyConnection, caller: &Caller, thread: &str) -> Result<(), sqlx::Error> {
+        let sql =
+            format!("SELECT 1 FROM threads WHERE project = $1 AND user_id = $2 AND id = $3{}", self.db.for_update());
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(caller.project.as_str()).bind(caller.user.as_str());
+        query.bind(thread).fetch_optional(tx).await.map(|_| ())
+    }
+}
