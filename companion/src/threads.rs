@@ -166,9 +166,11 @@ fn message_id(turn: &str, position: u64) -> String {
     format!("msg_{turn}_{position}")
 }
 
+/// The turn and the place of a message; written otherwise than we write it, it is no message's id.
 fn position(id: &str) -> Option<(String, i64)> {
     let (turn, position) = id.strip_prefix("msg_")?.rsplit_once('_')?;
-    Some((turn.to_owned(), position.parse().ok()?))
+    let position = position.parse::<u32>().ok().filter(|it| it.to_string() == position)?;
+    Some((turn.to_owned(), i64::from(position)))
 }
 
 fn no_such_message() -> Failure {

@@ -205,7 +205,9 @@ fn row(at: &str, turn: Finished) -> Result<(Caller, TurnRow), Failure> {
         let what = "expected a `thread`, a `session` or both, found neither";
         return Err(Failure::invalid(&format!("{at}thread"), what));
     }
-    let (model, complete, finish_reason) = (turn.model, turn.complete, turn.finish_reason);
+    // PostgreSQL takes no NUL in a text, and what a provider says must not keep its turn from being stored.
+    let shown = |it: Option<String>| it.map(|it| it.replace('\0', "\u{fffd}"));
+    let (model, complete, finish_reason) = (shown(turn.model), turn.complete, shown(turn.finish_reason));
     let session = session.map(|it| (it, lifetime));
     let row = TurnRow { id, thread, session, model, complete, finish_reason, title, messages, answered, results_first };
     Ok((caller, row))

@@ -16,8 +16,8 @@ const TITLE_CHARS: usize = 255;
 const MEMBERS: usize = 16;
 const NAME_CHARS: usize = 64;
 const VALUE_CHARS: usize = 512;
-/// Ids that are paths of their own under `/v1/threads`.
-const TAKEN: [&str; 2] = ["search", "export"];
+/// Ids that are paths of their own under `/v1/threads`, or that a gateway makes another path of.
+const TAKEN: [&str; 4] = ["search", "export", ".", ".."];
 
 /// A thread that is to be made.
 #[derive(Debug, Default, Deserialize)]
@@ -96,7 +96,7 @@ pub(crate) fn chosen(id: String) -> Result<String, Failure> {
         return Ok(id);
     }
     let what = format!(
-        "expected 1 to 255 letters, digits, `.`, `_`, `:` or `-`, and neither `search` nor `export`, found {} characters",
+        "expected 1 to 255 letters, digits, `.`, `_`, `:` or `-`, and none of `search`, `export`, `.` and `..`, found {} characters",
         id.chars().count()
     );
     Err(Failure::invalid("id", what))

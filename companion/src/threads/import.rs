@@ -36,6 +36,8 @@ struct Head<'a> {
     #[serde(borrow, default)]
     content: Option<&'a RawValue>,
     #[serde(borrow, default)]
+    refusal: Option<&'a RawValue>,
+    #[serde(borrow, default)]
     tool_calls: Option<&'a RawValue>,
 }
 
@@ -143,9 +145,20 @@ fn role(at: usize, message: &RawValue, limits: Limits) -> Result<String, Failure
         let what = "expected user, assistant, tool or function; instructions belong to the request, not to the thread";
         return Err(Failure::invalid(&param(".role"), what));
     }
-    let said = |it: Option<&RawValue>| it.is_some_and(|it| it.get() != "null");
-    if !said(head.content) && !said(head.tool_calls) {
+    let (content, calls) = (begins(head.content), begins(head.tool_calls));
+    if !matches!(content, None | Some(b'"' | b'[')) {
+        return Err(Failure::invalid(&param(".content"), "expected a string or an array"));
+    }
+    if !matches!(calls, None | Some(b'[')) {
+        return Err(Failure::invalid(&param(".tool_calls"), "expected an array"));
+    }
+    if content.is_none() && calls.is_none() && begins(head.refusal).is_none() {
         return Err(Failure::invalid(&param(".content"), "is missing"));
     }
     Ok(head.role.into_owned())
+}
+
+/// What a member begins with, which tells its type; `null` is as good as absent.
+fn begins(value: Option<&RawValue>) -> Option<u8> {
+    value.filter(|it| it.get() != "null").and_then(|it| it.get().bytes().next())
 }

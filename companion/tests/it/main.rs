@@ -8,6 +8,7 @@ mod conversations;
 mod fleet;
 mod guardrails;
 mod hostile;
+mod hostile_threads;
 mod keys;
 mod ledger;
 mod limits;
