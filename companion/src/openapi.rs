@@ -168,7 +168,8 @@ fn message() -> Value {
         "properties": {
             "id": {"type": "string"}, "object": {"const": "thread.message"}, "role": {}, "content": {},
             "created_at": {"type": "integer", "description": "In seconds since 1970."}, "turn_id": {"type": "string"},
-            "complete": {"type": "boolean", "description": "Whether the turn's answer came to its end."},
+            "choice_index": {"type": "integer", "description": "Which of several answers (`n`) it is, from 1; the first, which alone is in the history, has none."},
+            "complete": {"type": "boolean", "description": "Whether the answer came to its end."},
         },
     })
 }

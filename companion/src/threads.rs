@@ -47,12 +47,13 @@ pub(crate) struct Message {
     id: String,
     created_at: u64,
     turn: String,
+    choice: u64,
     complete: bool,
     said: BTreeMap<String, Box<RawValue>>,
 }
 
 /// Members of a message that are ours to say.
-const OURS: [&str; 5] = ["id", "object", "created_at", "turn_id", "complete"];
+const OURS: [&str; 6] = ["id", "object", "created_at", "turn_id", "choice_index", "complete"];
 
 /// One page of the caller's threads.
 ///
@@ -218,6 +219,7 @@ impl From<MessageRow> for Message {
             id: message_id(&row.turn, row.position),
             created_at: row.created_at.seconds(),
             turn: row.turn,
+            choice: row.choice,
             complete: row.complete,
             // A message that no reader of JSON agrees about (a lone surrogate in a member's name)
             // is shown without its members, and is still given back to the model as it came.
@@ -235,6 +237,9 @@ impl Serialize for Message {
         map.serialize_entry("content", &self.said.get("content"))?;
         map.serialize_entry("created_at", &self.created_at)?;
         map.serialize_entry("turn_id", &self.turn)?;
+        if self.choice > 0 {
+            map.serialize_entry("choice_index", &self.choice)?;
+        }
         map.serialize_entry("complete", &self.complete)?;
         let others = self
             .said

@@ -2,7 +2,7 @@
 
 use crate::caller::Caller;
 use crate::failure::Failure;
-use crate::memory::{Asked, Bounds, Limits, Store, TurnRow};
+use crate::memory::{Alternative, Asked, Bounds, Limits, Store, TurnRow};
 use crate::names::Name;
 use crate::open_turns::{Memory, OpenTurns};
 use crate::random;
@@ -28,6 +28,9 @@ pub(crate) struct Opening {
     /// The session that the turn belongs to.
     #[serde(default)]
     session: Option<String>,
+    /// Whether a session is to be made, where none is named.
+    #[serde(default)]
+    new_session: bool,
     /// The thread that the turn belongs to.
     #[serde(default)]
     thread: Option<String>,
@@ -51,6 +54,9 @@ pub(crate) struct Opening {
 pub(crate) struct Opened {
     /// The turn's id, to be reported with it.
     turn: String,
+    /// The session that was made for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<String>,
     /// The messages before it, oldest first, byte for byte.
     #[cfg_attr(test, schemars(with = "Vec<ChatMessage>"))]
     messages: Vec<Box<RawValue>>,
@@ -101,6 +107,23 @@ struct Finished {
     /// What was answered, as far as it came.
     #[cfg_attr(test, schemars(with = "Vec<ChatMessage>"))]
     output: Vec<Box<RawValue>>,
+    /// Further answers to the same question, which are kept and never in the history; at most 127.
+    #[serde(default)]
+    alternatives: Vec<Choice>,
+}
+
+/// One of several answers, not the first.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Alternative"))]
+struct Choice {
+    /// Its place among the answers, 1 to 127.
+    index: u8,
+    /// The answer.
+    #[cfg_attr(test, schemars(with = "ChatMessage"))]
+    message: Box<RawValue>,
+    /// Whether it came to its end.
+    complete: bool,
 }
 
 /// A chat message: an object, kept as the text that came.
@@ -133,7 +156,9 @@ pub(crate) async fn open(
 ) -> Result<Opened, Failure> {
     let caller = caller("", input.project, input.user)?;
     let thread = optional_name("thread", input.thread)?;
-    let session = optional_name("session", input.session)?;
+    let named = optional_name("session", input.session)?;
+    let made = if input.new_session && named.is_none() { Some(random::id("sess_")?) } else { None };
+    let session = named.or_else(|| made.clone());
     let lifetime = lifetime("", input.session_ttl_seconds)?;
     let request = optional_name("request_id", input.request_id)?;
     let memories: Vec<Memory> =
@@ -158,7 +183,7 @@ pub(crate) async fn open(
     place.keep();
     let request = request.as_deref().unwrap_or_default();
     tracing::debug!(turn, request, stale, messages = messages.len(), "opened a turn");
-    Ok(Opened { turn, messages, stale })
+    Ok(Opened { turn, session: made, messages, stale })
 }
 
 /// Stores finished turns, then lets those go on that wait for them. A turn without messages is only
@@ -195,6 +220,8 @@ fn row(at: &str, turn: Finished) -> Result<(Caller, TurnRow), Failure> {
             return Err(Failure::invalid(&format!("{at}{part}[{wrong}]"), "expected a message, which is an object"));
         }
     }
+    let alternatives = turn.alternatives.into_iter().enumerate().map(|(place, it)| alternative(at, place, it));
+    let alternatives = alternatives.collect::<Result<Vec<_>, _>>()?;
     let lifetime = lifetime(at, turn.session_ttl_seconds)?;
     let title = title::of(turn.input.iter().map(|it| it.get()));
     let answered = !turn.output.is_empty();
@@ -209,8 +236,32 @@ fn row(at: &str, turn: Finished) -> Result<(Caller, TurnRow), Failure> {
     let shown = |it: Option<String>| it.map(|it| it.replace('\0', "\u{fffd}"));
     let (model, complete, finish_reason) = (shown(turn.model), turn.complete, shown(turn.finish_reason));
     let session = session.map(|it| (it, lifetime));
-    let row = TurnRow { id, thread, session, model, complete, finish_reason, title, messages, answered, results_first };
+    let row = TurnRow {
+        id,
+        thread,
+        session,
+        model,
+        complete,
+        finish_reason,
+        title,
+        messages,
+        alternatives,
+        answered,
+        results_first,
+    };
     Ok((caller, row))
+}
+
+fn alternative(at: &str, place: usize, it: Choice) -> Result<Alternative, Failure> {
+    let wrong = |member: &str, what| Failure::invalid(&format!("{at}alternatives[{place}].{member}"), what);
+    if !it.message.get().starts_with('{') {
+        return Err(wrong("message", "expected a message, which is an object"));
+    }
+    // It tells the answers of one turn apart, of which 0 is the history's.
+    if !(1..=127).contains(&it.index) || place >= 127 {
+        return Err(wrong("index", "expected 1 to 127"));
+    }
+    Ok(Alternative { choice: i64::from(it.index), complete: it.complete, raw: Box::<str>::from(it.message).into() })
 }
 
 /// Whether the thread takes one turn more.

@@ -236,6 +236,7 @@ pub(crate) async fn add(
     let row = |(raw, position): (String, u64)| MessageRow {
         turn: turn.id.clone(),
         position,
+        choice: 0,
         raw,
         complete: turn.complete,
         created_at: now,

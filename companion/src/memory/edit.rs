@@ -30,7 +30,7 @@ impl Store {
     ) -> Result<bool, sqlx::Error> {
         let mut tx = self.db.write().await?;
         self.lock_thread(&mut tx, caller, thread).await?;
-        let sql = "SELECT t.seq, t.id, m.position, m.raw, t.complete, t.created_at FROM turns t
+        let sql = "SELECT t.seq, t.id, m.position, m.choice, m.raw, m.complete, t.created_at FROM turns t
                    JOIN messages m ON m.turn = t.seq
                    WHERE t.project = $1 AND t.user_id = $2 AND t.thread = $3 AND t.id = $4 AND m.position = $5";
         let query = sqlx::query(sql).bind(caller.project.as_str()).bind(caller.user.as_str());

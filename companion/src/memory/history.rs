@@ -82,7 +82,7 @@ impl Store {
         let Some((oldest, newest)) = fitting(&rows, room)? else {
             return Ok(Vec::new());
         };
-        let join = "JOIN messages m ON m.turn = t.seq";
+        let join = "JOIN messages m ON m.turn = t.seq AND m.choice = 0";
         let rows = self.picked(caller, pick, "t.id, m.position, m.raw", join, oldest, newest).await?;
         let open = |row: &AnyRow| {
             let (turn, position, raw): (String, i64, Vec<u8>) =

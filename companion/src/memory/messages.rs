@@ -13,9 +13,11 @@ pub(crate) struct MessageRow {
     pub(crate) turn: String,
     /// Its place in the turn, from 0.
     pub(crate) position: u64,
+    /// 0, or which one of several answers to one question it is; those from 1 on are not in the history.
+    pub(crate) choice: u64,
     /// The message's JSON, byte for byte.
     pub(crate) raw: String,
-    /// Whether the turn's answer came to its end.
+    /// Whether the answer came to its end.
     pub(crate) complete: bool,
     /// When the turn arrived.
     pub(crate) created_at: Micros,
@@ -48,7 +50,7 @@ impl Store {
             "(t.seq, m.position) < ($4, $5) ORDER BY t.seq DESC, m.position DESC"
         };
         let sql = format!(
-            "SELECT t.id, m.position, m.raw, t.complete, t.created_at FROM turns t JOIN messages m ON m.turn = t.seq
+            "SELECT t.id, m.position, m.choice, m.raw, m.complete, t.created_at FROM turns t JOIN messages m ON m.turn = t.seq
              WHERE t.project = $1 AND t.user_id = $2 AND t.thread = $3 AND {order} LIMIT $6"
         );
         let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(caller.project.as_str()).bind(caller.user.as_str());
@@ -96,6 +98,7 @@ impl Store {
         Ok(MessageRow {
             raw: self.open_text(&raw, &message_place(whose(caller), &turn, position))?,
             turn,
+            choice: u64::try_from(row.try_get::<i64, _>("choice")?).unwrap_or_default(),
             position: u64::try_from(position).unwrap_or_default(),
             complete: row.try_get::<i64, _>("complete")? != 0,
             created_at: from_sql(row.try_get("created_at")?),

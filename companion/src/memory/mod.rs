@@ -27,7 +27,7 @@ pub use limits::Limits;
 pub(crate) use messages::MessageRow;
 pub(crate) use seal::{DATA_KEY_VARIABLE, Seal};
 pub(crate) use threads::{Made, ThreadRow};
-pub(crate) use turns::TurnRow;
+pub(crate) use turns::{Alternative, TurnRow};
 
 use crate::caller::Caller;
 use crate::db::{Db, from_sql, to_sql};

@@ -39,7 +39,7 @@ impl Store {
         let mut hits: Vec<Hit> = Vec::new();
         let (mut end, mut place, mut read) = (i64::MAX, i64::MAX, 0_usize);
         loop {
-            let sql = "SELECT t.seq, t.id, t.thread, t.complete, t.created_at, m.position, m.raw FROM turns t
+            let sql = "SELECT t.seq, t.id, t.thread, m.complete, t.created_at, m.position, m.choice, m.raw FROM turns t
                        JOIN messages m ON m.turn = t.seq
                        WHERE t.project = $1 AND t.user_id = $2 AND t.thread <> '' AND (t.seq, m.position) < ($3, $4)
                        ORDER BY t.seq DESC, m.position DESC LIMIT $5";

@@ -49,6 +49,7 @@ fn turn(id: &str, thread: &str, session: &str, said: &[&str]) -> TurnRow {
         finish_reason: None,
         title: Some(format!("about {id}")),
         messages: said.iter().enumerate().map(message).collect(),
+        alternatives: Vec::new(),
         answered: said.len() > 1,
         results_first: said.first().is_some_and(|it| it.starts_with("result")),
     }

@@ -29,10 +29,23 @@ pub(crate) struct TurnRow {
     pub(crate) title: Option<String>,
     /// Its messages as raw JSON, the question before the answer.
     pub(crate) messages: Vec<String>,
+    /// Other answers to the same question, which are never in the history.
+    pub(crate) alternatives: Vec<Alternative>,
     /// Whether an answer is among them.
     pub(crate) answered: bool,
     /// Whether the first of them is what a tool answered to the turn before.
     pub(crate) results_first: bool,
+}
+
+/// One of several answers to one question, not the first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Alternative {
+    /// Its place among them, from 1.
+    pub(crate) choice: i64,
+    /// Whether it came to its end.
+    pub(crate) complete: bool,
+    /// The message as raw JSON.
+    pub(crate) raw: String,
 }
 
 impl Store {
@@ -59,7 +72,14 @@ impl Store {
             }
             self.add_turn(&mut tx, caller, turn, now).await?;
             if let Some(thread) = &turn.thread {
-                count_messages(&mut tx, caller, thread, turn.messages.len(), now).await?;
+                count_messages(
+                    &mut tx,
+                    caller,
+                    thread,
+                    turn.messages.len().saturating_add(turn.alternatives.len()),
+                    now,
+                )
+                .await?;
             }
             stored = stored.saturating_add(1);
         }
@@ -107,11 +127,14 @@ impl Store {
         let query = query.bind(i64::from(turn.results_first)).bind(count(bytes));
         let query = query.bind(i64::try_from(tokens).unwrap_or(i64::MAX)).bind(to_sql(now));
         let seq: i64 = query.fetch_one(&mut *tx).await?.try_get("seq")?;
-        for (position, raw) in turn.messages.iter().enumerate() {
+        let said = turn.messages.iter().map(|raw| (0, turn.complete, raw));
+        let others = turn.alternatives.iter().map(|it| (it.choice, it.complete, &it.raw));
+        for (position, (choice, complete, raw)) in said.chain(others).enumerate() {
             let position = count(position);
             let sealed = self.close_text(raw, &message_place(whose(caller), &turn.id, position))?;
-            let sql = "INSERT INTO messages (turn, position, raw) VALUES ($1, $2, $3)";
-            sqlx::query(sql).bind(seq).bind(position).bind(sealed).execute(&mut *tx).await?;
+            let sql = "INSERT INTO messages (turn, position, choice, complete, raw) VALUES ($1, $2, $3, $4, $5)";
+            let query = sqlx::query(sql).bind(seq).bind(position).bind(choice).bind(i64::from(complete));
+            query.bind(sealed).execute(&mut *tx).await?;
         }
         Ok(())
     }

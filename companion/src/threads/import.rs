@@ -78,6 +78,7 @@ pub(crate) async fn import(
         id: message_id(&turn.id, position),
         created_at: now.seconds(),
         turn: turn.id.clone(),
+        choice: 0,
         complete: true,
         said: serde_json::from_str(raw).unwrap_or_default(),
     });
@@ -119,6 +120,7 @@ pub(crate) fn turn<R: AsRef<str>>(id: String, thread: &str, messages: Vec<(R, St
         results_first,
         answered,
         messages,
+        alternatives: Vec::new(),
     }
 }
 

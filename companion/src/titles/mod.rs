@@ -174,7 +174,7 @@ impl Work {
 /// What the model is shown.
 fn beginning(turn: &[MessageRow]) -> String {
     let said = |role: &str, most: usize| -> String {
-        let of_role = turn.iter().filter(|it| search::role(&it.raw).as_deref() == Some(role));
+        let of_role = turn.iter().filter(|it| it.choice == 0 && search::role(&it.raw).as_deref() == Some(role));
         let texts: Vec<String> = of_role.flat_map(|it| search::texts(&it.raw)).collect();
         texts.join("\n").chars().take(most).collect()
     };
@@ -191,6 +191,7 @@ mod tests {
         let row = |raw: String| MessageRow {
             turn: "t".into(),
             position: 0,
+            choice: 0,
             raw,
             complete: true,
             created_at: Micros::default(),

@@ -186,3 +186,61 @@ async fn a_project_may_forget_its_threads_and_its_key_may_be_turned_over() {
     assert!(app.operator(&["memory", "retention", "--project", &id]).await.is_err());
     assert_eq!(app.operator(&["memory", "reseal"]).await.unwrap(), json!({"resealed": 0}));
 }
+
+#[tokio::test]
+async fn other_answers_are_kept_shown_and_exported_and_are_never_in_the_history() {
+    let app = TestApp::start().await;
+    let token = app.token("ada").await;
+    let answer = |text: &str| json!({"role": "assistant", "content": text});
+    let turn = json!({
+        "turn": "turn_1", "project": app.project, "user": "ada", "thread": "t1", "complete": true,
+        "input": [{"role": "user", "content": "heads?"}], "output": [answer("heads")],
+        "alternatives": [
+            {"index": 1, "message": answer("tails"), "complete": true},
+            {"index": 2, "message": answer("edg"), "complete": false},
+        ],
+    });
+    let body = json!({"turns": [turn]}).to_string();
+    assert_eq!(app.internal("/internal/v1/turns", &body).await.json(), json!({"stored": 1}));
+    let (_, history, _) = app.open("ada", json!({"thread": "t1"})).await;
+    assert_eq!(history, json!([{"role": "user", "content": "heads?"}, answer("heads")]));
+    let line = |it: &Value| json!([it["content"], it["choice_index"], it["complete"]]);
+    let all = json!([["heads?", null, true], ["heads", null, true], ["tails", 1, true], ["edg", 2, false]]);
+    let shown = app.get("/v1/threads/t1/messages", &token).await.json();
+    assert_eq!(shown["data"].as_array().unwrap().iter().map(line).collect::<Value>(), all);
+    let lines = String::from_utf8(app.get("/v1/threads/t1/export", &token).await.body.to_vec()).unwrap();
+    assert_eq!(lines.lines().map(|it| line(&serde_json::from_str(it).unwrap())).collect::<Value>(), all);
+    assert_eq!(app.get("/v1/threads/t1", &token).await.json()["message_count"], 4);
+    let (status, _) = send(&app, "DELETE", "/v1/threads/t1/messages/msg_turn_1_3", &token, json!(null)).await;
+    assert_eq!((status, app.get("/v1/threads/t1", &token).await.json()["message_count"].clone()), (204, json!(3)));
+    for (wrong, param) in [
+        (json!({"index": 0, "message": {}, "complete": true}), "turns[0].alternatives[0].index"),
+        (json!({"index": 128, "message": {}, "complete": true}), "turns[0].alternatives[0].index"),
+        (json!({"index": 1, "message": [], "complete": true}), "turns[0].alternatives[0].message"),
+    ] {
+        let mut turn = turn.clone();
+        turn["alternatives"] = json!([wrong]);
+        let refused = app.internal("/internal/v1/turns", &json!({"turns": [turn]}).to_string()).await;
+        assert_eq!(refused.error(), (400, "invalid_request".to_owned(), Some(param.to_owned())));
+    }
+}
+
+#[tokio::test]
+async fn a_session_is_made_for_who_asks_for_one_and_has_none() {
+    let app = TestApp::start().await;
+    let open = async |memory: Value| {
+        let mut body = json!({"project": app.project, "user": "ada", "new_session": true});
+        body.as_object_mut().unwrap().extend(memory.as_object().unwrap().clone());
+        app.internal("/internal/v1/turns/open", &body.to_string()).await.json()
+    };
+    let made = open(json!({})).await;
+    let session = made["session"].as_str().unwrap();
+    assert!(session.starts_with("sess_") && domain::headers::is_id(session), "{session}");
+    assert_ne!(open(json!({"thread": "t1"})).await["session"], made["session"]);
+    // One that is named stands.
+    assert_eq!(open(json!({"session": "s"})).await.get("session"), None);
+    let turn = made["turn"].as_str().unwrap();
+    app.record(turn, "ada", json!({"session": session}), ("hi", "hello")).await;
+    let (_, history, _) = app.open("ada", json!({"session": session})).await;
+    assert_eq!(history.as_array().unwrap().len(), 2);
+}

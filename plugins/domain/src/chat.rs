@@ -27,7 +27,7 @@ use read::{Found, Span};
 use std::borrow::Cow;
 
 /// The members of a body that Tollgate reads; no other spelling of these names is accepted.
-const MEMBERS: [&str; 46] = [
+const MEMBERS: [&str; 47] = [
     "model",
     "messages",
     "input",
@@ -77,6 +77,8 @@ const MEMBERS: [&str; 46] = [
     // OpenRouter's, whose clients may ask any gateway so.
     "models",
     "provider",
+    // Tollgate's own: the thread that the request belongs to.
+    "conversation_id",
 ];
 
 /// The member of this name, if it is one that [`Body::set_member`] can set.

@@ -22,7 +22,9 @@ pub const IDENTITY: [&str; 5] = [TENANT, PROJECT, USER, ROLE, TIER];
 pub const SESSION: &str = "x-session-id";
 /// Lasting memory of (project, user, thread); the client's own choice.
 pub const THREAD: &str = "x-thread-id";
-/// `off` skips memory for one request.
+/// Another name for [`THREAD`].
+pub const CONVERSATION: &str = "x-conversation-id";
+/// `off` skips memory for one request; `session` asks for a session.
 pub const MEMORY: &str = "x-tollgate-memory";
 
 /// Every header of ours begins with this, in whatever spelling.

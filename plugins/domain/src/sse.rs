@@ -57,6 +57,12 @@ impl Reader {
         }
     }
 
+    /// How many bytes it keeps of what is unfinished.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.line.len().saturating_add(self.kind.len()).saturating_add(self.data.len())
+    }
+
     /// Reads on; `each` is called with every event that `bytes` finish.
     pub fn read(&mut self, mut bytes: &[u8], mut each: impl FnMut(Event<'_>)) {
         if self.after_return && !bytes.is_empty() {

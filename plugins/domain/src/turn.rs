@@ -1,10 +1,12 @@
 //! The assistant's message, taken from a chat completion as it passes.
 //!
-//! A plain answer gives its message's own bytes; a streamed one is assembled from its deltas. Only
-//! the first choice is kept. Memory is bounded by a limit; past it the turn counts as incomplete.
-//! Usage is read elsewhere.
+//! A plain answer gives its message's own bytes; a streamed one is assembled from its deltas. Of several
+//! choices the first is the answer, and the others are its alternatives. Memory is bounded by a limit;
+//! past it the turn counts as incomplete. Usage is read elsewhere.
 
+mod calls;
 mod deltas;
+mod said;
 
 use crate::sse::{Event, Reader};
 use deltas::Deltas;
@@ -23,7 +25,23 @@ pub struct Answer {
     pub finish_reason: Option<String>,
     /// The model that the answer names.
     pub model: Option<String>,
+    /// The other choices, by their index.
+    pub alternatives: Vec<Alternative>,
 }
+
+/// A choice that is not the first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alternative {
+    /// Its index, from 1.
+    pub index: u8,
+    /// The message as raw JSON.
+    pub message: String,
+    /// Whether it is whole.
+    pub complete: bool,
+}
+
+/// So many choices of an answer are kept: those with an index below.
+const MAX_CHOICES: usize = 16;
 
 /// An answer that is being read.
 #[derive(Debug)]
@@ -44,6 +62,8 @@ pub enum Assembly {
         /// What the events said.
         deltas: Box<Deltas>,
     },
+    /// Nothing more of it is kept.
+    Cut(Box<Answer>),
 }
 
 #[derive(Deserialize)]
@@ -89,6 +109,7 @@ impl Assembly {
                 }
             }
             Self::Streamed { reader, deltas } => reader.read(piece, |event| deltas.event(&event)),
+            Self::Cut(_) => {}
         }
     }
 
@@ -96,6 +117,28 @@ impl Assembly {
     #[must_use]
     pub fn is_over(&self) -> bool {
         matches!(self, Self::Streamed { deltas, .. } if deltas.is_over())
+    }
+
+    /// How many bytes of memory it holds, about.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        match self {
+            Self::Plain { body, .. } => body.len(),
+            Self::Streamed { reader, deltas } => reader.held().saturating_add(deltas.kept()),
+            Self::Cut(answer) => answer.message.as_ref().map_or(0, String::len),
+        }
+    }
+
+    /// Keeps nothing more of the answer: it counts as broken off here.
+    pub fn cut(&mut self) {
+        let cut = std::mem::replace(self, Self::plain(0)).finish(false);
+        *self = Self::Cut(Box::new(cut));
+    }
+
+    /// Whether it was.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        matches!(self, Self::Cut(_))
     }
 
     /// The answer; `ended` says whether it came to its regular end or broke off.
@@ -109,6 +152,7 @@ impl Assembly {
                 }
                 deltas.finish(ended)
             }
+            Self::Cut(answer) => *answer,
         }
     }
 }
@@ -120,15 +164,34 @@ fn plain(body: &[u8], ended: bool) -> Answer {
         return Answer::default();
     };
     let model = completion.model.map(Cow::into_owned);
-    let first = completion.choices.into_iter().find(|it| it.index == 0);
-    let Some(choice) = first.filter(|it| it.message.get().starts_with('{')) else {
+    let choices: Vec<Choice<'_>> =
+        completion.choices.into_iter().filter(|it| it.message.get().starts_with('{')).collect();
+    let Some(first) = choices.iter().find(|it| it.index == 0) else {
         return Answer { model, ..Answer::default() };
     };
-    let finish_reason = choice.finish_reason.map(Cow::into_owned).filter(|it| !it.is_empty());
-    // Some providers leave the reason out of a plain answer; a whole body is a whole message.
-    let complete = (ended || finish_reason.is_some()) && finish_reason.as_deref() != Some("error");
-    let message = complete.then(|| choice.message.get().to_owned());
-    Answer { message, complete, finish_reason, model }
+    let complete = first.is_whole(ended);
+    let message = complete.then(|| first.message.get().to_owned());
+    let mut alternatives: Vec<Alternative> = choices.iter().filter_map(|it| it.alternative(ended)).collect();
+    alternatives.sort_by_key(|it| it.index);
+    alternatives.dedup_by_key(|it| it.index);
+    let finish_reason = first.reason().map(str::to_owned);
+    Answer { message, complete, finish_reason, model, alternatives }
+}
+
+impl Choice<'_> {
+    fn reason(&self) -> Option<&str> {
+        self.finish_reason.as_deref().filter(|it| !it.is_empty())
+    }
+
+    /// Some providers leave the reason out of a plain answer; a whole body is a whole message.
+    fn is_whole(&self, ended: bool) -> bool {
+        (ended || self.reason().is_some()) && self.reason() != Some("error")
+    }
+
+    fn alternative(&self, ended: bool) -> Option<Alternative> {
+        let index = u8::try_from(self.index).ok().filter(|it| (1..MAX_CHOICES).contains(&usize::from(*it)))?;
+        self.is_whole(ended).then(|| Alternative { index, message: self.message.get().to_owned(), complete: true })
+    }
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::{
 use domain::{
     caller::{Caller, Identity},
     chat::Endpoint,
-    headers::{SESSION, THREAD},
+    headers::{CONVERSATION, MEMORY, SESSION, THREAD},
     mode::{Mode, OnFailure},
 };
 use host::{CallId, Chunk, Edit, Next, NoAnswer, Plugin, RequestHead, ResponseHead, Root, Watch, companion::Client};
@@ -189,8 +189,10 @@ impl host::Stream for Stream {
             self.request = head.headers().text("x-request-id").unwrap_or_default().to_owned();
         }
         let headers = head.headers();
-        let thread = headers.text(THREAD).or_else(|| headers.text(SESSION));
-        self.thread = thread.filter(|it| !it.is_empty()).map(str::to_owned);
+        let thread = [THREAD, CONVERSATION, SESSION].into_iter().find_map(|it| headers.text(it));
+        let token = || self.caller.as_ref().and_then(|it| it.session.as_deref()).unwrap_or(SESSION);
+        let asks = headers.text(MEMORY) == Some("session");
+        self.thread = thread.or_else(|| asks.then(token)).filter(|it| !it.is_empty()).map(str::to_owned);
         self.stage = Stage::Called(endpoint);
         Next::Body
     }

@@ -120,7 +120,9 @@ pub(crate) fn inspect_with(rules: Rules, body: &[u8], named: &[Named]) -> Outcom
     let found = Found { pii: Pii::of(shield.mode, looked.iter().flat_map(|it| &it.hits)), sentinel };
     let report =
         [over.then(|| "scan=ends".to_owned()), found.report()].into_iter().flatten().collect::<Vec<_>>().join(";");
-    let mut vault = rules.thread.map_or_else(Vault::default, |it| Vault::of_thread(rules.project, it));
+    let named = body.member("conversation_id").and_then(|it| it.strip_prefix('"')?.strip_suffix('"'));
+    let thread = rules.thread.or(named);
+    let mut vault = thread.map_or_else(Vault::default, |it| Vault::of_thread(rules.project, it));
     Outcome {
         deed: deed(rules, &body, &looked, &found, &mut vault),
         report: Some(report).filter(|it| !it.is_empty()),

@@ -119,7 +119,8 @@ impl Config {
         check_header(name).map_err(|wrong| format!("forward_headers: {wrong}"))?;
         let is = |other: &str| same_name(name.as_bytes(), other);
         let credential = CREDENTIALS.into_iter().chain(self.providers.values().map(Provider::header)).any(is);
-        let identity = headers::IDENTITY.into_iter().chain([headers::SESSION, headers::THREAD]).any(is);
+        let identity =
+            headers::IDENTITY.into_iter().chain([headers::SESSION, headers::THREAD, headers::CONVERSATION]).any(is);
         if credential || identity || starts_with_name(name.as_bytes(), headers::OURS) {
             return Err(format!("forward_headers: `{name}` says who calls, and never leaves the gateway"));
         }

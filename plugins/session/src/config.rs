@@ -1,7 +1,9 @@
 //! What the operator writes.
 
 use domain::{caller::Trust, companion::Companion, mode::OnFailure, time::Period};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error};
+use serde_json::Value;
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -16,11 +18,32 @@ pub struct Config {
     /// identity headers as they come, where something before the gateway writes them.
     #[serde(default)]
     pub(crate) trust: Trust,
-    /// Whether the token's own session gives memory to a request that sends neither `x-session-id`
-    /// nor `x-thread-id`. Default `false`: every minted token carries a session, and an application
-    /// that sends its whole history with each request would find it there twice.
+    /// Whether the token's own session gives memory to a request that asks for none by a header. Default `false`: every
+    /// minted token carries a session, and what is remembered is stored.
     #[serde(default)]
     pub(crate) token_session: bool,
+    /// Whether the body's member `conversation_id` names the thread, as `x-thread-id` does; it is taken out of the body.
+    /// Default `false`: it costs a look at each chat completion's body. Envoy alone: Kong refuses it.
+    #[serde(default)]
+    pub(crate) conversation_id_member: bool,
+    /// How many turns of what came before go into a request at most, the newest ones, 1 to 1000; default 1000.
+    #[serde(default)]
+    pub(crate) max_turns: Option<NonZeroU32>,
+    /// How many tokens of what came before, as they are estimated. Turns go in whole or not at all. Without this key as
+    /// much as 4 MiB hold.
+    #[serde(default)]
+    pub(crate) max_tokens: Option<NonZeroU32>,
+    /// How long a session is remembered after its last turn, `60s` to `31536000s`; default `86400s`, a day.
+    #[serde(default = "a_day")]
+    pub(crate) session_ttl: Period,
+    /// Whether the user's message is stored when nothing was answered: the upstream failed, or a later filter refused
+    /// the request. It is shown, and never goes into another request. Default `false`.
+    #[serde(default)]
+    pub(crate) keep_unanswered: bool,
+    /// Projects for which something of this holds otherwise, by the project's id.
+    #[serde(default, deserialize_with = "projects")]
+    #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, Project>"))]
+    pub(crate) projects: BTreeMap<String, Project>,
     /// What becomes of a request that asks for memory while the companion cannot be reached: `deny`
     /// answers 503 `companion_unavailable` (default); `allow` lets it go on without its history
     /// and without being stored, and says `x-tollgate-memory: skipped` on the response.
@@ -43,6 +66,43 @@ pub struct Config {
     /// longer one whole; it is stored as incomplete, as far as it fits.
     #[serde(default = "one_mebibyte")]
     pub(crate) max_answer_bytes: NonZeroU32,
+    /// How many bytes all open turns of one worker may hold together, their new messages and their answers so far, 65536
+    /// to 2147483648; default 268435456. Past it a new turn is treated as `on_failure` says, and answers are stored as
+    /// incomplete, as far as they came; the clients get them whole.
+    #[serde(default = "a_quarter_gibibyte")]
+    pub(crate) max_open_bytes: NonZeroU32,
+}
+
+/// What holds for one project; what it leaves out is as for all.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Project {
+    /// How many turns of what came before go into a request at most, 1 to 1000.
+    #[serde(default)]
+    pub(crate) max_turns: Option<NonZeroU32>,
+    /// How many tokens of what came before, as they are estimated.
+    #[serde(default)]
+    pub(crate) max_tokens: Option<NonZeroU32>,
+    /// How long a session is remembered after its last turn, `60s` to `31536000s`.
+    #[serde(default)]
+    pub(crate) session_ttl: Option<Period>,
+    /// Whether the user's message is stored when nothing was answered.
+    #[serde(default)]
+    pub(crate) keep_unanswered: Option<bool>,
+}
+
+/// What holds for a request.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// So many turns of what came before.
+    pub max_turns: Option<NonZeroU32>,
+    /// So many tokens of it.
+    pub max_tokens: Option<NonZeroU32>,
+    /// How long its session lives on.
+    pub session_ttl_seconds: u64,
+    /// Whether a question without an answer is stored.
+    pub keep_unanswered: bool,
 }
 
 impl Config {
@@ -68,12 +128,74 @@ impl Config {
                 return Err(format!("session: {key} is {bytes}; expected 1 to {MOST_BYTES}"));
             }
         }
+        let open = config.max_open_bytes;
+        if !(LEAST_OPEN_BYTES..=MOST_OPEN_BYTES).contains(&open.get()) {
+            return Err(format!("session: max_open_bytes is {open}; expected {LEAST_OPEN_BYTES} to {MOST_OPEN_BYTES}"));
+        }
+        config.check_limits().map_err(|wrong| format!("session: {wrong}"))?;
         Ok(config)
     }
+
+    fn check_limits(&self) -> Result<(), String> {
+        limits("", self.max_turns, Some(self.session_ttl))?;
+        for (id, project) in &self.projects {
+            if id.is_empty() {
+                return Err("`projects` has an empty name, which no token can carry; expected a project's id".into());
+            }
+            limits(&format!("projects.{id}."), project.max_turns, project.session_ttl)?;
+        }
+        Ok(())
+    }
+
+    /// What holds for a project.
+    #[must_use]
+    pub(crate) fn limits(&self, project: &str) -> Limits {
+        let own = self.projects.get(project);
+        let session_ttl = own.and_then(|it| it.session_ttl).unwrap_or(self.session_ttl);
+        Limits {
+            max_turns: own.and_then(|it| it.max_turns).or(self.max_turns),
+            max_tokens: own.and_then(|it| it.max_tokens).or(self.max_tokens),
+            session_ttl_seconds: session_ttl.get().as_secs(),
+            keep_unanswered: own.and_then(|it| it.keep_unanswered).unwrap_or(self.keep_unanswered),
+        }
+    }
+}
+
+/// So many turns the companion gives back at most.
+const MOST_TURNS: u32 = 1000;
+
+fn limits(at: &str, max_turns: Option<NonZeroU32>, session_ttl: Option<Period>) -> Result<(), String> {
+    if let Some(turns) = max_turns.filter(|it| it.get() > MOST_TURNS) {
+        return Err(format!("{at}max_turns is {turns}; expected 1 to {MOST_TURNS}"));
+    }
+    let (least, most) = (Duration::from_secs(60), Duration::from_secs(31_536_000));
+    session_ttl.map_or(Ok(()), |it| it.between(&format!("{at}session_ttl"), least, most))
+}
+
+/// Reads them one by one, so that a mistake names the project.
+fn projects<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, Project>, D::Error> {
+    let written = BTreeMap::<String, Value>::deserialize(from)?;
+    let project = |(id, written): (String, Value)| match Project::deserialize(written) {
+        Ok(project) => Ok((id, project)),
+        Err(why) => Err(D::Error::custom(format!("projects.{id}: {why}"))),
+    };
+    written.into_iter().map(project).collect()
 }
 
 /// The upper bound of both limits: 16 MiB, all that a worker's queue of reports holds.
 const MOST_BYTES: u32 = 16 << 20;
+/// With less there is hardly a turn.
+const LEAST_OPEN_BYTES: u32 = 64 << 10;
+/// Half of what a filter can have.
+const MOST_OPEN_BYTES: u32 = 1 << 31;
+
+fn a_day() -> Period {
+    Period::from_millis(24 * 60 * 60 * 1000)
+}
+
+fn a_quarter_gibibyte() -> NonZeroU32 {
+    NonZeroU32::MIN.saturating_add((256 << 20) - 1)
+}
 
 fn report_every() -> Period {
     Period::from_millis(20)
@@ -105,6 +227,25 @@ mod tests {
         assert_eq!(config.hold_end.get(), Duration::from_secs(1));
         assert_eq!((config.max_request_bytes.get(), config.max_answer_bytes.get()), (1_048_576, 1_048_576));
         assert_eq!((config.trust, config.on_failure, config.token_session), (Trust::Auth, OnFailure::Deny, false));
+        assert_eq!((config.max_open_bytes.get(), config.conversation_id_member), (268_435_456, false));
+        let limits = Limits { session_ttl_seconds: 86_400, ..Limits::default() };
+        assert_eq!(config.limits("p"), limits);
+    }
+
+    #[test]
+    fn a_project_has_what_it_says_and_else_what_all_have() {
+        let config = check(
+            r#","max_turns":20,"max_tokens":4000,"keep_unanswered":true,"session_ttl":"60s",
+               "projects":{"p":{"max_turns":5,"keep_unanswered":false},"q":{"session_ttl":"120.9s","max_tokens":1}}"#,
+        )
+        .unwrap();
+        let check = |project| {
+            let it = config.limits(project);
+            (it.max_turns.unwrap().get(), it.max_tokens.unwrap().get(), it.session_ttl_seconds, it.keep_unanswered)
+        };
+        assert_eq!(check("o"), (20, 4000, 60, true));
+        assert_eq!(check("p"), (5, 4000, 60, false));
+        assert_eq!(check("q"), (20, 1, 120, true));
     }
 
     #[test]
@@ -117,6 +258,15 @@ mod tests {
             (r#","hold_end":"11s""#, "hold_end"),
             (r#","max_answer_bytes":0"#, "zero"),
             (r#","max_request_bytes":16777217"#, "max_request_bytes"),
+            (r#","max_open_bytes":65535"#, "max_open_bytes"),
+            (r#","max_turns":0"#, "zero"),
+            (r#","max_turns":1001"#, "max_turns"),
+            (r#","max_tokens":0"#, "zero"),
+            (r#","session_ttl":"59s""#, "session_ttl"),
+            (r#","projects":{"":{}}"#, "`projects` has an empty name"),
+            (r#","projects":{"p":{"max_turn":1}}"#, "projects.p: unknown field `max_turn`"),
+            (r#","projects":{"p":{"max_turns":1001}}"#, "projects.p.max_turns"),
+            (r#","projects":{"p":{"session_ttl":"1s"}}"#, "projects.p.session_ttl"),
         ] {
             assert!(check(rest).unwrap_err().contains(key), "{rest}");
         }

@@ -1,17 +1,21 @@
 //! The callbacks: read, ask the policy, carry out.
 
 use crate::config::Config;
-use crate::policy::{self, Memory, Turn};
+use crate::memory::{self, Memory};
+use crate::policy;
+use crate::room::Room;
+use crate::turn::{self, Turn, Wanted};
 use domain::{
-    caller::{Caller, Identity},
-    chat::Endpoint,
+    caller::Identity,
+    chat::{Body, Endpoint},
     headers,
+    reply::Reply,
     turn::{Answer as Said, Assembly},
 };
 use host::companion::Client;
 use host::metrics::Counter;
 use host::outbox::Outbox;
-use host::{Answer, CallId, Chunk, Edit, Next, NoAnswer, Plugin, RequestHead, ResponseHead, Root, Waker, Watch};
+use host::{Answer, Call, CallId, Chunk, Edit, Next, NoAnswer, Plugin, RequestHead, ResponseHead, Root, Waker, Watch};
 use serde_json::value::RawValue;
 use std::{mem, rc::Rc};
 
@@ -22,8 +26,10 @@ pub struct Session {
     outbox: Outbox,
     /// Where the proxy lets an answer be held.
     waker: Option<Waker>,
+    room: Rc<Room>,
     opened: Counter,
     unavailable: Counter,
+    full: Counter,
     incomplete: Counter,
 }
 
@@ -39,8 +45,10 @@ enum State {
     /// There is nothing to remember, or it was remembered.
     #[default]
     Idle,
-    /// The companion was asked to open a turn.
-    Opening(Caller, Memory),
+    /// The body, which may name a thread, is waited for; without a memory the client wants none.
+    Reading(Option<Memory>),
+    /// The companion was asked to open a turn; the body is there, if it had to be read for that.
+    Opening(Wanted, Option<Vec<u8>>),
     /// The companion could not be asked, and the request went on without memory.
     Skipped,
     /// The turn is open; its history waits for the request's body.
@@ -56,6 +64,13 @@ impl Plugin for Session {
 
     fn configure(config: &[u8], root: &Root) -> Result<Self, String> {
         let config = Config::parse(config)?;
+        if config.conversation_id_member && !root.may_ask_about_bodies() {
+            return Err(
+                "session: `conversation_id_member` is true, and Kong cannot ask the companion about a request's body; \
+                        expected it in Envoy alone (a client can send the header `x-conversation-id`)"
+                    .into(),
+            );
+        }
         let companion = Client::of(&config.companion, host::env).map_err(|wrong| format!("session: {wrong}"))?;
         let reports = companion.target("/internal/v1/turns", "turns");
         root.tick_every(config.report_every.get());
@@ -64,6 +79,8 @@ impl Plugin for Session {
             outbox: Outbox::new(reports, Counter::define("tollgate_session_reports_dropped")),
             opened: Counter::define("tollgate_session_turns_opened"),
             unavailable: Counter::define("tollgate_session_companion_unavailable"),
+            full: Counter::define("tollgate_session_memory_full"),
+            room: Room::new(bytes(config.max_open_bytes)),
             incomplete: Counter::define("tollgate_session_turns_incomplete"),
             config,
             companion,
@@ -88,71 +105,195 @@ fn bytes(limit: std::num::NonZeroU32) -> usize {
     usize::try_from(limit.get()).unwrap_or(usize::MAX)
 }
 
-impl host::Stream for Stream {
-    fn request_head(&mut self, head: &mut RequestHead) -> Next {
+/// An open turn and its history.
+type Open = (Turn, Vec<Box<RawValue>>);
+
+/// What becomes of a request that has no memory.
+enum Without {
+    /// It goes on.
+    Pass,
+    Refuse(Reply),
+}
+
+impl Stream {
+    /// The question that opens a turn for whoever calls; `None` when there is nothing to remember.
+    fn ask(&mut self, head: &RequestHead, memory: Memory, body: Option<Vec<u8>>) -> Result<Option<Call>, Reply> {
         let config = &self.plugin.config;
-        // Most requests ask for no memory: three headers that are absent cost less than a look at all of them.
-        let asks = [headers::THREAD, headers::SESSION, headers::MEMORY].into_iter().any(|name| head.has(name));
-        if !asks && !config.token_session {
-            return Next::Pass;
+        if memory.is_empty() && !config.token_session {
+            return Ok(None);
         }
-        if Endpoint::of(head.method(), head.path()) != Some(Endpoint::ChatCompletions) {
-            return Next::Pass;
-        }
-        let memory = match policy::asked(head.headers()) {
-            Ok(Some(memory)) if !memory.is_empty() || config.token_session => memory,
-            Ok(_) => return Next::Pass,
-            Err(reply) => return Next::Reply(reply),
-        };
         let Identity::Known(caller) = head.identity(config.trust) else {
-            return if memory.is_empty() { Next::Pass } else { Next::Reply(policy::nobody()) };
+            return if memory.is_empty() { Ok(None) } else { Err(policy::nobody()) };
         };
-        let memory = memory.or_session(caller.session.as_deref());
+        let memory = memory.or_session(caller.session.as_deref(), config.token_session);
         if memory.is_empty() {
-            return Next::Pass;
+            return Ok(None);
         }
-        let question = memory.question(&caller, head.headers().text("x-request-id"));
-        self.state = State::Opening(caller, memory);
-        Next::Call(self.plugin.companion.call("/internal/v1/turns/open", question))
+        let size = body.as_ref().map_or(0, Vec::len);
+        let Some(held) = self.plugin.room.hold(turn::COST.saturating_add(size)) else {
+            return match self.full() {
+                Without::Refuse(reply) => Err(reply),
+                Without::Pass => Ok(None),
+            };
+        };
+        let limits = config.limits(&caller.project);
+        let question = memory.question(&caller, limits, head.headers().text("x-request-id"));
+        self.state = State::Opening(Wanted { caller, memory, limits, held }, body);
+        Ok(Some(self.plugin.companion.call("/internal/v1/turns/open", question)))
     }
 
-    fn call_answered(&mut self, head: &mut RequestHead, answer: Result<Answer, NoAnswer>) -> Next {
-        let State::Opening(caller, memory) = mem::take(&mut self.state) else {
-            return Next::Pass;
-        };
+    /// There is no room for one more turn.
+    fn full(&mut self) -> Without {
+        self.plugin.full.add(1);
+        self.state = State::Skipped;
+        policy::full(self.plugin.config.on_failure).map_or(Without::Pass, Without::Refuse)
+    }
+
+    /// The turn that the companion opened, and its history; the `body` is held beside them.
+    fn opened(&mut self, wanted: Wanted, body: usize, answer: Result<Answer, NoAnswer>) -> Result<Open, Without> {
         let said = match &answer {
             Ok(answer) => format!("status {}", answer.status),
             Err(why) => format!("{why:?}"),
         };
-        let opened = answer.ok().and_then(|it| policy::opened(caller, memory, it.status, &it.body));
-        if let Some((turn, history)) = opened {
+        if let Some((mut turn, history)) = answer.ok().and_then(|it| turn::opened(wanted, it.status, &it.body)) {
             self.plugin.opened.add(1);
-            // The answer is to be read, so it must not come compressed.
-            head.set("accept-encoding", "identity");
-            self.state = State::Opened(turn, history);
-            return Next::Body;
+            let size = history.iter().map(|it| it.get().len()).fold(body, usize::saturating_add);
+            if turn.fits(size) {
+                return Ok((turn, history));
+            }
+            self.plugin.close(&turn);
+            return Err(self.full());
         }
         self.plugin.unavailable.add(1);
         log::warn!("the companion opened no turn: {said}");
-        match policy::unopened(self.plugin.config.on_failure) {
-            Some(reply) => Next::Reply(reply),
-            None => {
-                self.state = State::Skipped;
-                Next::Pass
+        self.state = State::Skipped;
+        Err(policy::unopened(self.plugin.config.on_failure).map_or(Without::Pass, Without::Refuse))
+    }
+
+    /// Puts the history into the request.
+    fn begin(&mut self, mut turn: Turn, history: Vec<Box<RawValue>>, body: &[u8]) -> Edit {
+        let config = &self.plugin.config;
+        let begun = turn.begin(body, &history, bytes(config.max_request_bytes), config.conversation_id_member);
+        drop(history);
+        match begun {
+            // What was refused here is not the provider's failure, so nothing of it is kept.
+            Err(reply) => {
+                self.plugin.close(&turn.forgotten());
+                Edit::Reply(reply)
+            }
+            Ok(_) if !turn.fits(0) => {
+                self.plugin.close(&turn.forgotten());
+                let without = self.full();
+                self.without(without, body)
+            }
+            Ok(new) => {
+                self.state = State::Asked(turn);
+                new.map_or(Edit::Keep, Edit::Replace)
             }
         }
     }
 
-    fn request_body(&mut self, _: &mut RequestHead, body: Vec<u8>) -> Edit {
-        let State::Opened(mut turn, history) = mem::take(&mut self.state) else {
+    /// A request goes on without memory, or not at all.
+    fn without(&self, without: Without, body: &[u8]) -> Edit {
+        if let Without::Refuse(reply) = without {
+            return Edit::Reply(reply);
+        }
+        match self.plugin.config.conversation_id_member.then(|| turn::unnamed(body)).transpose() {
+            Ok(new) => new.flatten().map_or(Edit::Keep, Edit::Replace),
+            Err(reply) => Edit::Reply(reply),
+        }
+    }
+
+    /// What the body asks for, whose thread no header named.
+    fn read(&mut self, head: &mut RequestHead, memory: Option<Memory>, body: Vec<u8>) -> Edit {
+        let Some(memory) = memory else {
+            return self.without(Without::Pass, &body);
+        };
+        let may_name = memory::may_name(&body);
+        if !may_name && memory.is_empty() && !self.plugin.config.token_session {
+            return Edit::Keep;
+        }
+        let (named, kept) = if may_name {
+            (Body::parse(&body).map_err(Reply::from).and_then(|it| memory::named(&it)), body.clone())
+        } else {
+            (Ok(None), Vec::new())
+        };
+        let asked = named.and_then(|it| memory.and_thread(it)).and_then(|it| self.ask(head, it, Some(body)));
+        match asked {
+            Ok(Some(call)) => Edit::Call(call),
+            Ok(None) => self.without(Without::Pass, &kept),
+            Err(reply) => Edit::Reply(reply),
+        }
+    }
+}
+
+impl host::Stream for Stream {
+    fn request_head(&mut self, head: &mut RequestHead) -> Next {
+        let config = &self.plugin.config;
+        // Most requests ask for no memory: headers that are absent cost less than a look at all of them.
+        let named = [headers::THREAD, headers::SESSION, headers::CONVERSATION, headers::MEMORY];
+        let asks = config.token_session || config.conversation_id_member || named.into_iter().any(|it| head.has(it));
+        if !asks || Endpoint::of(head.method(), head.path()) != Some(Endpoint::ChatCompletions) {
+            return Next::Pass;
+        }
+        let memory = match memory::asked(head.headers()) {
+            Ok(memory) => memory,
+            Err(reply) => return Next::Reply(reply),
+        };
+        let member = config.conversation_id_member;
+        if member && memory.as_ref().is_none_or(|it| it.thread.is_none()) {
+            self.state = State::Reading(memory);
+            return Next::Body;
+        }
+        let Some(memory) = memory else {
+            return Next::Pass;
+        };
+        match self.ask(head, memory, None) {
+            Ok(Some(call)) => Next::Call(call),
+            Ok(None) if member => Next::Body,
+            Ok(None) => Next::Pass,
+            Err(reply) => Next::Reply(reply),
+        }
+    }
+
+    fn call_answered(&mut self, head: &mut RequestHead, answer: Result<Answer, NoAnswer>) -> Next {
+        let State::Opening(wanted, _) = mem::take(&mut self.state) else {
+            return Next::Pass;
+        };
+        match self.opened(wanted, 0, answer) {
+            Ok((turn, history)) => {
+                // The answer is to be read, so it must not come compressed.
+                head.set("accept-encoding", "identity");
+                self.state = State::Opened(turn, history);
+                Next::Body
+            }
+            Err(Without::Pass) if self.plugin.config.conversation_id_member => Next::Body,
+            Err(Without::Pass) => Next::Pass,
+            Err(Without::Refuse(reply)) => Next::Reply(reply),
+        }
+    }
+
+    fn request_body(&mut self, head: &mut RequestHead, body: Vec<u8>) -> Edit {
+        match mem::take(&mut self.state) {
+            State::Reading(memory) => self.read(head, memory, body),
+            State::Opened(turn, history) => self.begin(turn, history, &body),
+            other => {
+                self.state = other;
+                self.without(Without::Pass, &body)
+            }
+        }
+    }
+
+    fn body_answered(&mut self, head: &mut RequestHead, answer: Result<Answer, NoAnswer>) -> Edit {
+        let State::Opening(wanted, Some(body)) = mem::take(&mut self.state) else {
             return Edit::Keep;
         };
-        let begun = turn.begin(&body, &history, bytes(self.plugin.config.max_request_bytes));
-        self.state = State::Asked(turn);
-        match begun {
-            Ok(Some(body)) => Edit::Replace(body),
-            Ok(None) => Edit::Keep,
-            Err(reply) => Edit::Reply(reply),
+        match self.opened(wanted, body.len(), answer) {
+            Ok((turn, history)) => {
+                head.set("accept-encoding", "identity");
+                self.begin(turn, history, &body)
+            }
+            Err(without) => self.without(without, &body),
         }
     }
 
@@ -181,8 +322,14 @@ impl host::Stream for Stream {
     }
 
     fn response_chunk(&mut self, chunk: Vec<u8>, last: bool) -> Chunk {
-        if let State::Answering(_, assembly) = &mut self.state {
+        if let State::Answering(turn, assembly) = &mut self.state {
             assembly.read(&chunk);
+            if !assembly.is_cut() && !turn.fits(assembly.held()) {
+                self.plugin.full.add(1);
+                assembly.cut();
+                // What there is of it stays, and is soon gone.
+                let _ = turn.fits(assembly.held());
+            }
             if (last || assembly.is_over())
                 && let State::Answering(turn, assembly) = mem::take(&mut self.state)
             {
@@ -196,7 +343,7 @@ impl host::Stream for Stream {
         match mem::take(&mut self.state) {
             State::Answering(turn, assembly) => drop(self.plugin.report(&turn, &assembly.finish(false))),
             State::Opened(turn, _) | State::Asked(turn) => self.plugin.close(&turn),
-            State::Idle | State::Opening(..) | State::Skipped => {}
+            State::Idle | State::Reading(_) | State::Opening(..) | State::Skipped => {}
         }
     }
 }
@@ -210,7 +357,7 @@ impl Session {
         self.send(turn.report(said))
     }
 
-    /// Reports that there is nothing to store.
+    /// Reports that nothing was answered.
     fn close(&self, turn: &Turn) {
         self.send(turn.report(&Said::default()));
     }

@@ -145,6 +145,7 @@ fn a_configuration_that_is_refused_answers_503_and_lets_nothing_pass() {
         ("guardrails", r#"{"mode":"on"}"#),
         ("guardrails", r#"{"analyzer":{"cluster":"presidio:80"}}"#),
         ("session", r#"{"companion":{"cluster":"c:1","secret":{"env":"KONG_HAS_NONE"}}}"#),
+        ("session", r#"{"companion":{"cluster":"c:1","secret":{"value":"s"}},"conversation_id_member":true}"#),
         ("router", ""),
         ("provider", r#"{"providers":{}}"#),
     ] {

@@ -18,6 +18,7 @@ pub(super) struct Asked {
     pub(super) include_usage: bool,
     pub(super) id: String,
     letters: bool,
+    choices: usize,
     flavour: Flavour,
     answer: Said,
     prompt_tokens: u64,
@@ -42,6 +43,7 @@ impl Asked {
             include_usage: (asked_for_usage || behaviour.usage) && !unsaid,
             id: format!("fake-{number}"),
             letters: behaviour.letters,
+            choices: behaviour.choices.unwrap_or(1),
             flavour: behaviour.flavour,
             answer: answer(body, behaviour, wanted),
             prompt_tokens: tokens(&said_to(body)),
@@ -107,10 +109,31 @@ impl Asked {
         let mut chat = json!({"id": format!("chatcmpl-{}", self.id), "object": "chat.completion", "created": CREATED,
             "model": self.model, "service_tier": "default", "system_fingerprint": "fp_fake",
             "choices": [{"index": 0, "message": message, "logprobs": null, "finish_reason": reason}]});
+        for index in 1..self.choices {
+            let mut choice = chat["choices"][0].clone();
+            choice["index"] = json!(index);
+            if let Some(text) = choice["message"]["content"].as_str() {
+                choice["message"]["content"] = json!(format!("{text} {index}"));
+            }
+            chat["choices"].as_array_mut().unwrap().push(choice);
+        }
         if self.flavour != Flavour::None {
             chat["usage"] = self.usage();
         }
         chat
+    }
+
+    /// The same event for each further choice, whose number comes with its end.
+    fn of_each_choice(&self, event: Value) -> Vec<Value> {
+        let of = |index: usize| {
+            let mut event = event.clone();
+            event["choices"][0]["index"] = json!(index);
+            if index > 0 && !event["choices"][0]["finish_reason"].is_null() && matches!(self.answer, Said::Text(_)) {
+                event["choices"][0]["delta"]["content"] = json!(format!(" {index}"));
+            }
+            event
+        };
+        (0..self.choices).map(of).collect()
     }
 
     /// The events of a streamed chat completion, without `[DONE]`.
@@ -133,7 +156,8 @@ impl Asked {
             }
         };
         deltas.push((json!({}), Some(reason)));
-        let mut events: Vec<Value> = deltas.into_iter().map(|(delta, reason)| self.chunk(&delta, reason)).collect();
+        let mut events: Vec<Value> =
+            deltas.into_iter().flat_map(|(delta, reason)| self.of_each_choice(self.chunk(&delta, reason))).collect();
         match self.flavour {
             Flavour::Every => self.count_in_each(&mut events),
             Flavour::Last => events.last_mut().into_iter().for_each(|last| last["usage"] = self.usage()),

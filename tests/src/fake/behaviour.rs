@@ -11,6 +11,7 @@
 //! | `words-50` | the answer is `w0 w1 …` with that many words, instead of an echo |
 //! | `even-50` | the same with words of three letters, so that four bytes are a token, as the gateway counts |
 //! | `says-6869` | the answer is this text, in hexadecimal digits of its UTF-8 |
+//! | `choices-3` | three choices; each but the first has its number behind the text |
 //! | `letters` | every event of a stream has one character of text |
 //! | `packed` | a plain answer says that it is gzip, whatever it is |
 //! | `huge` | `words-200000`, about 1.3 MB |
@@ -54,6 +55,8 @@ pub struct Behaviour {
     pub even: bool,
     /// Instead of an echo.
     pub says: Option<String>,
+    /// More than one choice.
+    pub choices: Option<usize>,
     /// One character in each event.
     pub letters: bool,
     /// `content-encoding: gzip`.
@@ -124,6 +127,7 @@ impl Behaviour {
                 self.words = Some(count.parse().ok()?);
             }
             ("says", digits) => self.says = Some(text(digits)?),
+            ("choices", count) => self.choices = Some(count.parse().ok()?),
             ("letters", "") => self.letters = true,
             ("packed", "") => self.packed = true,
             ("huge", "") => self.words = Some(200_000),

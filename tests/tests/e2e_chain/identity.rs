@@ -94,8 +94,16 @@ fn the_provider_learns_neither_who_asks_nor_what_they_claim_to_be() {
         assert!(!name.starts_with("x-tollgate") && !name.starts_with("x-envoy"), "{name}: {value}");
         assert!(!value.contains("spoofed") && !value.contains("1.2.3.4"), "{name}: {value}");
         assert!(!value.contains(&token), "{name} carries the user's token");
-        let of_ours =
-            ["x-tenant-id", "x-project-id", "x-end-user-id", "x-role", "x-tier", "x-session-id", "x-thread-id"];
+        let of_ours = [
+            "x-tenant-id",
+            "x-project-id",
+            "x-end-user-id",
+            "x-role",
+            "x-tier",
+            "x-session-id",
+            "x-thread-id",
+            "x-conversation-id",
+        ];
         assert!(!of_ours.contains(&name.as_str()), "{name}: {value}");
     }
 }

@@ -7,6 +7,9 @@
 )]
 
 mod end;
+mod names;
+mod policy;
+mod resent;
 mod stub;
 
 use std::time::Duration;
@@ -29,10 +32,41 @@ struct World {
 
 impl World {
     fn start() -> Self {
+        Self::with(|_, _| ())
+    }
+
+    /// With another configuration of the filter, which may depend on the project's id.
+    fn with(change: impl Fn(&mut Value, &str)) -> Self {
         let (companion, fake) = (Companion::start(), FakeProvider::start());
         let project = companion.project("acme", "memory");
-        let gateway = Gateway::from(EXAMPLE).fake(&fake).companion(&companion).start();
+        let gateway = Gateway::from(EXAMPLE).fake(&fake).companion(&companion);
+        let gateway = gateway.edit_filter("session", |config| change(config, &project.project_id)).start();
         Self { companion, project, fake, gateway }
+    }
+
+    /// A chat of ada's with these bytes.
+    fn raw(&self, body: &str) -> Call {
+        let call = self.gateway.client().call("POST", "/v1/chat/completions").body(body);
+        caller(call, &self.project.project_id, "ada")
+    }
+
+    /// The last request's body, as the provider received it.
+    fn received_bytes(&self) -> String {
+        String::from_utf8(self.fake.requests().pop().unwrap().body).unwrap()
+    }
+
+    /// A thread's messages, as the companion shows them.
+    fn shown(&self, user: &str, thread: &str) -> Vec<Value> {
+        let client = self.companion.client();
+        let token = client.mint(&self.project.api_key, &json!({"user_id": user}));
+        let answer = client.get(&format!("/v1/threads/{thread}/messages")).bearer(&token).send();
+        match answer.status {
+            404 => Vec::new(),
+            status => {
+                assert_eq!(status, 200, "{}", answer.text());
+                answer.json()["data"].as_array().unwrap().clone()
+            }
+        }
     }
 
     /// A chat of `user` with one message, on no thread yet.
@@ -46,19 +80,11 @@ impl World {
 
     /// What the companion has of a thread: a line for each message, incomplete ones marked.
     fn stored(&self, user: &str, thread: &str) -> Vec<String> {
-        let client = self.companion.client();
-        let token = client.mint(&self.project.api_key, &json!({"user_id": user}));
-        let answer = client.get(&format!("/v1/threads/{thread}/messages")).bearer(&token).send();
-        if answer.status == 404 {
-            return Vec::new();
-        }
-        assert_eq!(answer.status, 200, "{}", answer.text());
-        let json = answer.json();
         let line = |it: &Value| {
             let mark = if it["complete"] == true { "" } else { " (incomplete)" };
             format!("{}: {}{mark}", it["role"].as_str().unwrap(), it["content"].as_str().unwrap())
         };
-        json["data"].as_array().unwrap().iter().map(line).collect()
+        self.shown(user, thread).iter().map(line).collect()
     }
 
     fn wait_for(&self, user: &str, thread: &str, messages: &[&str]) {

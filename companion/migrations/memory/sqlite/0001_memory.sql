@@ -49,10 +49,13 @@ CREATE INDEX turns_by_thread ON turns (project, user_id, thread, seq);
 CREATE INDEX turns_by_session ON turns (project, user_id, session, seq);
 CREATE INDEX turns_outside_threads ON turns (created_at) WHERE thread = '';
 
--- `raw` is the message's JSON text as it came, byte for byte.
+-- `raw` is the message's JSON text as it came, byte for byte. `choice` is 0, or the place among several answers to one
+-- question of one that is not the history's. `complete` is 0 of what broke off.
 CREATE TABLE messages (
     turn     INTEGER NOT NULL REFERENCES turns (seq) ON DELETE CASCADE,
     position INTEGER NOT NULL,
+    choice   INTEGER NOT NULL,
+    complete INTEGER NOT NULL,
     raw      BLOB NOT NULL,
     PRIMARY KEY (turn, position)
 ) STRICT, WITHOUT ROWID;

@@ -38,8 +38,18 @@ pub struct Parameter {
 pub struct Parameters(pub Vec<Parameter>);
 
 /// What makes a request what it is, and is the client's alone.
-const THE_CLIENTS: [&str; 9] =
-    ["model", "messages", "input", "prompt", "stream", "stream_options", "background", "models", "provider"];
+const THE_CLIENTS: [&str; 10] = [
+    "model",
+    "messages",
+    "input",
+    "prompt",
+    "stream",
+    "stream_options",
+    "background",
+    "models",
+    "provider",
+    "conversation_id",
+];
 
 /// How long all of a candidate's parameters may be together, as JSON: they travel in a header.
 const LONGEST: usize = 1024;

@@ -177,3 +177,104 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn every_choice_is_put_together_and_the_first_is_the_answer() {
+    let chunk = |index: u64, delta: &str, reason: &str| {
+        format!(r#"{{"choices":[{{"index":{index},"delta":{delta},"finish_reason":{reason}}}]}}"#)
+    };
+    let said = |index, text: &str, reason: &str| chunk(index, &format!(r#"{{"content":"{text}"}}"#), reason);
+    let events = [
+        said(1, "o", "null"),
+        said(0, "f", "null"),
+        said(2, "cut", "null"),
+        said(1, "ther", r#""length""#),
+        said(16, "too many", r#""stop""#),
+        said(0, "irst", r#""stop""#),
+    ];
+    let mut events: Vec<&str> = events.iter().map(String::as_str).collect();
+    events.push("[DONE]");
+    let answer = check(&stream(&events), true);
+    assert_eq!((answer.message.as_deref(), answer.complete), (Some(r#"{"role":"assistant","content":"first"}"#), true));
+    let others: Vec<_> = answer.alternatives.iter().map(|it| (it.index, it.message.as_str(), it.complete)).collect();
+    let message = |text: &str| format!(r#"{{"role":"assistant","content":"{text}"}}"#);
+    assert_eq!(others, [(1, message("other").as_str(), true), (2, message("cut").as_str(), false)]);
+
+    let plain = plain(
+        r#"{"choices":[{"index":2,"message":{"c":1.0}},{"index":0,"message":{"a":1}},{"index":1,"message":{"b":1}},{"index":16,"message":{}},{"index":3,"message":7},{"index":2,"message":{}}]}"#,
+        true,
+    );
+    let others: Vec<_> = plain.alternatives.iter().map(|it| (it.index, it.message.as_str())).collect();
+    assert_eq!((plain.message.as_deref(), others), (Some(r#"{"a":1}"#), vec![(1, r#"{"b":1}"#), (2, r#"{"c":1.0}"#)]));
+}
+
+#[test]
+fn what_must_be_sent_back_is_kept_and_what_nobody_knows_is_not() {
+    let check = |deltas: &[&str], reason: &str| {
+        let mut events: Vec<String> = deltas.iter().map(|it| chunk(it, "null")).collect();
+        events.push(chunk("{}", reason));
+        let events: Vec<&str> = events.iter().map(String::as_str).collect();
+        check(&stream(&events), true).message.unwrap_or_default()
+    };
+    for (deltas, expected) in [
+        (
+            &[r#"{"reasoning_content":"h"}"#, r#"{"reasoning_content":"m","content":null}"#, r#"{"content":"x"}"#][..],
+            r#"{"role":"assistant","content":"x","reasoning_content":"hm"}"#,
+        ),
+        (
+            &[
+                r#"{"reasoning":"h","reasoning_details":[{"i":1.0}]}"#,
+                r#"{"reasoning_details":[{"j":2}],"content":"x"}"#,
+            ],
+            r#"{"role":"assistant","content":"x","reasoning":"h","reasoning_details":[{"i":1.0},{"j":2}]}"#,
+        ),
+        (
+            &[r#"{"function_call":{"name":"f","arguments":""}}"#, r#"{"function_call":{"arguments":"{}"}}"#],
+            r#"{"role":"assistant","content":null,"function_call":{"name":"f","arguments":"{}"}}"#,
+        ),
+        (
+            &[
+                r#"{"audio":{"id":"a","transcript":"he"}}"#,
+                r#"{"audio":{"data":"AAAA","transcript":"y"}}"#,
+                r#"{"audio":{"expires_at":7}}"#,
+            ],
+            r#"{"role":"assistant","content":null,"audio":{"id":"a","expires_at":7,"transcript":"hey"}}"#,
+        ),
+        (
+            &[r#"{"content":"x"}"#, r#"{"annotations":[{"type":"url_citation","url_citation":{"url":"u"}}]}"#],
+            r#"{"role":"assistant","content":"x","annotations":[{"type":"url_citation","url_citation":{"url":"u"}}]}"#,
+        ),
+        (
+            &[
+                r#"{"content":"x","mood":"good","reasoning":{"a":1},"annotations":"none","audio":5,"reasoning_details":{}}"#,
+            ],
+            r#"{"role":"assistant","content":"x"}"#,
+        ),
+    ] {
+        assert_eq!(check(deltas, r#""stop""#), expected);
+    }
+    // Half a call, or half a sound, is none.
+    for half in [r#"{"function_call":{"name":"f"}}"#, r#"{"audio":{"id":"a"}}"#, r#"{"reasoning_content":"hm"}"#] {
+        assert_eq!(check(&[half], r#""error""#), "", "{half}");
+    }
+}
+
+#[test]
+fn an_answer_that_is_cut_holds_no_more_than_what_came() {
+    let part = stream(&[&content(&"x".repeat(100))]);
+    let mut assembly = Assembly::streamed(LIMIT);
+    assembly.read(part.as_bytes());
+    assembly.read(b"data: {");
+    assert!((100..200).contains(&assembly.held()), "{}", assembly.held());
+    assembly.cut();
+    let held = assembly.held();
+    assembly.read(part.repeat(10).as_bytes());
+    assert_eq!((assembly.held(), assembly.is_cut()), (held, true));
+    let answer = assembly.finish(true);
+    assert_eq!((answer.complete, answer.message.unwrap().matches('x').count()), (false, 100));
+    let mut plain = Assembly::plain(LIMIT);
+    plain.read(br#"{"choices":[{"#);
+    assert_eq!(plain.held(), 13);
+    plain.cut();
+    assert_eq!((plain.held(), plain.finish(true)), (0, Answer::default()));
+}
