@@ -125,7 +125,10 @@ impl Assembly {
         match self {
             Self::Plain { body, .. } => body.len(),
             Self::Streamed { reader, deltas } => reader.held().saturating_add(deltas.kept()),
-            Self::Cut(answer) => answer.message.as_ref().map_or(0, String::len),
+            Self::Cut(answer) => {
+                let others = answer.alternatives.iter().map(|it| &it.message);
+                answer.message.iter().chain(others).map(String::len).fold(0, usize::saturating_add)
+            }
         }
     }
 
