@@ -4,7 +4,14 @@ use domain::time::Micros;
 use serde_json::{Value, json};
 
 fn row(raw: &str, complete: bool) -> MessageRow {
-    MessageRow { turn: "turn_a".into(), position: 3, choice: 0, raw: raw.into(), complete, created_at: Micros::default() }
+    MessageRow {
+        turn: "turn_a".into(),
+        position: 3,
+        choice: 0,
+        raw: raw.into(),
+        complete,
+        created_at: Micros::default(),
+    }
 }
 
 /// The items of one message, without their ids.
