@@ -1,6 +1,9 @@
 use crate::app::{Answer, BEGIN, TestApp};
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::time::Duration;
+use tests::Postgres;
+use tokio::task::JoinSet;
 
 fn ids(list: &Value) -> Vec<String> {
     list["data"].as_array().unwrap().iter().map(|it| it["id"].as_str().unwrap().to_owned()).collect()
@@ -132,9 +135,20 @@ async fn a_conversation_is_made_changed_and_deleted() {
 
 #[tokio::test]
 async fn items_are_added_become_history_and_are_deleted_one_by_one() {
-    let app = TestApp::start().await;
+    fill_and_empty(&TestApp::start().await).await;
+}
+
+#[tokio::test]
+async fn items_are_added_and_deleted_on_postgresql_too() {
+    let server = Postgres::start();
+    let app = TestApp::with(|it| it.memory_database_url = Some(server.url())).await;
+    fill_and_empty(&app).await;
+    app.running.stop().await;
+}
+
+async fn fill_and_empty(app: &TestApp) {
     let token = app.token("ada").await;
-    post(&app, "/v1/conversations", &token, &json!({"id": "t1"})).await;
+    post(app, "/v1/conversations", &token, &json!({"id": "t1"})).await;
     app.pass(Duration::from_secs(5));
     let items = json!({"items": [
         {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "weather?"}]},
@@ -143,7 +157,7 @@ async fn items_are_added_become_history_and_are_deleted_one_by_one() {
         {"type": "function_call", "call_id": "c2", "name": "weather", "arguments": "{}"},
         {"type": "function_call_output", "call_id": "c1", "output": "rain"},
     ]});
-    let added = post(&app, "/v1/conversations/t1/items", &token, &items).await;
+    let added = post(app, "/v1/conversations/t1/items", &token, &items).await;
     assert_eq!(added.status, 200, "{added:?}");
     let added = added.json();
     assert_eq!(kinds(&added), ["message", "message", "function_call", "function_call", "function_call_output"]);
@@ -168,6 +182,26 @@ async fn items_are_added_become_history_and_are_deleted_one_by_one() {
         assert_eq!(remove(id).await.error(), (404, "item_not_found".into(), Some("item_id".into())));
     }
     assert_eq!(app.get("/v1/threads/t1", &token).await.json()["message_count"], 0);
+}
+
+#[tokio::test]
+async fn calls_of_one_message_that_are_deleted_at_once_are_all_gone() {
+    let app = Arc::new(TestApp::start().await);
+    let token = app.token("ada").await;
+    let calls: Vec<Value> = (0..20)
+        .map(|it| json!({"type": "function_call", "call_id": format!("c{it}"), "name": "f", "arguments": "{}"}))
+        .collect();
+    let made = post(&app, "/v1/conversations", &token, &json!({"id": "t1", "items": calls})).await;
+    assert_eq!(made.status, 200, "{made:?}");
+    let all = ids(&app.get("/v1/conversations/t1/items", &token).await.json());
+    assert_eq!(all.len(), 20);
+    let mut deletes = JoinSet::new();
+    for item in all.iter().skip(1) {
+        let (app, token, path) = (app.clone(), token.clone(), format!("/v1/conversations/t1/items/{item}"));
+        deletes.spawn(async move { app.public("DELETE", &path, &token, "").await.status });
+    }
+    assert_eq!(deletes.join_all().await, [200; 19]);
+    assert_eq!(ids(&app.get("/v1/conversations/t1/items", &token).await.json()), all[..1]);
 }
 
 #[tokio::test]

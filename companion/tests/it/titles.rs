@@ -1,18 +1,23 @@
 //! Titles by a model, which is the fake provider of the end-to-end tests.
 
-use crate::app::TestApp;
-use companion::TitleModel;
+use crate::app::{TestApp, files};
+use companion::{Settings, TitleModel};
 use domain::secret::Secret;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
-use tests::FakeProvider;
+use tests::{FakeProvider, Postgres};
 
 const KEY: &str = "the-key-of-the-model";
 
 /// A companion whose titles are asked of a fake that behaves so.
 async fn asking(url: &str, behaviour: &str) -> TestApp {
+    asking_with(url, behaviour, |_| ()).await
+}
+
+async fn asking_with(url: &str, behaviour: &str, change: impl FnOnce(&mut Settings)) -> TestApp {
     let (url, model) = (url.to_owned(), format!("fake-{behaviour}"));
     TestApp::with(move |it| {
+        change(it);
         let api_key = Some(Secret::new(KEY.to_owned()));
         it.titles = Some(TitleModel { url, model, api_key, within: Duration::from_millis(400) });
     })
@@ -122,6 +127,32 @@ async fn a_model_that_is_down_slow_or_says_garbage_changes_nothing() {
     nowhere.record("turn_1", "ada", json!({"thread": "t1"}), ("the beginning", "a")).await;
     until(&nowhere, "failed", 1).await;
     assert_eq!(title(&nowhere, "t1").await, "the beginning");
+}
+
+#[tokio::test]
+async fn a_title_by_the_model_is_sealed_like_any_other() {
+    let fake = FakeProvider::start();
+    let app = asking_with(&v1(&fake), &says("Tides of the North Sea"), |it| {
+        it.data_keys = Some(Secret::new("AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=".to_owned()));
+    })
+    .await;
+    app.record("turn_1", "ada", json!({"thread": "t1"}), ("q", "a")).await;
+    until(&app, "made", 1).await;
+    assert_eq!(title(&app, "t1").await, "Tides of the North Sea");
+    for file in files(app.dir.path()) {
+        let bytes = std::fs::read(&file).unwrap();
+        assert!(!bytes.windows(9).any(|it| it == b"North Sea"), "{}", file.display());
+    }
+}
+
+#[tokio::test]
+async fn a_thread_is_named_on_postgresql_too() {
+    let (fake, server) = (FakeProvider::start(), Postgres::start());
+    let app = asking_with(&v1(&fake), &says("Tides"), |it| it.memory_database_url = Some(server.url())).await;
+    app.record("turn_1", "ada", json!({"thread": "t1"}), ("q", "a")).await;
+    until(&app, "made", 1).await;
+    assert_eq!(title(&app, "t1").await, "Tides");
+    app.running.stop().await;
 }
 
 #[tokio::test]

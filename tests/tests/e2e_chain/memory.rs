@@ -32,6 +32,11 @@ fn a_thread_remembers_also_what_was_streamed_and_is_nobody_elses() {
     assert_eq!(client.get(path).bearer(&eve).send().error(), "404 thread_not_found");
     assert_eq!(client.get("/v1/threads").bearer(&ada).send().json()["data"][0]["id"], "t1");
     assert_eq!(client.get("/v1/threads").send().status, 401);
+    let items = "/v1/conversations/t1/items?order=asc";
+    assert_eq!(client.get(items).bearer(&ada).send().json()["data"][3]["content"][0]["text"], "You said: two");
+    assert_eq!(client.get(items).bearer(&eve).send().error(), "404 conversation_not_found");
+    assert_eq!(client.get("/v1/conversations").bearer(&ada).send().json()["data"][0]["id"], "t1");
+    assert_eq!(client.get("/v1/conversations").send().status, 401);
 
     stage.fake.clear();
     let other = client.chat(&eve, "openai/gpt-4o", "mine").thread("t1").send();
