@@ -187,7 +187,7 @@ pub(crate) async fn items(store: &Store, caller: &Caller, id: &str, page: &Page)
     let start = place.map(|(turn, position)| (turn, position.saturating_add(step)));
     // Each message is an item at least.
     let rows = Page { limit: page.limit.saturating_add(2), ..page.clone() };
-    let rows = store.messages(caller, id, start, &rows).await?.ok_or_else(unknown)?;
+    let rows = store.spoken(caller, id, start, &rows).await?.ok_or_else(unknown)?;
     let mut items = Vec::new();
     for row in &rows {
         let mut of_row = item::of(row);
@@ -212,7 +212,7 @@ pub(crate) async fn item(store: &Store, caller: &Caller, id: &str, item: &str) -
     row(store, caller, id).await?;
     let (turn, place) = item::place(item).ok_or_else(no_such_item)?;
     let page = Page { limit: 1, after: None, ascending: true };
-    let rows = store.messages(caller, id, Some((turn, place.saturating_sub(1))), &page).await?.unwrap_or_default();
+    let rows = store.spoken(caller, id, Some((turn, place.saturating_sub(1))), &page).await?.unwrap_or_default();
     let mut items = rows.iter().flat_map(item::of);
     items.find(|it| it.id() == item).ok_or_else(no_such_item)
 }
@@ -258,6 +258,9 @@ pub(crate) async fn delete_item(store: &Store, caller: &Caller, id: &str, item: 
 
 /// The message without one of its items.
 fn without(row: &MessageRow, item: &str) -> Edit {
+    if row.choice > 0 {
+        return Edit::Keep;
+    }
     let items = item::of(row);
     match items.iter().position(|it| it.id() == item) {
         None => Edit::Keep,

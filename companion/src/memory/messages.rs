@@ -36,6 +36,31 @@ impl Store {
         after: Option<(&str, i64)>,
         page: &Page,
     ) -> Result<Option<Vec<MessageRow>>, sqlx::Error> {
+        self.messages_of(caller, thread, after, page, "m.choice >= 0").await
+    }
+
+    /// The same without those that are not in the history.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub(crate) async fn spoken(
+        &self,
+        caller: &Caller,
+        thread: &str,
+        after: Option<(&str, i64)>,
+        page: &Page,
+    ) -> Result<Option<Vec<MessageRow>>, sqlx::Error> {
+        self.messages_of(caller, thread, after, page, "m.choice = 0").await
+    }
+
+    async fn messages_of(
+        &self,
+        caller: &Caller,
+        thread: &str,
+        after: Option<(&str, i64)>,
+        page: &Page,
+        choice: &'static str,
+    ) -> Result<Option<Vec<MessageRow>>, sqlx::Error> {
         let start = match after {
             None if page.ascending => (-1, -1),
             None => (i64::MAX, i64::MAX),
@@ -51,7 +76,7 @@ impl Store {
         };
         let sql = format!(
             "SELECT t.id, m.position, m.choice, m.raw, m.complete, t.created_at FROM turns t JOIN messages m ON m.turn = t.seq
-             WHERE t.project = $1 AND t.user_id = $2 AND t.thread = $3 AND {order} LIMIT $6"
+             WHERE t.project = $1 AND t.user_id = $2 AND t.thread = $3 AND {choice} AND {order} LIMIT $6"
         );
         let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(caller.project.as_str()).bind(caller.user.as_str());
         let query = query.bind(thread).bind(start.0).bind(start.1).bind(i64::from(page.limit));

@@ -103,6 +103,32 @@ async fn pages_of_any_size_and_order_give_every_item_once() {
 }
 
 #[tokio::test]
+async fn of_several_choices_the_first_alone_is_an_item() {
+    let app = TestApp::start().await;
+    let token = app.token("ada").await;
+    let choice = |text: &str| json!({"role": "assistant", "content": text});
+    let others: Vec<Value> =
+        (1..=60).map(|it| json!({"index": it, "message": choice("other"), "complete": true})).collect();
+    for turn in ["turn_1", "turn_2"] {
+        let turn = json!({"turn": turn, "project": app.project, "user": "ada", "thread": "t1", "complete": true,
+            "input": [{"role": "user", "content": "q"}], "output": [choice("first")], "alternatives": others});
+        let answer = app.internal("/internal/v1/turns", &json!({"turns": [turn]}).to_string()).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+    let all = ["msg_turn_1_0", "msg_turn_1_1", "msg_turn_2_0", "msg_turn_2_1"];
+    assert_eq!(ids(&app.get("/v1/conversations/t1/items?order=asc", &token).await.json()), all);
+    let page = app.get("/v1/conversations/t1/items?limit=3&after=msg_turn_2_1", &token).await.json();
+    assert_eq!(
+        (ids(&page), &page["has_more"]),
+        (all[..3].iter().rev().map(|it| (*it).to_owned()).collect(), &json!(false))
+    );
+    let other = "/v1/conversations/t1/items/msg_turn_1_2";
+    for method in ["GET", "DELETE"] {
+        assert_eq!(app.public(method, other, &token, "").await.error().1, "item_not_found");
+    }
+}
+
+#[tokio::test]
 async fn a_conversation_is_made_changed_and_deleted() {
     let app = TestApp::start().await;
     let token = app.token("ada").await;
