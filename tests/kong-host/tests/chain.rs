@@ -275,6 +275,23 @@ fn a_thread_gets_its_history_and_its_turn_is_stored_on_the_next_tick() {
 }
 
 #[test]
+fn a_conversation_that_is_sent_again_is_not_doubled() {
+    let mut world = World::new();
+    world.companion = remembered();
+    let body = r#"{"model":"fast","messages":[{"role":"user","content":[{"type":"text","text":"first"}]},{"role":"assistant","content":"one","refusal":null},{"role":"user","content":"second"}]}"#;
+    let token = request_header(&world.chat("u1", &Value::Null));
+    let request = Request::post("/v1/chat/completions", body).header("Authorization", token);
+    let answer = world.get(request.header("X-Conversation-Id", "t1"));
+    assert_eq!((answer.status, answer.header("x-thread-id")), (200, Some("t1")), "{}", answer.text());
+    assert_eq!(String::from_utf8_lossy(&world.sent().body), body.replace("\"fast\"", "\"gpt-4o-mini\""));
+    assert_eq!(world.sent().headers("x-conversation-id"), [""; 0]);
+    world.gateway.advance(50);
+    world.tick("session");
+    let stored: Value = serde_json::from_slice(&world.asked("/internal/v1/turns")[0].body).unwrap();
+    assert_eq!(stored["turns"][0]["input"], json!([{"role": "user", "content": "second"}]));
+}
+
+#[test]
 fn an_answer_in_pieces_whose_end_kong_does_not_tell_is_stored_whole() {
     for (name, response) in [
         ("sized", plain("one two three").in_pieces_of(7)),
