@@ -54,6 +54,8 @@ pub enum Assembly {
         limit: usize,
         /// Whether more came than may be kept.
         too_long: bool,
+        /// How many bytes it has, where its head tells that.
+        length: Option<usize>,
     },
     /// Server-Sent Events.
     Streamed {
@@ -88,7 +90,16 @@ impl Assembly {
     /// For an answer of `application/json`, of which at most `limit` bytes are kept.
     #[must_use]
     pub fn plain(limit: usize) -> Self {
-        Self::Plain { body: Vec::new(), limit, too_long: false }
+        Self::Plain { body: Vec::new(), limit, too_long: false, length: None }
+    }
+
+    /// The same, for a plain answer whose head tells its length.
+    #[must_use]
+    pub fn of_length(mut self, bytes: Option<usize>) -> Self {
+        if let Self::Plain { length, .. } = &mut self {
+            *length = bytes;
+        }
+        self
     }
 
     /// For an answer of `text/event-stream`, of which at most `limit` bytes of text are kept.
@@ -100,7 +111,7 @@ impl Assembly {
     /// Reads the next piece of the answer.
     pub fn read(&mut self, piece: &[u8]) {
         match self {
-            Self::Plain { body, limit, too_long } => {
+            Self::Plain { body, limit, too_long, .. } => {
                 *too_long |= body.len().saturating_add(piece.len()) > *limit;
                 if *too_long {
                     *body = Vec::new();
@@ -113,10 +124,15 @@ impl Assembly {
         }
     }
 
-    /// Whether a stream said that nothing follows; what a client does at once may then come before the stream's end.
+    /// Whether nothing follows: a stream said so, or all bytes of a plain answer are here. The proxy may tell the end later
+    /// than that, and what the client does then may come before.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        matches!(self, Self::Streamed { deltas, .. } if deltas.is_over())
+        match self {
+            Self::Streamed { deltas, .. } => deltas.is_over(),
+            Self::Plain { body, length, .. } => length.is_some_and(|it| it > 0 && body.len() >= it),
+            Self::Cut(_) => false,
+        }
     }
 
     /// How many bytes of memory it holds, about.

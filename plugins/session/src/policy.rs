@@ -42,7 +42,8 @@ pub fn assembly(status: u16, headers: &Headers, limit: usize) -> Option<Assembly
     if media.eq_ignore_ascii_case(b"text/event-stream") {
         Some(Assembly::streamed(limit))
     } else if media.eq_ignore_ascii_case(b"application/json") {
-        Some(Assembly::plain(limit))
+        let length = headers.text("content-length").and_then(|it| it.parse().ok());
+        Some(Assembly::plain(limit).of_length(length))
     } else {
         None
     }

@@ -59,6 +59,22 @@ fn a_plain_answer_that_broke_off_or_is_no_completion_has_no_message() {
 }
 
 #[test]
+fn an_answer_is_over_when_all_of_it_is_here() {
+    let body = br#"{"choices":[]}"#;
+    for (length, over) in [(None, false), (Some(body.len()), true), (Some(body.len() + 1), false), (Some(0), false)] {
+        let mut assembly = Assembly::plain(LIMIT).of_length(length);
+        assert!(!assembly.is_over());
+        assembly.read(body);
+        assert_eq!(assembly.is_over(), over, "{length:?}");
+    }
+    let mut stream = Assembly::streamed(LIMIT).of_length(Some(1));
+    stream.read(b"data: {}\n\n");
+    assert!(!stream.is_over());
+    stream.read(b"data: [DONE]\n\n");
+    assert!(stream.is_over());
+}
+
+#[test]
 fn a_stream_becomes_one_message() {
     let role = chunk(r#"{"role":"assistant","content":""}"#, "null");
     let (hi, you) = (content("h\\u0069 "), content("you é"));
