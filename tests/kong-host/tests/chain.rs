@@ -284,7 +284,8 @@ fn a_conversation_that_is_sent_again_is_not_doubled() {
     let answer = world.get(request.header("X-Conversation-Id", "t1"));
     assert_eq!((answer.status, answer.header("x-thread-id")), (200, Some("t1")), "{}", answer.text());
     assert_eq!(String::from_utf8_lossy(&world.sent().body), body.replace("\"fast\"", "\"gpt-4o-mini\""));
-    assert_eq!(world.sent().headers("x-conversation-id"), [""; 0]);
+    // Kong can empty a header, but not take it away.
+    assert_eq!(world.sent().headers("x-conversation-id"), [""]);
     world.gateway.advance(50);
     world.tick("session");
     let stored: Value = serde_json::from_slice(&world.asked("/internal/v1/turns")[0].body).unwrap();
