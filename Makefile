@@ -64,7 +64,7 @@ sentinel: ## train Sentinel's layer again: texts by package, weights and model c
 eval: ## precision and recall of the guards on labelled texts: make eval GUARD_DATA=FOLDER; what went wrong: ARGS=-v
 	@cargo run -q --profile bench-tool -p eval -- "$(GUARD_DATA)" $(ARGS)
 
-bench: wasm ## cost of auth, limits, routing, guardrails, the chain and minting, next to bare Envoy, jwt_authn, local_ratelimit, Lua; one of them: make bench ONLY=limits
+bench: wasm ## cost of auth, limits, routing, guardrails, the chain, minting and memory, next to bare Envoy, jwt_authn, local_ratelimit, Lua; one of them: make bench ONLY=limits
 	@scripts/setup redis
 	cargo build --profile bench-tool -p companion --bin tollgate -p tests --bin bench
 	@cargo run -q --profile bench-tool -p tests --bin bench -- $(ONLY)

@@ -1,14 +1,18 @@
 //! A database that is SQLite, or PostgreSQL when several companions share it. One text of SQL serves both (`$1`, BIGINT,
 //! TEXT and BYTEA, which SQLite calls BLOB); what differs is here.
 
+mod wal;
+mod writing;
+
 use crate::clock::Clock;
 use domain::time::Micros;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{Any, AnyConnection, AnyPool, ConnectOptions, Connection, Executor, SqlSafeStr, Transaction};
+use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection, Executor, SqlSafeStr};
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +38,12 @@ const SQLITE: &str =
 const POSTGRES: &str =
     "SET lock_timeout = '5s'; SET statement_timeout = '30s'; SET idle_in_transaction_session_timeout = '30s';
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
+/// Every connection whose commits need not wait for the disk, after the above.
+const QUICK_SQLITE: &str = "PRAGMA synchronous = NORMAL";
+const QUICK_POSTGRES: &str = "SET synchronous_commit = off";
+/// Every SQLite connection that is not to make checkpoints.
+const APART: &str = "PRAGMA wal_autocheckpoint = 0";
+
 /// What is in a database: its tables, and how they came to be.
 #[derive(Debug)]
 pub(crate) struct Tables {
@@ -43,6 +53,8 @@ pub(crate) struct Tables {
     pub(crate) migrations: &'static [(i64, &'static str, &'static str, &'static str)],
     /// A question that is answered at once when the tables are there.
     pub(crate) probe: &'static str,
+    /// Whether requests are not to wait for the checkpoints of an SQLite database, which are made apart then.
+    pub(crate) apart: bool,
 }
 
 /// Which database it is.
@@ -56,9 +68,15 @@ enum Kind {
 #[derive(Debug, Clone)]
 pub(crate) struct Db {
     pool: AnyPool,
+    /// Connects when it is first asked, which most databases are never.
+    quick: AnyPool,
     kind: Kind,
     probe: &'static str,
     reports: Arc<Semaphore>,
+    /// The turn to write, where one may at a time.
+    writer: Arc<Semaphore>,
+    /// SQLite's write-ahead log.
+    log: Option<Arc<PathBuf>>,
 }
 
 impl Db {
@@ -76,20 +94,10 @@ impl Db {
         }
         // A slow statement would stand in the log with all its placeholders.
         let options = AnyConnectOptions::from_str(url)?.disable_statement_logging();
-        let pool = AnyPoolOptions::new()
-            .max_connections(CONNECTIONS)
-            .acquire_timeout(BUSY)
-            // A file has no network on which a connection could have died.
-            .test_before_acquire(kind == Kind::Postgres)
-            .after_connect(move |connection, _| {
-                let sql = if kind == Kind::Sqlite { SQLITE } else { POSTGRES };
-                Box::pin(async move { connection.execute(sqlx::raw_sql(sql)).await.map(|_| ()) })
-            })
-            .after_release(move |connection, _| {
-                Box::pin(async move { Ok(kind == Kind::Postgres || has_ended(connection).await?) })
-            })
-            .connect_with(options)
-            .await?;
+        let besides = if tables.apart && kind == Kind::Sqlite { APART } else { "" };
+        let pool = pool_of(kind, CONNECTIONS, [besides, ""]).connect_with(options.clone()).await?;
+        let (writers, told) = if kind == Kind::Sqlite { (2, QUICK_SQLITE) } else { (4, QUICK_POSTGRES) };
+        let quick = pool_of(kind, writers, [besides, told]).connect_lazy_with(options);
         let migrations = tables.migrations.iter().map(|(version, name, sqlite, postgres)| {
             let sql = if kind == Kind::Sqlite { *sqlite } else { *postgres };
             Migration::new(*version, (*name).into(), MigrationType::Simple, sql.into_sql_str(), false)
@@ -105,7 +113,14 @@ impl Db {
             }
             tries = tries.saturating_add(1);
         }
-        Ok(Self { pool, kind, probe: tables.probe, reports: Arc::new(Semaphore::new(REPORTS)) })
+        let (reports, writer) = (Arc::new(Semaphore::new(REPORTS)), Arc::new(Semaphore::new(1)));
+        let log = (kind == Kind::Sqlite).then(|| SqliteConnectOptions::from_str(url)).transpose()?;
+        let log = log.map(|it| wal::of(it.get_filename()));
+        let db = Self { pool, quick, kind, probe: tables.probe, reports, writer, log };
+        if tables.apart {
+            db.make_checkpoints();
+        }
+        Ok(db)
     }
 
     /// For reads.
@@ -131,19 +146,6 @@ impl Db {
     /// Those of `work`, and when it does not end in time.
     pub(crate) async fn bounded<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
         timeout(SILENT, work).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
-    }
-
-    /// A transaction that writes. In SQLite it takes the one write lock at once, because one that began
-    /// as a reader would fail, not wait, when another wrote in between; in PostgreSQL the rows that a
-    /// decision hangs on are locked with [`Db::for_update`].
-    ///
-    /// # Errors
-    /// When the database does not answer in time.
-    pub(crate) async fn write(&self) -> Result<Transaction<'static, Any>, sqlx::Error> {
-        match self.kind {
-            Kind::Sqlite => self.pool.begin_with("BEGIN IMMEDIATE").await,
-            Kind::Postgres => self.pool.begin().await,
-        }
     }
 
     /// What ends a SELECT whose rows are to be locked until the transaction ends.
@@ -178,8 +180,31 @@ impl Db {
 
     /// Closes every connection, so that SQLite's write-ahead log is folded into the file.
     pub(crate) async fn close(&self) {
+        self.quick.close().await;
         self.pool.close().await;
     }
+}
+
+/// Connections to a database of this kind: how many, and what each is told besides.
+fn pool_of(kind: Kind, connections: u32, besides: [&'static str; 2]) -> AnyPoolOptions {
+    AnyPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(BUSY)
+        // A file has no network on which a connection could have died.
+        .test_before_acquire(kind == Kind::Postgres)
+        .after_connect(move |connection, _| {
+            let sql = if kind == Kind::Sqlite { SQLITE } else { POSTGRES };
+            Box::pin(async move {
+                connection.execute(sqlx::raw_sql(sql)).await?;
+                for sql in besides.into_iter().filter(|it| !it.is_empty()) {
+                    connection.execute(sqlx::raw_sql(sql)).await?;
+                }
+                Ok(())
+            })
+        })
+        .after_release(move |connection, _| {
+            Box::pin(async move { Ok(kind == Kind::Postgres || has_ended(connection).await?) })
+        })
 }
 
 impl Kind {

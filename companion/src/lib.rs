@@ -48,5 +48,5 @@ mod usage;
 
 pub use memory::Limits;
 pub use server::{Running, StartError, serve};
-pub use settings::Settings;
+pub use settings::{SessionStore, Settings};
 pub use titles::TitleModel;

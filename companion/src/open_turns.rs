@@ -1,196 +1,258 @@
-//! Turns that have begun and not yet arrived, so that the next turn of the same memory can wait for
-//! them. In memory only: after a restart nobody waits, and a turn that then arrives is stored all
-//! the same. With several companions, a turn is only waited for where it was opened.
+//! Turns that have begun and not yet arrived, so that the next turn of the same memory waits for them, or is told that they
+//! are missing. Which are open is written in the memory database: a companion that was started anew knows it, and so does
+//! another one on the same database.
+//!
+//! Whoever waits is woken when a turn of the same user arrives at this companion, and looks from time to time what arrived
+//! at another. A turn that was waited for in vain is not waited for again; until it arrives, or is as old as no answer gets,
+//! every turn of its memory is told that it is missing. So a gateway that was killed in the middle of an answer is told of
+//! for that long, and holds nobody up but once.
 
 use crate::caller::Caller;
+use crate::clock::Clock;
+pub(crate) use crate::memory::Memory;
+use crate::memory::{Beginning, Begun, Queue, Report, Store, TurnRow, Work};
 use domain::time::Micros;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
 
-/// How long an open turn is kept that nobody closes.
-pub(crate) const LIFETIME: Duration = Duration::from_secs(15 * 60);
-/// How many are kept; past it the oldest is given up.
-const CAPACITY: usize = 100_000;
-
-/// What two turns must share for one to wait for the other.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Memory {
-    /// A thread.
-    Thread(String),
-    /// A session.
-    Session(String),
-    /// All of the caller's.
-    Any,
-}
+/// The first pause between two looks at the database, and what each next one is more: nobody waits for another companion's
+/// turn much longer than it takes, and who waits for long asks seldom.
+const FIRST_PAUSE: Duration = Duration::from_millis(15);
+const LONGEST_PAUSE: Duration = Duration::from_millis(60);
 
 /// The open turns.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct OpenTurns(Arc<Mutex<Table>>);
-
-type Ticket = u64;
-
-#[derive(Debug, Default)]
-struct Table {
-    last: Ticket,
-    /// By ticket, which is the order of opening.
-    turns: BTreeMap<Ticket, Turn>,
-    by_id: HashMap<(Caller, String), Ticket>,
-    by_memory: HashMap<(Caller, Memory), BTreeSet<Ticket>>,
+#[derive(Debug, Clone)]
+pub(crate) struct OpenTurns {
+    store: Store,
+    clock: Clock,
+    waiting: Waiting,
+    openings: Queue<Openings>,
+    reports: Queue<Reports>,
 }
 
-#[derive(Debug)]
-struct Turn {
-    caller: Caller,
-    id: String,
-    memories: Vec<Memory>,
-    opened: Micros,
-    /// Somebody waited for it in vain, so nobody else does.
-    given_up: bool,
-    /// Dropped with the turn, which wakes those that wait.
-    closed: watch::Sender<()>,
-}
-
-/// A place in the queue. Dropped before [`Place::keep`], it gives the turn up: its request is gone.
+/// A turn that was opened. Dropped before [`Place::keep`], it takes the turn back: its request is gone.
 #[derive(Debug)]
 pub(crate) struct Place {
-    turns: OpenTurns,
-    ticket: Ticket,
-    kept: bool,
-    before: Vec<(Ticket, bool, watch::Receiver<()>)>,
+    store: Store,
+    waiting: Waiting,
+    turn: Option<Beginning>,
+    begun: Begun,
 }
 
 impl OpenTurns {
-    /// Opens the turn `id` of `caller` behind those that are open in one of its `memories`.
-    #[must_use]
-    pub(crate) fn open(&self, caller: &Caller, id: &str, memories: Vec<Memory>, now: Micros) -> Place {
-        let mut table = self.lock();
-        table.make_room(now);
-        let before = table.before(caller, &memories);
-        let memories: Vec<Memory> = memories.into_iter().chain([Memory::Any]).collect();
-        let ticket = table.last.saturating_add(1);
-        table.last = ticket;
-        for memory in &memories {
-            table.by_memory.entry((caller.clone(), memory.clone())).or_default().insert(ticket);
-        }
-        table.by_id.insert((caller.clone(), id.to_owned()), ticket);
-        let closed = watch::Sender::new(());
-        let turn = Turn { caller: caller.clone(), id: id.to_owned(), memories, opened: now, given_up: false, closed };
-        table.turns.insert(ticket, turn);
-        Place { turns: self.clone(), ticket, kept: false, before }
+    /// Those in `store`.
+    pub(crate) fn new(store: Store, clock: Clock) -> Self {
+        let (waiting, workers) = (Waiting::default(), store.writers());
+        let openings = Openings { store: store.clone(), waiting: waiting.clone() };
+        let reports = Reports { store: store.clone() };
+        let (openings, reports) = (Queue::start(openings, workers), Queue::start(reports, workers));
+        Self { store, clock, waiting, openings, reports }
     }
 
-    /// The turn arrived: wakes those that wait for it.
-    pub(crate) fn close(&self, caller: &Caller, id: &str) {
-        let mut table = self.lock();
-        if let Some(ticket) = table.by_id.get(&(caller.clone(), id.to_owned())).copied() {
-            table.remove(ticket);
-        }
+    /// Opens a turn behind those that are open in its thread or session.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub(crate) async fn open(&self, turn: Beginning) -> Result<Place, sqlx::Error> {
+        self.openings.ask(turn).await
+    }
+
+    /// Stores turns that arrived, all or none, and wakes those that wait for them; says how many were new. A turn without
+    /// messages is only closed.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub(crate) async fn record(&self, turns: Arc<Vec<(Caller, TurnRow)>>, now: Micros) -> Result<u64, sqlx::Error> {
+        let stored = self.reports.ask((turns.clone(), now)).await?;
+        turns.iter().for_each(|it| self.wake(&it.0));
+        Ok(stored)
     }
 
     /// Waits until the caller's open turns of one memory arrived, at most for `bound`: so that who reads a
     /// thread right after an answer finds that answer in it. Gives no turn up.
     pub(crate) async fn settle(&self, caller: &Caller, memory: Memory, bound: Duration) {
-        let before = self.lock().before(caller, &[memory]);
-        let all = async {
-            for (_, _, mut closed) in before.into_iter().filter(|(_, given_up, _)| !given_up) {
-                // Nothing is ever sent; an error says that the turn is gone.
-                let _ = closed.changed().await;
-            }
-        };
-        // Past the bound the answer is still being given, and the reader sees what is there.
-        let _ = tokio::time::timeout(bound, all).await;
+        let ear = self.waiting.listen(caller);
+        // Past the bound the answer is still being given, and the reader sees what is there. A database that does not
+        // answer says so when it is read.
+        let _ = arrived(&self.store, &ear, caller, &memory, self.clock.now(), bound).await;
     }
 
-    /// The ids of the caller's open turns of one memory.
-    #[must_use]
-    pub(crate) fn of(&self, caller: &Caller, memory: Memory) -> Vec<String> {
-        let table = self.lock();
-        let tickets = table.by_memory.get(&(caller.clone(), memory)).into_iter().flatten();
-        tickets.filter_map(|it| table.turns.get(it)).map(|it| it.id.clone()).collect()
+    /// Those that wait for turns of the caller look again.
+    pub(crate) fn wake(&self, caller: &Caller) {
+        self.waiting.wake(caller);
     }
 
     /// How many are open.
-    #[must_use]
-    pub(crate) fn count(&self) -> usize {
-        self.lock().turns.len()
-    }
-
-    /// No code that holds the lock can panic half way through a change; if it did, a table with a
-    /// stale entry is better than none.
-    fn lock(&self) -> MutexGuard<'_, Table> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub(crate) async fn count(&self) -> Result<u64, sqlx::Error> {
+        self.store.count_open().await
     }
 }
 
 impl Place {
+    /// Since when the turn's session runs.
+    pub(crate) fn since(&self) -> Micros {
+        self.begun.since
+    }
+
     /// Waits until every earlier turn arrived, at most for `bound`. Returns whether none is missing.
-    pub(crate) async fn wait(&mut self, bound: Duration) -> bool {
-        let mut missing = self.before.iter().any(|(_, given_up, _)| *given_up);
-        let all = async {
-            for (_, _, closed) in self.before.iter_mut().filter(|(_, given_up, _)| !given_up) {
-                // Nothing is ever sent; an error says that the turn is gone.
-                let _ = closed.changed().await;
-            }
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub(crate) async fn wait(&self, bound: Duration) -> Result<bool, sqlx::Error> {
+        let Some(turn) = self.turn.as_ref().filter(|_| self.begun.behind > 0) else {
+            return Ok(true);
         };
-        if tokio::time::timeout(bound, all).await.is_err() {
-            missing = true;
-            let mut table = self.turns.lock();
-            for (ticket, _, _) in &self.before {
-                if let Some(turn) = table.turns.get_mut(ticket) {
-                    turn.given_up = true;
-                }
-            }
+        let session = turn.session.as_ref().map(|it| it.0.clone());
+        let memory = Memory::Before(turn.thread.clone(), session, self.begun.seq);
+        let ear = self.waiting.listen(&turn.caller);
+        let found = arrived(&self.store, &ear, &turn.caller, &memory, turn.at, bound).await?;
+        if found == Found::Waiting {
+            self.store.give_up(&turn.caller, &memory, turn.at).await?;
         }
-        !missing
+        Ok(found == Found::All)
     }
 
     /// The turn goes on; it stays open until it is closed or too old.
     pub(crate) fn keep(mut self) {
-        self.kept = true;
+        self.turn = None;
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if !self.kept {
-            self.turns.lock().remove(self.ticket);
-        }
+        let (Some(turn), Ok(runtime)) = (self.turn.take(), tokio::runtime::Handle::try_current()) else {
+            return;
+        };
+        let (store, waiting) = (self.store.clone(), self.waiting.clone());
+        runtime.spawn(async move {
+            match store.withdraw(&turn.caller, &turn.id).await {
+                Ok(()) => waiting.wake(&turn.caller),
+                Err(error) => tracing::warn!(%error, "a turn whose request is gone stays open"),
+            }
+        });
     }
 }
 
-impl Table {
-    fn before(&self, caller: &Caller, memories: &[Memory]) -> Vec<(Ticket, bool, watch::Receiver<()>)> {
-        let keys = memories.iter().filter_map(|it| self.by_memory.get(&(caller.clone(), it.clone())));
-        let tickets: BTreeSet<Ticket> = keys.flatten().copied().collect();
-        let turns = tickets.into_iter().filter_map(|it| Some((it, self.turns.get(&it)?)));
-        turns.map(|(ticket, turn)| (ticket, turn.given_up, turn.closed.subscribe())).collect()
+/// What became of the turns that somebody waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    /// They arrived.
+    All,
+    /// Those that did not were waited for before.
+    Missing,
+    /// Some may still arrive.
+    Waiting,
+}
+
+async fn arrived(
+    store: &Store,
+    ear: &Ear,
+    caller: &Caller,
+    memory: &Memory,
+    now: Micros,
+    bound: Duration,
+) -> Result<Found, sqlx::Error> {
+    let until = Instant::now().checked_add(bound).unwrap_or_else(Instant::now);
+    let mut pause = FIRST_PAUSE;
+    loop {
+        // From now on nothing is missed: what arrives after the look below wakes.
+        let mut woken = std::pin::pin!(ear.0.notified());
+        woken.as_mut().enable();
+        let open = store.still_open(caller, memory, now).await?;
+        if open.awaited == 0 {
+            return Ok(if open.missing == 0 { Found::All } else { Found::Missing });
+        }
+        if Instant::now() >= until {
+            return Ok(Found::Waiting);
+        }
+        let next = Instant::now().checked_add(pause).map_or(until, |it| it.min(until));
+        let _ = timeout_at(next, woken).await;
+        pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Writes openings down.
+#[derive(Debug)]
+struct Openings {
+    store: Store,
+    waiting: Waiting,
+}
+
+impl Work for Openings {
+    type In = Beginning;
+    type Out = Place;
+
+    async fn carry_out(&self, batch: &[Beginning]) -> Result<Vec<Place>, sqlx::Error> {
+        let begun = self.store.begin_turns(batch).await?;
+        let place = |(turn, begun): (&Beginning, Begun)| Place {
+            store: self.store.clone(),
+            waiting: self.waiting.clone(),
+            turn: Some(turn.clone()),
+            begun,
+        };
+        Ok(batch.iter().zip(begun).map(place).collect())
+    }
+}
+
+/// Writes down what arrived.
+#[derive(Debug)]
+struct Reports {
+    store: Store,
+}
+
+impl Work for Reports {
+    type In = Report;
+    type Out = u64;
+
+    async fn carry_out(&self, batch: &[Report]) -> Result<Vec<u64>, sqlx::Error> {
+        self.store.add_reports(batch).await
+    }
+}
+
+/// Who waits for turns of whom.
+#[derive(Debug, Clone, Default)]
+struct Waiting(Arc<Mutex<Ears>>);
+
+/// How many listen for turns of a caller, and how they are woken.
+type Ears = HashMap<Caller, (usize, Arc<Notify>)>;
+
+/// One that listens for turns of a caller.
+#[derive(Debug)]
+struct Ear(Arc<Notify>, Waiting, Caller);
+
+impl Waiting {
+    fn listen(&self, caller: &Caller) -> Ear {
+        let mut table = self.lock();
+        let (count, notify) = table.entry(caller.clone()).or_default();
+        *count = count.saturating_add(1);
+        Ear(notify.clone(), self.clone(), caller.clone())
     }
 
-    /// Drops what is too old, and the oldest when there are too many.
-    fn make_room(&mut self, now: Micros) {
-        while let Some((ticket, turn)) = self.turns.first_key_value() {
-            if now.since(turn.opened) < LIFETIME && self.turns.len() < CAPACITY {
-                return;
-            }
-            let ticket = *ticket;
-            self.remove(ticket);
+    fn wake(&self, caller: &Caller) {
+        if let Some((_, notify)) = self.lock().get(caller) {
+            notify.notify_waiters();
         }
     }
 
-    fn remove(&mut self, ticket: Ticket) {
-        let Some(turn) = self.turns.remove(&ticket) else {
-            return;
-        };
-        self.by_id.remove(&(turn.caller.clone(), turn.id));
-        for memory in turn.memories {
-            let key = (turn.caller.clone(), memory);
-            if let Some(tickets) = self.by_memory.get_mut(&key) {
-                tickets.remove(&ticket);
-                if tickets.is_empty() {
-                    self.by_memory.remove(&key);
-                }
+    /// No code that holds the lock can panic half way through a change; and who is not woken looks from time to time.
+    fn lock(&self) -> MutexGuard<'_, Ears> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Ear {
+    fn drop(&mut self) {
+        let mut table = self.1.lock();
+        if let Some((count, _)) = table.get_mut(&self.2) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                table.remove(&self.2);
             }
         }
     }

@@ -14,7 +14,7 @@ use crate::memory::{self, DATA_KEY_VARIABLE, NotOpened, Seal};
 use crate::metrics::Metrics;
 use crate::open_turns::OpenTurns;
 use crate::redis_link::Link;
-use crate::settings::{Settings, WEBHOOK_SECRET_VARIABLE};
+use crate::settings::{SessionStore, Settings, WEBHOOK_SECRET_VARIABLE};
 use crate::signing::{Folder, NoKey, Ring};
 use crate::store::Store;
 use crate::titles::{self, Titler};
@@ -85,6 +85,7 @@ pub async fn serve(settings: Settings) -> Result<Running, StartError> {
     let memory = open_memory(url, settings.data_keys.as_ref(), &settings.database_url).await?;
     let redis = settings.redis_url.as_ref().map(Link::open).transpose();
     let redis = redis.map_err(|it| StartError(format!("redis-url: {it}")))?;
+    let memory = with_sessions(memory, settings.session_store, redis.as_ref())?;
     let targets = targets(&settings, redis.as_ref())?;
     let ring = Ring::open(store.clone(), folder, settings.clock.now()).await?;
     let failed_mints =
@@ -113,7 +114,7 @@ pub async fn serve(settings: Settings) -> Result<Running, StartError> {
         longest_ttl: settings.longest_ttl,
         trusted_hops: settings.trusted_hops,
         tokens: Tokens { ring, issuer: settings.issuer, audience: settings.audience },
-        turns: OpenTurns::default(),
+        turns: OpenTurns::new(memory.clone(), settings.clock.clone()),
         turn_wait: settings.turn_wait,
         internal_secret: settings.internal_secret,
         metrics,
@@ -139,6 +140,15 @@ pub async fn serve(settings: Settings) -> Result<Running, StartError> {
         deliverer,
         titler,
     })
+}
+
+/// The memory with its sessions where they are to be.
+fn with_sessions(memory: memory::Store, to: SessionStore, redis: Option<&Link>) -> Result<memory::Store, StartError> {
+    let missing = || StartError("session-store: expected --redis-url where sessions are in redis".to_owned());
+    match to {
+        SessionStore::Database => Ok(memory),
+        SessionStore::Redis => Ok(memory.with_sessions_in(redis.cloned().ok_or_else(missing)?)),
+    }
 }
 
 /// Whom events are told to.

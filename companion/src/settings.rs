@@ -18,6 +18,16 @@ const MIN_SECRET_CHARS: usize = 16;
 /// How long a stopping companion waits for requests in flight.
 pub(crate) const DRAIN: Duration = Duration::from_secs(10);
 
+/// Where what was said in sessions outside of any thread is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum SessionStore {
+    /// With the threads.
+    #[default]
+    Database,
+    /// In Redis, and on no disk of the companion's.
+    Redis,
+}
+
 /// What a companion needs to serve.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -29,6 +39,8 @@ pub struct Settings {
     pub memory_database_url: Option<String>,
     /// What their texts are sealed with: keys of 32 bytes in base64 with commas between, the newest first.
     pub data_keys: Option<Secret>,
+    /// Where what was said in sessions outside of any thread is.
+    pub session_store: SessionStore,
     /// How much one user may have there.
     pub limits: Limits,
     /// The model that threads get their titles from; without one, a title is the beginning of what the user said.

@@ -8,7 +8,7 @@ pub(crate) mod search;
 use crate::caller::Caller;
 use crate::failure::Failure;
 use crate::memory::{MessageRow, Page, Store, ThreadRow};
-use crate::open_turns::{Memory, OpenTurns};
+use crate::open_turns::OpenTurns;
 use crate::{random, usage};
 use domain::time::Micros;
 use serde::ser::SerializeMap;
@@ -100,8 +100,8 @@ pub(crate) async fn delete(
     id: &str,
     now: Micros,
 ) -> Result<(), Failure> {
-    let in_flight = turns.of(caller, Memory::Thread(id.to_owned()));
-    let gone = store.delete_thread(caller, id, &in_flight, now).await?;
+    let gone = store.delete_thread(caller, id, now).await?;
+    turns.wake(caller);
     gone.then_some(()).ok_or_else(Failure::no_such_thread)
 }
 
@@ -140,8 +140,8 @@ pub(crate) async fn erase(
     caller: &Caller,
     now: Micros,
 ) -> Result<Erasure, Failure> {
-    let in_flight = turns.of(caller, Memory::Any);
-    let erased = store.erase(caller, &in_flight, now).await?;
+    let erased = store.erase(caller, now).await?;
+    turns.wake(caller);
     let usage_records = usage::detach(usage, caller, &random::id("erased_")?).await?;
     Ok(Erasure { object: "user.data.erased", threads: erased.threads, sessions: erased.sessions, usage_records })
 }

@@ -2,15 +2,16 @@
 
 use crate::caller::Caller;
 use crate::failure::Failure;
-use crate::memory::{Alternative, Asked, Bounds, Limits, Store, TurnRow};
+use crate::memory::{Alternative, Asked, Beginning, Bounds, Limits, Room, Running, Store, TurnRow};
 use crate::names::Name;
-use crate::open_turns::{Memory, OpenTurns};
+use crate::open_turns::OpenTurns;
 use crate::random;
 use crate::title;
 use crate::titles::Titles;
 use domain::time::Micros;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a session lives on without another turn, unless the gateway says otherwise: a day.
@@ -161,14 +162,15 @@ pub(crate) async fn open(
     let session = named.or_else(|| made.clone());
     let lifetime = lifetime("", input.session_ttl_seconds)?;
     let request = optional_name("request_id", input.request_id)?;
-    let memories: Vec<Memory> =
-        [thread.clone().map(Memory::Thread), session.clone().map(Memory::Session)].into_iter().flatten().collect();
-    if memories.is_empty() {
+    if thread.is_none() && session.is_none() {
         return Err(Failure::invalid("thread", "expected a `thread`, a `session` or both, found neither"));
     }
     let turn = random::id("turn_")?;
-    let mut place = turns.open(&caller, &turn, memories, now);
-    let stale = !place.wait(wait).await;
+    let session = session.map(|it| (it, lifetime));
+    let id = turn.clone();
+    let beginning = Beginning { caller: caller.clone(), id, thread: thread.clone(), session: session.clone(), at: now };
+    let place = turns.open(beginning).await?;
+    let stale = !place.wait(wait).await?;
     if let Some(thread) = &thread {
         has_room(store, &caller, thread, limits).await?;
     }
@@ -177,8 +179,8 @@ pub(crate) async fn open(
         turns: input.max_turns.map_or(whole.turns, i64::from),
         tokens: input.max_tokens.map_or(whole.tokens, i64::from),
     };
-    let session = session.map(|it| (it, lifetime));
-    let raw = store.history(&caller, &Asked { thread, session }, bounds, now).await?;
+    let session = session.map(|(id, lifetime)| Running { id, since: place.since(), lifetime });
+    let raw = store.history(&caller, &Asked { thread, session }, bounds).await?;
     let messages = raw.into_iter().map(RawValue::from_string).collect::<Result<Vec<_>, _>>().map_err(|_| corrupt())?;
     place.keep();
     let request = request.as_deref().unwrap_or_default();
@@ -191,22 +193,12 @@ pub(crate) async fn open(
 ///
 /// # Errors
 /// 400 for a wrong turn, and then none is stored; 503 when the database does not answer.
-pub(crate) async fn record(
-    store: &Store,
-    turns: &OpenTurns,
-    titles: &Titles,
-    now: Micros,
-    report: Report,
-) -> Result<Stored, Failure> {
+pub(crate) async fn record(turns: &OpenTurns, titles: &Titles, now: Micros, report: Report) -> Result<Stored, Failure> {
     let rows = report.turns.into_iter().enumerate().map(|(index, turn)| row(&format!("turns[{index}]."), turn));
-    let rows = rows.collect::<Result<Vec<_>, _>>()?;
-    let ids: Vec<_> = rows.iter().map(|(caller, row)| (caller.clone(), row.id.clone())).collect();
-    let said: Vec<_> = rows.into_iter().filter(|(_, row)| !row.messages.is_empty()).collect();
-    let stored = if said.is_empty() { 0 } else { store.add_turns(&said, now).await? };
-    said.iter().for_each(|(caller, turn)| titles.offer(caller, turn));
-    for (caller, id) in ids {
-        turns.close(&caller, &id);
-    }
+    let rows = Arc::new(rows.collect::<Result<Vec<_>, _>>()?);
+    let stored = if rows.is_empty() { 0 } else { turns.record(rows.clone(), now).await? };
+    let said = rows.iter().filter(|(_, row)| !row.messages.is_empty());
+    said.for_each(|(caller, turn)| titles.offer(caller, turn));
     Ok(Stored { stored })
 }
 
@@ -266,11 +258,11 @@ fn alternative(at: &str, place: usize, it: Choice) -> Result<Alternative, Failur
 
 /// Whether the thread takes one turn more.
 async fn has_room(store: &Store, caller: &Caller, thread: &str, limits: Limits) -> Result<(), Failure> {
-    match store.thread(caller, thread).await? {
-        Some(row) if row.message_count >= u64::from(limits.messages) => Err(Failure::thread_full(limits.messages)),
-        None if store.count_threads(caller).await? >= u64::from(limits.threads) => {
-            Err(Failure::too_many_threads(limits.threads))
+    match store.room(caller, thread).await? {
+        Room::Begun { messages } if messages >= u64::from(limits.messages) => {
+            Err(Failure::thread_full(limits.messages))
         }
+        Room::New { others } if others >= u64::from(limits.threads) => Err(Failure::too_many_threads(limits.threads)),
         _ => Ok(()),
     }
 }

@@ -5,7 +5,7 @@ use crate::clock::Clock;
 use crate::memory::{DATA_KEY_VARIABLE, Limits};
 use crate::mint::TTL_SECONDS;
 use crate::server::{StartError, serve};
-use crate::settings::{DRAIN, Settings, WEBHOOK_SECRET_VARIABLE, internal_secret, webhook_secret};
+use crate::settings::{DRAIN, SessionStore, Settings, WEBHOOK_SECRET_VARIABLE, internal_secret, webhook_secret};
 use crate::titles::{KEY_VARIABLE as TITLE_KEY_VARIABLE, TitleModel};
 use clap::Args;
 use domain::secret::Secret;
@@ -23,6 +23,9 @@ pub(super) struct Arguments {
     usage: super::UsageDatabase,
     #[command(flatten)]
     memory: super::MemoryDatabase,
+    /// Where sessions are: database (with the threads) or redis (the one of --redis-url).
+    #[arg(long, env = "TOLLGATE_SESSION_STORE", value_enum, default_value_t)]
+    session_store: SessionStore,
     /// How many threads a user may have.
     #[arg(long, env = "TOLLGATE_MAX_THREADS", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
     max_threads: u32,
@@ -99,6 +102,7 @@ fn settings(
         usage_database_url: arguments.usage.usage_database_url,
         memory_database_url: arguments.memory.memory_database_url,
         data_keys: super::variable(DATA_KEY_VARIABLE).map(Secret::new),
+        session_store: arguments.session_store,
         limits: Limits {
             threads: arguments.max_threads,
             messages: arguments.max_thread_messages,

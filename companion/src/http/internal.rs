@@ -57,7 +57,7 @@ async fn open(State(app): State<Arc<App>>, request: Request) -> Result<Response,
 
 async fn record(State(app): State<Arc<App>>, request: Request) -> Result<Response, Failure> {
     let report = json::read(request, MAX_REPORT_BYTES).await?;
-    json::answer(&turns::record(&app.memory, &app.turns, &app.titles, app.clock.now(), report).await?)
+    json::answer(&turns::record(&app.turns, &app.titles, app.clock.now(), report).await?)
 }
 
 async fn usage(State(app): State<Arc<App>>, request: Request) -> Result<Response, Failure> {

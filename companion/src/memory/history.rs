@@ -16,8 +16,34 @@ const MAX_TURNS: i64 = 1000;
 pub(crate) struct Asked {
     /// A thread.
     pub(crate) thread: Option<String>,
-    /// A session, and how long it lives on without another turn.
-    pub(crate) session: Option<(String, Duration)>,
+    /// A session.
+    pub(crate) session: Option<Running>,
+}
+
+/// A session that runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Running {
+    /// Its id.
+    pub(crate) id: String,
+    /// Since when.
+    pub(crate) since: Micros,
+    /// How long it lives on without another turn.
+    pub(crate) lifetime: Duration,
+}
+
+/// A turn that was stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Said {
+    /// When it arrived.
+    pub(super) at: i64,
+    /// Whether it begins with what a tool answered to the turn before.
+    pub(super) results_first: bool,
+    /// Its size.
+    pub(super) bytes: i64,
+    /// Its tokens, as they are estimated.
+    pub(super) tokens: i64,
+    /// Its messages.
+    pub(super) messages: Vec<String>,
 }
 
 /// How much of it is wanted: the newest whole turns that fit.
@@ -57,75 +83,81 @@ impl Store {
         caller: &Caller,
         asked: &Asked,
         bounds: Bounds,
-        now: Micros,
     ) -> Result<Vec<String>, sqlx::Error> {
         let mut room = Room { bytes: MAX_BYTES, turns: bounds.turns.min(MAX_TURNS), tokens: bounds.tokens };
         let mut messages = Vec::new();
         if let Some(thread) = &asked.thread {
             let filter = "t.thread = $3 AND t.thread <> $4 AND t.created_at >= $5";
             let pick = Pick { filter, name: thread, other: NO_THREAD, since: 0 };
-            messages.append(&mut self.newest(caller, &pick, &mut room).await?);
+            messages.append(&mut fitting(self.newest(caller, &pick, &room).await?, &mut room));
         }
-        if let Some((session, lifetime)) = &asked.session {
-            let since = self.touch_session(caller, session, *lifetime, now).await?;
-            let filter = "t.session = $3 AND t.thread <> $4 AND t.created_at >= $5";
+        if let Some(session) = &asked.session {
             let other = asked.thread.as_deref().unwrap_or(NO_THREAD);
-            let pick = Pick { filter, name: session, other, since: to_sql(since) };
-            messages.append(&mut self.newest(caller, &pick, &mut room).await?);
+            messages.append(&mut fitting(self.of_session(caller, session, other, &room).await?, &mut room));
         }
         Ok(messages)
     }
 
-    /// The messages of the newest turns that there is room for; oldest first.
-    async fn newest(&self, caller: &Caller, pick: &Pick<'_>, room: &mut Room) -> Result<Vec<String>, sqlx::Error> {
-        let rows = self.picked(caller, pick, "t.bytes, t.tokens, t.results_first", "", i64::MIN, i64::MAX).await?;
-        let Some((oldest, newest)) = fitting(&rows, room)? else {
-            return Ok(Vec::new());
-        };
-        let join = "JOIN messages m ON m.turn = t.seq AND m.choice = 0";
-        let rows = self.picked(caller, pick, "t.id, m.position, m.raw", join, oldest, newest).await?;
-        let open = |row: &AnyRow| {
-            let (turn, position, raw): (String, i64, Vec<u8>) =
-                (row.try_get("id")?, row.try_get("position")?, row.try_get("raw")?);
-            self.open_text(&raw, &message_place(whose(caller), &turn, position))
-        };
-        rows.iter().map(open).collect()
-    }
-
-    async fn picked(
+    /// The newest turns of a session that are not in the thread `other`.
+    async fn of_session(
         &self,
         caller: &Caller,
-        pick: &Pick<'_>,
-        columns: &str,
-        join: &str,
-        oldest: i64,
-        newest: i64,
-    ) -> Result<Vec<AnyRow>, sqlx::Error> {
-        let order =
-            if join.is_empty() { format!("t.seq DESC LIMIT {MAX_TURNS}") } else { "t.seq, m.position".to_owned() };
+        session: &Running,
+        other: &str,
+        room: &Room,
+    ) -> Result<Vec<Said>, sqlx::Error> {
+        let all = "t.session = $3 AND t.thread <> $4 AND t.created_at >= $5";
+        let in_threads = "t.session = $3 AND t.thread <> $4 AND t.created_at >= $5 AND t.thread <> ''";
+        let filter = if self.in_redis.is_some() { in_threads } else { all };
+        let pick = Pick { filter, name: &session.id, other, since: to_sql(session.since) };
+        let mut turns = self.newest(caller, &pick, room).await?;
+        if let Some(redis) = &self.in_redis {
+            turns.append(&mut redis.said(caller, session).await?);
+            turns.sort_by_key(|it| it.at);
+        }
+        Ok(turns)
+    }
+
+    /// The newest turns that there is room for, oldest first.
+    async fn newest(&self, caller: &Caller, pick: &Pick<'_>, room: &Room) -> Result<Vec<Said>, sqlx::Error> {
+        let mut turns: Vec<Said> = Vec::new();
+        let mut last = None;
+        for row in self.picked(caller, pick, room).await? {
+            let (seq, id): (i64, String) = (row.try_get("seq")?, row.try_get("id")?);
+            let raw: Vec<u8> = row.try_get("raw")?;
+            let message = self.open_text(&raw, &message_place(whose(caller), &id, row.try_get("position")?))?;
+            match turns.last_mut().filter(|_| last == Some(seq)) {
+                Some(turn) => turn.messages.push(message),
+                None => turns.push(Said {
+                    at: row.try_get("created_at")?,
+                    results_first: row.try_get::<i64, _>("results_first")? != 0,
+                    bytes: row.try_get("bytes")?,
+                    tokens: row.try_get("tokens")?,
+                    messages: vec![message],
+                }),
+            }
+            last = Some(seq);
+        }
+        Ok(turns)
+    }
+
+    /// One question for both, which turns fit and what was said in them.
+    async fn picked(&self, caller: &Caller, pick: &Pick<'_>, room: &Room) -> Result<Vec<AnyRow>, sqlx::Error> {
         let sql = format!(
-            "SELECT t.seq, {columns} FROM turns t {join} WHERE t.project = $1 AND t.user_id = $2 AND {}
-             AND (t.complete = 1 OR t.answered = 1) AND t.seq >= $6 AND t.seq <= $7 ORDER BY {order}",
+            "SELECT n.seq, n.id, n.results_first, n.bytes, n.tokens, n.created_at, m.position, m.raw FROM (
+                 SELECT c.*, SUM(c.bytes) OVER (ORDER BY c.seq DESC) AS all_bytes,
+                     SUM(c.tokens) OVER (ORDER BY c.seq DESC) AS all_tokens FROM (
+                     SELECT t.seq, t.id, t.results_first, t.bytes, t.tokens, t.created_at FROM turns t
+                     WHERE t.project = $1 AND t.user_id = $2 AND {} AND (t.complete = 1 OR t.answered = 1)
+                     ORDER BY t.seq DESC LIMIT $6) AS c) AS n
+             JOIN messages m ON m.turn = n.seq AND m.choice = 0 WHERE n.all_bytes <= $7 AND n.all_tokens <= $8
+             ORDER BY n.seq, m.position",
             pick.filter
         );
         let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(caller.project.as_str()).bind(caller.user.as_str());
-        let query = query.bind(pick.name).bind(pick.other).bind(pick.since).bind(oldest).bind(newest);
-        query.fetch_all(self.db.pool()).await
+        let query = query.bind(pick.name).bind(pick.other).bind(pick.since);
+        query.bind(room.turns).bind(room.bytes).bind(room.tokens).fetch_all(self.db.pool()).await
     }
-}
-
-/// The first and the last of those of `turns`, newest first, that there is room for. A turn that begins with what tools
-/// answered goes with the one before it, which called them, or not at all.
-fn fitting(turns: &[AnyRow], room: &mut Room) -> Result<Option<(i64, i64)>, sqlx::Error> {
-    let mut fitting: Vec<(i64, bool)> = Vec::new();
-    for row in turns {
-        if !room.take(row.try_get("bytes")?, row.try_get("tokens")?) {
-            break;
-        }
-        fitting.push((row.try_get("seq")?, row.try_get::<i64, _>("results_first")? != 0));
-    }
-    while fitting.pop_if(|it| it.1).is_some() {}
-    Ok(fitting.last().zip(fitting.first()).map(|(oldest, newest)| (oldest.0, newest.0)))
 }
 
 /// What may still be given back.
@@ -135,13 +167,21 @@ struct Room {
     tokens: i64,
 }
 
+/// The messages of the newest turns that there is room for. A turn that begins with what tools answered goes with the one
+/// before it, which called them, or not at all.
+fn fitting(turns: Vec<Said>, room: &mut Room) -> Vec<String> {
+    let fit = turns.iter().rev().take_while(|it| room.take(it)).count();
+    let newest = turns.into_iter().rev().take(fit).collect::<Vec<_>>().into_iter().rev();
+    newest.skip_while(|it| it.results_first).flat_map(|it| it.messages).collect()
+}
+
 impl Room {
     /// Takes room for one turn; `false` when there is none.
-    fn take(&mut self, bytes: i64, tokens: i64) -> bool {
+    fn take(&mut self, turn: &Said) -> bool {
         let left = Self {
-            bytes: self.bytes.saturating_sub(bytes),
+            bytes: self.bytes.saturating_sub(turn.bytes),
             turns: self.turns.saturating_sub(1),
-            tokens: self.tokens.saturating_sub(tokens),
+            tokens: self.tokens.saturating_sub(turn.tokens),
         };
         let fits = left.bytes >= 0 && left.turns >= 0 && left.tokens >= 0;
         if fits {

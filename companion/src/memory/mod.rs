@@ -8,30 +8,39 @@ mod copy;
 mod edit;
 mod erase;
 mod history;
+mod in_redis;
 mod limits;
 mod messages;
+mod open;
 mod purge;
+mod queue;
 mod seal;
 mod search;
 mod sessions;
 mod tables;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod threads;
 mod turns;
 
 pub(crate) use copy::{backup, restore};
 pub(crate) use edit::Edit;
-pub(crate) use history::{Asked, Bounds};
+pub(crate) use history::{Asked, Bounds, Running};
 pub use limits::Limits;
 pub(crate) use messages::MessageRow;
+#[cfg(test)]
+pub(crate) use open::LIFETIME;
+pub(crate) use open::{Beginning, Begun, Memory};
+pub(crate) use queue::{Queue, Work};
 pub(crate) use seal::{DATA_KEY_VARIABLE, Seal};
-pub(crate) use threads::{Made, ThreadRow};
-pub(crate) use turns::{Alternative, TurnRow};
+pub(crate) use threads::{Made, Room, ThreadRow};
+pub(crate) use turns::{Alternative, Report, TurnRow};
 
 use crate::caller::Caller;
 use crate::db::{Db, from_sql, to_sql};
+use crate::redis_link::Link;
 use domain::time::Micros;
+use in_redis::InRedis;
 use std::time::Duration;
 
 /// The memory of all users.
@@ -39,6 +48,8 @@ use std::time::Duration;
 pub(crate) struct Store {
     db: Db,
     seal: Seal,
+    /// Where sessions are that do not belong to a thread, if not in the database.
+    in_redis: Option<InRedis>,
 }
 
 /// One page of a list.
@@ -76,15 +87,17 @@ impl Store {
             let sql = "INSERT INTO data_keys (id) VALUES ($1) ON CONFLICT DO NOTHING";
             sqlx::query(sql).bind(current).execute(db.pool()).await?;
         }
-        Ok(Self { db, seal })
+        Ok(Self { db, seal, in_redis: None })
     }
 
-    /// Whether the database answers.
-    ///
-    /// # Errors
-    /// When it does not.
-    pub(crate) async fn ping(&self) -> Result<(), sqlx::Error> {
-        self.db.ping().await
+    /// With what was said in sessions outside of any thread in this Redis.
+    pub(crate) fn with_sessions_in(self, redis: Link) -> Self {
+        Self { in_redis: Some(InRedis::new(redis, self.seal.clone())), ..self }
+    }
+
+    /// How many transactions can usefully write at a time.
+    pub(crate) fn writers(&self) -> usize {
+        self.db.writers()
     }
 
     /// Closes every connection.

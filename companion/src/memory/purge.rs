@@ -1,6 +1,6 @@
 //! What grew too old goes, a little at a time, so that no writer waits long.
 
-use super::{Store, before, message_place, sessions, title_place};
+use super::{Store, before, message_place, open, sessions, title_place, turns};
 use crate::caller::Caller;
 use crate::names::Name;
 use domain::time::Micros;
@@ -11,14 +11,16 @@ use std::time::Duration;
 const BATCH: i64 = 200;
 
 impl Store {
-    /// Deletes a batch of what is too old: sessions that ended, and threads without a new turn for as long as their
+    /// Deletes a batch of what is too old: sessions that ended, open turns that never arrived, and threads without a new turn for as long as their
     /// project says. Says how many rows went; a full batch may have left some.
     ///
     /// # Errors
     /// When the database does not answer.
     pub(crate) async fn purge(&self, now: Micros) -> Result<u64, sqlx::Error> {
-        let mut tx = self.db.write().await?;
+        let mut tx = self.db.write_quick().await?;
         let mut gone = sessions::purge(&mut tx, now, BATCH).await?;
+        gone = gone.saturating_add(open::purge(&mut tx, now, BATCH).await?);
+        gone = gone.saturating_add(turns::purge_forgotten(&mut tx, now, BATCH).await?);
         tx.commit().await?;
         for (project, days) in self.retentions().await? {
             let old = before(now, Duration::from_secs(days.saturating_mul(24 * 60 * 60)));
@@ -29,7 +31,7 @@ impl Store {
                 if let (Ok(project), Ok(user)) = names {
                     let caller = Caller { project, user };
                     let id: String = row.try_get("id")?;
-                    gone = gone.saturating_add(u64::from(self.delete_thread(&caller, &id, &[], now).await?));
+                    gone = gone.saturating_add(u64::from(self.delete_thread(&caller, &id, now).await?));
                 }
             }
         }

@@ -1,31 +1,12 @@
 //! Sessions: memory that ends when nothing was said for a while.
 
-use super::{Store, before, from_sql, to_sql};
+use super::{before, from_sql, to_sql};
 use crate::caller::Caller;
 use domain::time::Micros;
 use sqlx::AnyConnection;
 use std::time::Duration;
 
-impl Store {
-    /// Since when the session runs, prolonged to `lifetime` from `now`; one that ended, or was never there, begins now.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub(crate) async fn touch_session(
-        &self,
-        caller: &Caller,
-        session: &str,
-        lifetime: Duration,
-        now: Micros,
-    ) -> Result<Micros, sqlx::Error> {
-        let mut tx = self.db.write().await?;
-        let since = touch(&mut tx, caller, session, lifetime, now).await?;
-        tx.commit().await?;
-        Ok(since)
-    }
-}
-
-/// The same, in a transaction.
+/// Since when the session runs, prolonged to `lifetime` from `now`; one that ended, or was never there, begins now.
 pub(super) async fn touch(
     tx: &mut AnyConnection,
     caller: &Caller,

@@ -11,4 +11,5 @@ pub(super) const TABLES: Tables = Tables {
         include_str!("../../migrations/memory/postgres/0001_memory.sql"),
     )],
     probe: "SELECT 1 FROM threads LIMIT 1",
+    apart: true,
 };

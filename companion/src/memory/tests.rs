@@ -10,32 +10,32 @@ const NEXT_KEY: &str = "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=";
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// An address of each kind, gone with the value.
-struct Places {
-    urls: [String; 2],
+pub(crate) struct Places {
+    pub(crate) urls: [String; 2],
     _dir: TempDir,
     _server: Postgres,
 }
 
-fn places() -> Places {
+pub(crate) fn places() -> Places {
     let (dir, server) = (tempfile::tempdir().unwrap(), Postgres::start());
     let file = format!("sqlite://{}", dir.path().join("memory.db").display());
     Places { urls: [file, server.url()], _dir: dir, _server: server }
 }
 
-async fn open(url: &str, keys: &str) -> Store {
+pub(crate) async fn open(url: &str, keys: &str) -> Store {
     let keys = (!keys.is_empty()).then(|| domain::secret::Secret::new(keys.to_owned()));
     Store::open(url, Seal::parse(keys.as_ref()).unwrap()).await.unwrap()
 }
 
-fn caller(user: &str) -> Caller {
+pub(crate) fn caller(user: &str) -> Caller {
     Caller { project: Name::try_from("p1".to_owned()).unwrap(), user: Name::try_from(user.to_owned()).unwrap() }
 }
 
-fn second(it: u64) -> Micros {
+pub(crate) fn second(it: u64) -> Micros {
     Micros::from_seconds(it)
 }
 
-fn turn(id: &str, thread: &str, session: &str, said: &[&str]) -> TurnRow {
+pub(crate) fn turn(id: &str, thread: &str, session: &str, said: &[&str]) -> TurnRow {
     let message = |(at, text): (usize, &&str)| match at % 2 {
         0 => format!(r#"{{"role":"user","content":"{text}"}}"#),
         _ => format!(r#"{{"role":"assistant","content":"{text}"}}"#),
@@ -55,17 +55,29 @@ fn turn(id: &str, thread: &str, session: &str, said: &[&str]) -> TurnRow {
     }
 }
 
-fn thread(id: &str) -> Asked {
+pub(crate) fn thread(id: &str) -> Asked {
     Asked { thread: Some(id.to_owned()), session: None }
 }
 
-fn session(id: &str) -> Asked {
-    Asked { thread: None, session: Some((id.to_owned(), DAY)) }
+pub(crate) fn session(id: &str) -> Asked {
+    Asked { thread: None, session: Some(Running { id: id.to_owned(), since: Micros::default(), lifetime: DAY }) }
 }
 
-/// What was said, without its JSON.
-async fn said(store: &Store, user: &str, asked: &Asked, bounds: Bounds, now: u64) -> Vec<String> {
-    let raw = store.history(&caller(user), asked, bounds, second(now)).await.unwrap();
+/// A turn that begins.
+pub(crate) fn beginning(user: &str, id: &str, thread: &str, session: &str, now: u64) -> Beginning {
+    let TurnRow { thread, session, .. } = turn(id, thread, session, &[]);
+    Beginning { caller: caller(user), id: id.to_owned(), thread, session, at: second(now) }
+}
+
+/// What was said, without its JSON, as a turn is told that begins now.
+pub(crate) async fn said(store: &Store, user: &str, asked: &Asked, bounds: Bounds, now: u64) -> Vec<String> {
+    let mut asked = asked.clone();
+    if let Some(Running { id, since, .. }) = &mut asked.session {
+        let begun = store.begin_turns(&[beginning(user, "looks", "", id, now)]).await.unwrap();
+        store.withdraw(&caller(user), "looks").await.unwrap();
+        *since = begun[0].since;
+    }
+    let raw = store.history(&caller(user), &asked, bounds).await.unwrap();
     let text =
         |it: &String| serde_json::from_str::<serde_json::Value>(it).unwrap()["content"].as_str().unwrap().to_owned();
     raw.iter().map(text).collect()
@@ -147,14 +159,16 @@ async fn what_is_deleted_does_not_come_back_and_is_nobody_elses() {
         assert!(!store.delete_message(&caller("ada"), "t", "1", 7).await.unwrap());
         assert!(store.delete_message(&caller("ada"), "t", "1", 1).await.unwrap());
         assert_eq!(said(&store, "ada", &thread("t"), Bounds::default(), 2).await, ["hi"]);
-        let in_flight = ["3".to_owned()];
-        assert!(store.delete_thread(&caller("ada"), "t", &in_flight, second(2)).await.unwrap());
-        assert!(!store.delete_thread(&caller("ada"), "t", &[], second(2)).await.unwrap());
+        let open = [("3", "t"), ("4", "other")].map(|(id, thread)| beginning("ada", id, thread, "", 2));
+        store.begin_turns(&open).await.unwrap();
+        assert!(store.delete_thread(&caller("ada"), "t", second(2)).await.unwrap());
+        assert!(!store.delete_thread(&caller("ada"), "t", second(2)).await.unwrap());
         assert_eq!(add(&store, "ada", &[turn("1", "t", "", &["hi"]), turn("3", "t", "", &["late"])], 3).await, 0);
         assert!(store.thread(&caller("ada"), "t").await.unwrap().is_none(), "nor does its thread");
-        let erased = store.erase(&caller("ada"), &[], second(4)).await.unwrap();
+        let erased = store.erase(&caller("ada"), second(4)).await.unwrap();
         assert_eq!((erased.threads, erased.sessions, erased.turns), (0, 1, 1));
-        assert_eq!(add(&store, "ada", &[turn("2", "", "s", &["a"])], 5).await, 0);
+        assert_eq!(add(&store, "ada", &[turn("2", "", "s", &["a"]), turn("4", "other", "", &["b"])], 5).await, 0);
+        assert_eq!(store.count_open().await.unwrap(), 0, "nobody waits for what is not wanted any more");
         assert_eq!(said(&store, "eve", &thread("t"), Bounds::default(), 6).await, ["eve's", "."]);
         store.close().await;
     }

@@ -1,6 +1,6 @@
 //! Threads, as their owner makes, reads, changes and deletes them.
 
-use super::{Page, Store, TurnRow, from_sql, title_place, to_sql, turns, whose};
+use super::{Page, Store, TurnRow, from_sql, open, title_place, to_sql, turns, whose};
 use crate::caller::Caller;
 use domain::time::Micros;
 use sqlx::any::AnyRow;
@@ -32,6 +32,21 @@ pub(crate) enum Made {
     Exists,
     /// The caller has as many as they may have.
     TooMany,
+}
+
+/// What there is of a thread that a turn belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// It has so many messages.
+    Begun {
+        /// So many.
+        messages: u64,
+    },
+    /// It is not there.
+    New {
+        /// So many other threads its caller has.
+        others: u64,
+    },
 }
 
 const COLUMNS: &str = "SELECT id, title, metadata, message_count, created_at, updated_at FROM threads";
@@ -70,13 +85,23 @@ impl Store {
         self.thread_in(&mut connection, caller, id).await
     }
 
-    /// How many threads the caller has.
+    /// What there is of one of the caller's threads.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub(crate) async fn count_threads(&self, caller: &Caller) -> Result<u64, sqlx::Error> {
-        let mut connection = self.db.pool().acquire().await?;
-        threads_of(&mut connection, caller).await.map(|it| u64::try_from(it).unwrap_or_default())
+    pub(crate) async fn room(&self, caller: &Caller, id: &str) -> Result<Room, sqlx::Error> {
+        let sql =
+            "SELECT COALESCE((SELECT message_count FROM threads WHERE project = $1 AND user_id = $2 AND id = $3), -1)
+                       AS messages,
+                   CASE WHEN EXISTS (SELECT 1 FROM threads WHERE project = $1 AND user_id = $2 AND id = $3) THEN 0
+                   ELSE (SELECT COUNT(*) FROM threads WHERE project = $1 AND user_id = $2) END AS others";
+        let query = sqlx::query(sql).bind(caller.project.as_str()).bind(caller.user.as_str()).bind(id);
+        let row = query.fetch_one(self.db.pool()).await?;
+        let (messages, others): (i64, i64) = (row.try_get("messages")?, row.try_get("others")?);
+        Ok(match u64::try_from(messages) {
+            Ok(messages) => Room::Begun { messages },
+            Err(_) => Room::New { others: u64::try_from(others).unwrap_or_default() },
+        })
     }
 
     /// Makes a thread with the turn that it begins with, both or neither, unless the caller has `most` already.
@@ -144,25 +169,20 @@ impl Store {
     }
 
     /// Deletes one of the caller's threads with all its messages; `false` when there is none. Its turns, and those that
-    /// are `in_flight`, are not stored when a gateway reports them afterwards.
+    /// are open, are not stored when a gateway reports them afterwards.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub(crate) async fn delete_thread(
-        &self,
-        caller: &Caller,
-        id: &str,
-        in_flight: &[String],
-        now: Micros,
-    ) -> Result<bool, sqlx::Error> {
+    pub(crate) async fn delete_thread(&self, caller: &Caller, id: &str, now: Micros) -> Result<bool, sqlx::Error> {
         let mut tx = self.db.write().await?;
+        open::lock(&self.db, &mut tx, std::iter::once(caller)).await?;
         let delete = "DELETE FROM threads WHERE project = $1 AND user_id = $2 AND id = $3";
         let query = sqlx::query(delete).bind(caller.project.as_str()).bind(caller.user.as_str()).bind(id);
         if query.execute(&mut *tx).await?.rows_affected() == 0 {
             return Ok(false);
         }
         turns::forget_thread(&mut tx, caller, id, now).await?;
-        turns::forget(&mut tx, caller, in_flight, now).await?;
+        open::forget(&mut tx, caller, Some(id), now).await?;
         tx.commit().await?;
         Ok(true)
     }

@@ -1,14 +1,21 @@
 //! Finished turns, as gateways report them and applications import them.
 
-use super::{Store, before, count, message_place, sessions, to_sql, whose};
+use super::{Store, before, count, message_place, open, sessions, to_sql, whose};
 use crate::caller::Caller;
 use domain::estimate;
 use domain::time::Micros;
 use sqlx::{AnyConnection, Row};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long the id of a deleted turn is kept; a gateway gives up on a turn long before.
-pub(super) const FORGOTTEN_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+const FORGOTTEN_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Turns that a gateway reports together, and when.
+pub(crate) type Report = (Arc<Vec<(Caller, TurnRow)>>, Micros);
+
+/// Messages of one statement.
+const TOGETHER: usize = 8;
 
 /// A finished turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,40 +61,105 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub(crate) async fn add_turns(&self, turns: &[(Caller, TurnRow)], now: Micros) -> Result<u64, sqlx::Error> {
-        // In an order that all companions share, so that two that write the same threads wait for each other.
-        let mut rows: Vec<&(Caller, TurnRow)> = turns.iter().collect();
-        rows.sort_by(|(one, a), (other, b)| place(one, a).cmp(&place(other, b)));
         let mut tx = self.db.write().await?;
-        let mut stored: u64 = 0;
-        for (caller, turn) in rows {
-            if let Some(thread) = &turn.thread {
-                // The thread's row is the lock of its turns: they get their numbers in the order in which they are seen.
-                self.touch_thread(&mut tx, caller, thread, turn, now).await?;
-            }
-            if is_known(&mut tx, caller, &turn.id).await? {
-                continue;
-            }
-            if let Some((session, lifetime)) = &turn.session {
-                sessions::touch(&mut tx, caller, session, *lifetime, now).await?;
-            }
-            self.add_turn(&mut tx, caller, turn, now).await?;
-            if let Some(thread) = &turn.thread {
-                count_messages(
-                    &mut tx,
-                    caller,
-                    thread,
-                    turn.messages.len().saturating_add(turn.alternatives.len()),
-                    now,
-                )
-                .await?;
-            }
-            stored = stored.saturating_add(1);
-        }
+        open::lock(&self.db, &mut tx, turns.iter().map(|it| &it.0)).await?;
+        let stored = self.add_all(&mut tx, turns, now).await?;
         tx.commit().await?;
         Ok(stored)
     }
 
-    /// Makes the thread when it is missing, and gives it a title when it has none.
+    /// Stores several reports together, each with its time, and says of each how many were new. What is stored is
+    /// not open any more.
+    ///
+    /// # Errors
+    /// When the database does not answer; then nothing of any report is stored.
+    pub(crate) async fn add_reports(&self, reports: &[Report]) -> Result<Vec<u64>, sqlx::Error> {
+        let added = self.add_to_sessions(reports).await?;
+        let mut tx = self.db.write_and_flush().await?;
+        open::lock(&self.db, &mut tx, reports.iter().flat_map(|it| it.0.iter()).map(|it| &it.0)).await?;
+        let mut stored = Vec::with_capacity(reports.len());
+        for ((turns, now), added) in reports.iter().zip(added) {
+            stored.push(self.add_all(&mut tx, turns, *now).await?.saturating_add(added));
+        }
+        let unwanted = self.forgotten(&mut tx, reports).await?;
+        tx.commit().await?;
+        self.db.flush().await?;
+        if let Some(redis) = self.in_redis.as_ref().filter(|_| !unwanted.is_empty()) {
+            // They were deleted while they were being added.
+            redis.remove(&unwanted).await?;
+        }
+        Ok(stored)
+    }
+
+    /// Adds what belongs to a session alone to it, if those are in Redis, and says of each report how many were new. It
+    /// comes first: once a turn is not open any more, everybody is to find it.
+    async fn add_to_sessions(&self, reports: &[Report]) -> Result<Vec<u64>, sqlx::Error> {
+        let mut added = Vec::with_capacity(reports.len());
+        for (turns, now) in reports {
+            let mut new = 0;
+            if let Some(redis) = &self.in_redis {
+                let mut wanted = Vec::new();
+                for (caller, turn) in turns.iter().filter(|(_, it)| self.is_in_redis(it)) {
+                    if !is_known(&mut *self.db.pool().acquire().await?, caller, &turn.id).await? {
+                        wanted.push((caller, turn));
+                    }
+                }
+                new = redis.add(&wanted, *now).await?.into_iter().filter(|it| *it).count();
+            }
+            added.push(u64::try_from(new).unwrap_or(u64::MAX));
+        }
+        Ok(added)
+    }
+
+    /// Those in Redis that were deleted.
+    async fn forgotten<'a>(
+        &self,
+        tx: &mut AnyConnection,
+        reports: &'a [Report],
+    ) -> Result<Vec<(&'a Caller, &'a TurnRow)>, sqlx::Error> {
+        let mut forgotten = Vec::new();
+        for (caller, turn) in reports.iter().flat_map(|it| it.0.iter()).filter(|it| self.is_in_redis(&it.1)) {
+            if is_known(tx, caller, &turn.id).await? {
+                forgotten.push((caller, turn));
+            }
+        }
+        Ok(forgotten)
+    }
+
+    /// Whether what was said in a turn is kept in Redis.
+    fn is_in_redis(&self, turn: &TurnRow) -> bool {
+        self.in_redis.is_some() && turn.thread.is_none() && turn.session.is_some() && !turn.messages.is_empty()
+    }
+
+    /// In a transaction that has locked the users.
+    async fn add_all(
+        &self,
+        tx: &mut AnyConnection,
+        turns: &[(Caller, TurnRow)],
+        now: Micros,
+    ) -> Result<u64, sqlx::Error> {
+        let mut stored: u64 = 0;
+        for (caller, turn) in turns {
+            open::close(tx, caller, &turn.id).await?;
+            if turn.messages.is_empty() || is_known(tx, caller, &turn.id).await? {
+                continue;
+            }
+            if let Some(thread) = &turn.thread {
+                self.touch_thread(tx, caller, thread, turn, now).await?;
+            }
+            if let Some((session, lifetime)) = &turn.session {
+                sessions::touch(tx, caller, session, *lifetime, now).await?;
+            }
+            if self.is_in_redis(turn) {
+                continue;
+            }
+            self.add_turn(tx, caller, turn, now).await?;
+            stored = stored.saturating_add(1);
+        }
+        Ok(stored)
+    }
+
+    /// Makes the thread when it is missing, gives it a title when it has none, and counts what is new in it.
     async fn touch_thread(
         &self,
         tx: &mut AnyConnection,
@@ -96,15 +168,18 @@ impl Store {
         turn: &TurnRow,
         now: Micros,
     ) -> Result<(), sqlx::Error> {
-        if is_known(tx, caller, &turn.id).await? {
-            return Ok(());
-        }
         let title = self.closed_title(caller, thread, turn.title.as_deref())?;
         let sql = "INSERT INTO threads (project, user_id, id, title, metadata, message_count, created_at, updated_at)
-                   VALUES ($1, $2, $3, $4, '{}', 0, $5, $6)
-                   ON CONFLICT (project, user_id, id) DO UPDATE SET title = COALESCE(threads.title, excluded.title)";
+                   VALUES ($1, $2, $3, $4, '{}', $5, $6, $6)
+                   ON CONFLICT (project, user_id, id) DO UPDATE SET
+                       title = COALESCE(threads.title, excluded.title),
+                       message_count = threads.message_count + excluded.message_count,
+                       updated_at = CASE WHEN threads.updated_at < excluded.updated_at
+                                    THEN excluded.updated_at ELSE threads.updated_at END";
         let query = sqlx::query(sql).bind(caller.project.as_str()).bind(caller.user.as_str()).bind(thread);
-        query.bind(title).bind(to_sql(now)).bind(to_sql(now)).execute(tx).await.map(|_| ())
+        let messages = turn.messages.len().saturating_add(turn.alternatives.len());
+        let query = query.bind(title).bind(count(messages)).bind(to_sql(now));
+        query.execute(tx).await.map(|_| ())
     }
 
     pub(super) async fn add_turn(
@@ -129,19 +204,24 @@ impl Store {
         let seq: i64 = query.fetch_one(&mut *tx).await?.try_get("seq")?;
         let said = turn.messages.iter().map(|raw| (0, turn.complete, raw));
         let others = turn.alternatives.iter().map(|it| (it.choice, it.complete, &it.raw));
-        for (position, (choice, complete, raw)) in said.chain(others).enumerate() {
-            let position = count(position);
-            let sealed = self.close_text(raw, &message_place(whose(caller), &turn.id, position))?;
-            let sql = "INSERT INTO messages (turn, position, choice, complete, raw) VALUES ($1, $2, $3, $4, $5)";
-            let query = sqlx::query(sql).bind(seq).bind(position).bind(choice).bind(i64::from(complete));
-            query.bind(sealed).execute(&mut *tx).await?;
+        let messages: Vec<_> = said.chain(others).enumerate().collect();
+        for some in messages.chunks(TOGETHER) {
+            let values = (0..some.len()).map(|nth| {
+                let [a, b, c, d] = [2, 3, 4, 5].map(|it| nth.saturating_mul(4).saturating_add(it));
+                format!("($1, ${a}, ${b}, ${c}, ${d})")
+            });
+            let values = values.collect::<Vec<_>>().join(", ");
+            let sql = format!("INSERT INTO messages (turn, position, choice, complete, raw) VALUES {values}");
+            let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(seq);
+            for (position, (choice, complete, raw)) in some {
+                let position = count(*position);
+                let sealed = self.close_text(raw, &message_place(whose(caller), &turn.id, position))?;
+                query = query.bind(position).bind(*choice).bind(i64::from(*complete)).bind(sealed);
+            }
+            query.execute(&mut *tx).await?;
         }
         Ok(())
     }
-}
-
-fn place<'a>(caller: &'a Caller, turn: &'a TurnRow) -> (&'a str, &'a str, &'a str) {
-    (caller.project.as_str(), caller.user.as_str(), turn.thread.as_deref().unwrap_or_default())
 }
 
 async fn is_known(tx: &mut AnyConnection, caller: &Caller, id: &str) -> Result<bool, sqlx::Error> {
@@ -183,19 +263,9 @@ pub(super) async fn forget_thread(
     query.bind(thread).execute(tx).await.map(|_| ())
 }
 
-/// Keeps the ids of turns that are not to be stored when they arrive.
-pub(super) async fn forget(
-    tx: &mut AnyConnection,
-    caller: &Caller,
-    turns: &[String],
-    now: Micros,
-) -> Result<(), sqlx::Error> {
-    for turn in turns {
-        let sql = "INSERT INTO forgotten_turns (project, user_id, id, forgotten_at) VALUES ($1, $2, $3, $4)
-                   ON CONFLICT DO NOTHING";
-        let query = sqlx::query(sql).bind(caller.project.as_str()).bind(caller.user.as_str()).bind(turn);
-        query.bind(to_sql(now)).execute(&mut *tx).await?;
-    }
-    let old = "DELETE FROM forgotten_turns WHERE forgotten_at < $1";
-    sqlx::query(old).bind(before(now, FORGOTTEN_FOR)).execute(tx).await.map(|_| ())
+/// Deletes at most `most` of the ids of deleted turns that nobody reports any more, and says how many.
+pub(super) async fn purge_forgotten(tx: &mut AnyConnection, now: Micros, most: i64) -> Result<u64, sqlx::Error> {
+    let sql = "DELETE FROM forgotten_turns WHERE (project, user_id, id) IN (
+                   SELECT project, user_id, id FROM forgotten_turns WHERE forgotten_at < $1 LIMIT $2)";
+    Ok(sqlx::query(sql).bind(before(now, FORGOTTEN_FOR)).bind(most).execute(tx).await?.rows_affected())
 }

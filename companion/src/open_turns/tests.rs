@@ -1,85 +1,250 @@
+//! What holds on SQLite and on PostgreSQL, with several companions on one database.
+
 use super::*;
-use crate::names::Name;
+use crate::memory::tests::{beginning, caller, open, said, second, thread, turn};
+use crate::memory::{Bounds, LIFETIME};
+use std::collections::BTreeSet;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::SeqCst;
 
 const LONG: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(5);
+/// When everything happens.
+const NOW: u64 = 1_800_000_000;
+/// When a turn that was opened then is not waited for any more.
+const LATER: u64 = NOW + LIFETIME.as_secs();
 
-fn caller(user: &str) -> Caller {
-    let name = |text: &str| Name::try_from(text.to_owned()).unwrap();
-    Caller { project: name("p"), user: name(user) }
+/// A companion on the database at `url`.
+async fn companion(url: &str) -> OpenTurns {
+    OpenTurns::new(open(url, "").await, Clock::from_fn(|| second(NOW)))
 }
 
-fn thread(id: &str) -> Vec<Memory> {
-    vec![Memory::Thread(id.into())]
-}
-
-/// Whether a turn of `user` in `memories` finds nothing missing, waiting shortly.
-async fn finds_all(turns: &OpenTurns, user: &str, memories: Vec<Memory>) -> bool {
-    turns.open(&caller(user), "probe", memories, Micros(0)).wait(SHORT).await
-}
-
-#[tokio::test]
-async fn only_the_same_memory_of_the_same_caller_is_waited_for() {
-    let turns = OpenTurns::default();
-    let both = vec![Memory::Thread("t".into()), Memory::Session("s".into())];
-    turns.open(&caller("ada"), "1", both, Micros(0)).keep();
-    assert!(finds_all(&turns, "eve", thread("t")).await);
-    assert!(finds_all(&turns, "ada", thread("s")).await);
-    assert!(finds_all(&turns, "ada", vec![Memory::Session("t".into())]).await);
-    assert!(!finds_all(&turns, "ada", vec![Memory::Session("s".into())]).await);
-    assert!(!finds_all(&turns, "ada", thread("t")).await);
-    turns.close(&caller("eve"), "1");
-    assert_eq!(turns.count(), 1);
-    turns.close(&caller("ada"), "1");
-    assert!(finds_all(&turns, "ada", thread("t")).await);
-    let table = turns.lock();
-    assert_eq!((table.turns.len(), table.by_memory.len(), table.by_id.len()), (0, 0, 0));
-}
-
-#[tokio::test]
-async fn turns_go_on_one_after_the_other() {
-    let turns = OpenTurns::default();
-    let ada = caller("ada");
-    turns.open(&ada, "1", thread("t"), Micros(0)).keep();
-    let mut second = turns.open(&ada, "2", thread("t"), Micros(0));
-    let mut third = turns.open(&ada, "3", thread("t"), Micros(0));
-    turns.close(&ada, "1");
-    assert!(second.wait(LONG).await);
-    second.keep();
-    let waiting = tokio::spawn(async move { third.wait(LONG).await });
-    tokio::task::yield_now().await;
-    assert!(!waiting.is_finished());
-    turns.close(&ada, "2");
-    assert!(waiting.await.unwrap());
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_turn_is_waited_for_in_vain_only_once() {
-    let turns = OpenTurns::default();
-    turns.open(&caller("ada"), "1", thread("t"), Micros(0)).keep();
-    let begun = tokio::time::Instant::now();
-    assert!(!turns.open(&caller("ada"), "2", thread("t"), Micros(0)).wait(LONG).await);
-    assert_eq!(begun.elapsed().as_secs(), 60);
-    assert!(!turns.open(&caller("ada"), "3", thread("t"), Micros(0)).wait(LONG).await);
-    assert_eq!(begun.elapsed().as_secs(), 60);
-}
-
-#[tokio::test]
-async fn a_turn_that_nobody_closes_expires_and_one_whose_request_is_gone_is_dropped() {
-    let turns = OpenTurns::default();
-    turns.open(&caller("ada"), "1", thread("t"), Micros(0)).keep();
-    drop(turns.open(&caller("ada"), "2", thread("t"), Micros(0)));
-    assert_eq!(turns.of(&caller("ada"), Memory::Thread("t".into())), ["1"]);
-    let late = Micros(0).after(LIFETIME);
-    assert!(turns.open(&caller("ada"), "3", thread("t"), late).wait(LONG).await);
-}
-
-#[test]
-fn their_number_is_bounded() {
-    let turns = OpenTurns::default();
-    for number in 0..CAPACITY + 10 {
-        turns.open(&caller("ada"), &number.to_string(), thread(&number.to_string()), Micros(0)).keep();
+impl OpenTurns {
+    async fn opened(&self, user: &str, id: &str, thread: &str, session: &str) -> Place {
+        self.open(beginning(user, id, thread, session, NOW)).await.unwrap()
     }
-    assert_eq!(turns.count(), CAPACITY);
-    assert!(turns.of(&caller("ada"), Memory::Thread("9".into())).is_empty());
+
+    /// Whether a turn of `user` finds nothing missing, however long it waits.
+    async fn finds_all(&self, user: &str, thread: &str, session: &str) -> bool {
+        self.probed(user, thread, session, LONG).await
+    }
+
+    /// Whether it waits in vain.
+    async fn misses(&self, user: &str, thread: &str, session: &str) -> bool {
+        !self.probed(user, thread, session, SHORT).await
+    }
+
+    async fn probed(&self, user: &str, thread: &str, session: &str, bound: Duration) -> bool {
+        static PROBES: AtomicUsize = AtomicUsize::new(0);
+        let probe = format!("probe{}", PROBES.fetch_add(1, SeqCst));
+        self.opened(user, &probe, thread, session).await.wait(bound).await.unwrap()
+    }
+
+    async fn arrives(&self, user: &str, id: &str, thread: &str) -> u64 {
+        let row = turn(id, thread, "", &[&format!("q{id}"), &format!("a{id}")]);
+        self.record(Arc::new(vec![(caller(user), row)]), second(NOW)).await.unwrap()
+    }
+
+    async fn until_open(&self, count: u64) {
+        while self.count().await.unwrap() != count {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+async fn only_the_same_memory_of_the_same_caller_is_waited_for(url: &str) {
+    let turns = companion(url).await;
+    turns.opened("ada", "1", "t", "s").await.keep();
+    assert!(turns.finds_all("eve", "t", "s").await);
+    assert!(turns.finds_all("ada", "s", "t").await);
+    assert!(turns.finds_all("ada", "", "t").await && turns.finds_all("ada", "s", "").await);
+    assert!(turns.misses("ada", "", "s").await);
+    assert!(turns.misses("ada", "t", "").await);
+    turns.until_open(1).await;
+    assert_eq!(turns.arrives("eve", "1", "t").await, 1, "a turn of the same name");
+    turns.until_open(1).await;
+    turns.arrives("ada", "1", "t").await;
+    assert!(turns.finds_all("ada", "t", "s").await);
+    turns.until_open(0).await;
+    assert!(turns.waiting.lock().is_empty());
+    turns.store.close().await;
+}
+
+async fn turns_go_on_one_after_the_other_wherever_they_were_opened_and_arrive(url: &str) {
+    let (one, other) = (companion(url).await, companion(url).await);
+    one.opened("ada", "1", "t", "").await.keep();
+    let second = other.opened("ada", "2", "t", "").await;
+    let third = one.opened("ada", "3", "t", "").await;
+    let waiting = tokio::spawn(async move { third.wait(LONG).await.unwrap() });
+    other.arrives("ada", "1", "t").await;
+    assert!(second.wait(LONG).await.unwrap());
+    second.keep();
+    assert!(!waiting.is_finished());
+    one.arrives("ada", "2", "t").await;
+    assert!(waiting.await.unwrap());
+    one.store.close().await;
+    other.store.close().await;
+}
+
+async fn a_companion_that_was_started_anew_still_waits_and_stores_what_arrives(url: &str) {
+    let before = companion(url).await;
+    before.opened("ada", "1", "t", "").await.keep();
+    // As killed: nothing is told to it.
+    let after = companion(url).await;
+    assert!(after.misses("ada", "t", "").await, "nobody is told that nothing is missing");
+    let waits = after.opened("ada", "2", "other", "").await;
+    waits.keep();
+    let reader = tokio::spawn({
+        let after = after.clone();
+        async move { after.settle(&caller("ada"), Memory::Thread("other".into()), LONG).await }
+    });
+    after.arrives("ada", "2", "other").await;
+    reader.await.unwrap();
+    assert_eq!(after.arrives("ada", "1", "t").await, 1);
+    assert!(after.finds_all("ada", "t", "").await);
+    for it in [before, after] {
+        it.store.close().await;
+    }
+}
+
+async fn a_turn_is_waited_for_in_vain_only_once_and_told_as_missing_until_it_arrives(url: &str) {
+    let turns = companion(url).await;
+    turns.opened("ada", "1", "t", "").await.keep();
+    assert!(!turns.opened("ada", "2", "t", "").await.wait(SHORT).await.unwrap());
+    for id in ["3", "4"] {
+        // It would take a minute each.
+        assert!(!turns.opened("ada", id, "t", "").await.wait(LONG).await.unwrap());
+    }
+    turns.settle(&caller("ada"), Memory::Thread("t".into()), LONG).await;
+    turns.arrives("ada", "1", "t").await;
+    assert!(turns.opened("ada", "5", "t", "").await.wait(LONG).await.unwrap());
+    turns.store.close().await;
+}
+
+async fn a_turn_that_never_arrives_is_forgotten_and_one_that_arrives_after_that_is_stored(url: &str) {
+    let turns = companion(url).await;
+    turns.opened("ada", "1", "t", "").await.keep();
+    drop(turns.opened("ada", "2", "t", "").await);
+    turns.until_open(1).await;
+    let late = beginning("ada", "3", "t", "", LATER);
+    assert!(turns.open(late).await.unwrap().wait(LONG).await.unwrap());
+    turns.until_open(1).await;
+    assert_eq!(turns.store.purge(second(LATER.saturating_sub(1))).await.unwrap(), 0);
+    assert_eq!(turns.store.purge(second(LATER)).await.unwrap(), 1);
+    turns.until_open(0).await;
+    assert_eq!(turns.arrives("ada", "1", "t").await, 1);
+    turns.store.close().await;
+}
+
+/// Everything at once: turns of two users in two threads each, opened and reported at any of three companions, some twice,
+/// some not at all.
+async fn no_turn_is_lost_doubled_or_begun_from_an_older_history_than_it_must_be(url: &str) {
+    let mut companions = Vec::new();
+    for _ in 0..3 {
+        companions.push(companion(url).await);
+    }
+    let mut tasks = Vec::new();
+    for number in 0..96_usize {
+        let (one, other) = (companions[number % 3].clone(), companions[number / 3 % 3].clone());
+        let (user, on) = (["ada", "eve"][number % 2], ["t1", "t2"][number / 2 % 2]);
+        tasks.push(tokio::spawn(async move {
+            let id = format!("{number:03}");
+            let place = one.opened(user, &id, on, "").await;
+            assert!(place.wait(LONG).await.unwrap());
+            let before = said(&one.store, user, &thread(on), Bounds::default(), NOW).await;
+            if number % 8 == 7 {
+                return (user, on, None, before);
+            }
+            place.keep();
+            let (once, again) = tokio::join!(other.arrives(user, &id, on), one.arrives(user, &id, on));
+            assert_eq!((once.min(again), once.max(again)), (0, 1));
+            (user, on, Some(id), before)
+        }));
+    }
+    let mut done = Vec::new();
+    for task in tasks {
+        done.push(task.await.unwrap());
+    }
+    for (user, on) in [("ada", "t1"), ("ada", "t2"), ("eve", "t1"), ("eve", "t2")] {
+        let stored = said(&companions[0].store, user, &thread(on), Bounds::default(), NOW).await;
+        let own = done.iter().filter(|it| (it.0, it.1) == (user, on));
+        let expected: BTreeSet<_> = own.clone().filter_map(|it| it.2.as_ref().map(|id| format!("q{id}"))).collect();
+        assert_eq!(stored.len() / 2, expected.len());
+        assert_eq!(stored.iter().filter(|it| it.starts_with('q')).cloned().collect::<BTreeSet<_>>(), expected);
+        for (.., id, before) in own {
+            assert_eq!(stored[..before.len()], before[..], "a history is how the thread began");
+            if let Some(id) = id {
+                assert_eq!(stored[before.len()], format!("q{id}"), "and the turn comes next");
+            }
+        }
+    }
+    for it in companions {
+        it.store.close().await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_refused_together_is_tried_alone() {
+    struct Odd(AtomicUsize);
+    impl Work for Odd {
+        type In = u32;
+        type Out = u32;
+        async fn carry_out(&self, batch: &[u32]) -> Result<Vec<u32>, sqlx::Error> {
+            self.0.fetch_add(1, SeqCst);
+            tokio::task::yield_now().await;
+            if batch.contains(&3) {
+                let db = crate::usage::testing::sqlite().await;
+                return sqlx::query("nonsense").execute(db.db.pool()).await.map(|_| Vec::new());
+            }
+            Ok(batch.to_vec())
+        }
+    }
+    let queue = Queue::start(Odd(Default::default()), 1);
+    let asked: Vec<_> = (0..6)
+        .map(|it| {
+            tokio::spawn({
+                let queue = queue.clone();
+                async move { queue.ask(it).await }
+            })
+        })
+        .collect();
+    for (number, answer) in (0..).zip(asked) {
+        assert_eq!(answer.await.unwrap().ok(), (number != 3).then_some(number));
+    }
+}
+
+/// Each with a database of its own, on one server.
+macro_rules! on_both {
+    ($($check:ident,)*) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $check() {
+                let dir = tempfile::tempdir().unwrap();
+                super::$check(&format!("sqlite://{}", dir.path().join("memory.db").display())).await;
+            })*
+        }
+
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn the_same_holds_on_postgres() {
+            let server = ::tests::Postgres::start();
+            sqlx::any::install_default_drivers();
+            let pool = sqlx::AnyPool::connect(&server.url()).await.unwrap();
+            $({
+                let name = &stringify!($check)[..40.min(stringify!($check).len())];
+                sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&pool).await.unwrap();
+                let url = server.url();
+                let (place, _) = url.rsplit_once('/').unwrap();
+                super::tests::$check(&format!("{place}/{name}")).await;
+            })*
+        }
+    };
+}
+
+on_both! {
+    only_the_same_memory_of_the_same_caller_is_waited_for,
+    turns_go_on_one_after_the_other_wherever_they_were_opened_and_arrive,
+    a_companion_that_was_started_anew_still_waits_and_stores_what_arrives,
+    a_turn_is_waited_for_in_vain_only_once_and_told_as_missing_until_it_arrives,
+    a_turn_that_never_arrives_is_forgotten_and_one_that_arrives_after_that_is_stored,
+    no_turn_is_lost_doubled_or_begun_from_an_older_history_than_it_must_be,
 }

@@ -18,7 +18,7 @@ async fn ping(link: &Link) -> Result<String, String> {
 }
 
 /// Somebody who reads and answers each read with `answer`.
-async fn somebody(answer: &'static [u8]) -> Link {
+pub(crate) async fn somebody(answer: &'static [u8]) -> Link {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("redis://:hunter2@{}/0", listener.local_addr().unwrap());
     tokio::spawn(async move {

@@ -25,6 +25,7 @@ const TABLES: Tables = Tables {
         ),
     ],
     probe: "SELECT 1 FROM usage_hours LIMIT 1",
+    apart: false,
 };
 
 /// Opens the usage database at `url` (`sqlite://path` or `postgres://user@host/name`) and brings it up to date.

@@ -229,6 +229,7 @@ fn settings(dir: &Path, turn_wait: Duration, trusted_hops: u8, seconds: &Arc<Ato
         database_url: database_url(dir),
         memory_database_url: None,
         data_keys: None,
+        session_store: companion::SessionStore::Database,
         limits: Limits { threads: 1000, messages: 10_000, message_bytes: 1 << 20 },
         titles: None,
         usage_database_url: None,

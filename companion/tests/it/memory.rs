@@ -244,3 +244,35 @@ async fn a_session_is_made_for_who_asks_for_one_and_has_none() {
     let (_, history, _) = app.open("ada", json!({"session": session})).await;
     assert_eq!(history.as_array().unwrap().len(), 2);
 }
+
+#[tokio::test]
+async fn sessions_in_redis_need_one_and_are_told_to_be_out_of_reach_when_it_is() {
+    let mut redis = tests::Redis::start();
+    let url = redis.url();
+    let in_redis = |settings: &mut companion::Settings| {
+        settings.session_store = companion::SessionStore::Redis;
+        settings.redis_url = Some(domain::secret::Secret::new(url.clone()));
+    };
+    let app = TestApp::with(in_redis).await;
+    let without = app.another_with(|it| it.session_store = companion::SessionStore::Redis).await.unwrap_err();
+    assert_eq!(without, "session-store: expected --redis-url where sessions are in redis");
+    app.record("turn_1", "ada", json!({"session": "s"}), ("q", "a")).await;
+    let (turn, before, _) = app.open("ada", json!({"session": "s"})).await;
+    assert_eq!(before.as_array().unwrap().len(), 2);
+    redis.stop();
+    let body = json!({"project": app.project, "user": "ada", "session": "s2"}).to_string();
+    assert_eq!(app.internal("/internal/v1/turns/open", &body).await.error().0, 503);
+    let said = json!({"turn": turn, "project": app.project, "user": "ada", "session": "s", "complete": true,
+        "input": [user("q2")], "output": [{"role": "assistant", "content": "a2"}]});
+    let report = json!({"turns": [said]}).to_string();
+    assert_eq!(app.internal("/internal/v1/turns", &report).await.error().0, 503);
+    app.open("ada", json!({"thread": "t"})).await;
+    redis.start_again();
+    while app.internal("/internal/v1/turns", &report).await.status != 200 {}
+    let (_, before, stale) = app.open("ada", json!({"session": "s"})).await;
+    assert_eq!((before.as_array().unwrap().len(), stale), (2, false), "what Redis forgot is forgotten");
+    let token = app.token("ada").await;
+    let erased = app.public("DELETE", "/v1/users/me/data", &token, "").await.json();
+    assert_eq!(erased["object"], "user.data.erased");
+    assert_eq!(redis.ask(&["KEYS", "tollgate:session:*"]), json!([]));
+}

@@ -158,9 +158,9 @@ async fn an_open_whose_turn_before_never_arrives_goes_on_and_says_so() {
     app.record(&lost, "ada", thread.clone(), ("q1", "a1")).await;
     let (third, before, stale) = app.open("ada", thread.clone()).await;
     assert_eq!((said(&before), stale), (vec!["q2", "a2", "q1", "a1"], false));
-    // What nobody closes is forgotten after 15 minutes.
+    // What nobody closes is forgotten when no answer can take that long.
     assert!(!third.is_empty());
-    app.pass(Duration::from_secs(15 * 60));
+    app.pass(Duration::from_secs(75 * 60));
     let (_, _, stale) = app.open("ada", thread).await;
     assert!(!stale);
 }
@@ -174,6 +174,23 @@ async fn a_turn_that_was_opened_before_a_restart_is_stored_after_it() {
     assert_eq!(app.record(&turn, "ada", thread.clone(), ("q1", "a1")).await, 1);
     let (_, before, _) = app.open("ada", thread).await;
     assert_eq!(said(&before), ["q1", "a1"]);
+}
+
+#[tokio::test]
+async fn a_turn_that_was_opened_before_a_kill_is_waited_for_or_told_as_missing_after_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = async |served: &crate::cli::Served| {
+        let headers = [("authorization", format!("Bearer {SECRET}")), ("content-type", "application/json".to_owned())];
+        let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
+        let body = r#"{"project":"p","user":"ada","thread":"t1"}"#;
+        send(served.internal, "POST", "/internal/v1/turns/open", &headers, body).await.json()
+    };
+    let mut served = crate::cli::serve(dir.path());
+    assert_eq!(open(&served).await.get("stale"), None);
+    served.child.kill().unwrap();
+    served.child.wait().unwrap();
+    let served = crate::cli::serve(dir.path());
+    assert_eq!(open(&served).await["stale"], true, "no silent gap");
 }
 
 #[tokio::test]

@@ -60,6 +60,21 @@ CREATE TABLE messages (
     PRIMARY KEY (turn, position)
 );
 
+-- Turns that have begun and not yet arrived. `seq` is the order of opening; `behind` says how many of the same thread or
+-- session were open then; `given_up` that somebody waited for it in vain, so that nobody else does.
+CREATE TABLE open_turns (
+    seq       BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    project   TEXT COLLATE "C" NOT NULL,
+    user_id   TEXT COLLATE "C" NOT NULL,
+    id        TEXT COLLATE "C" NOT NULL,
+    thread    TEXT COLLATE "C" NOT NULL,
+    session   TEXT COLLATE "C" NOT NULL,
+    opened_at BIGINT NOT NULL,
+    behind    BIGINT NOT NULL,
+    given_up  BIGINT NOT NULL,
+    UNIQUE (project, user_id, id)
+);
+
 -- Ids of turns that were deleted, so that a gateway's second try does not bring them back.
 CREATE TABLE forgotten_turns (
     project      TEXT COLLATE "C" NOT NULL,

@@ -60,6 +60,21 @@ CREATE TABLE messages (
     PRIMARY KEY (turn, position)
 ) STRICT, WITHOUT ROWID;
 
+-- Turns that have begun and not yet arrived. `seq` is the order of opening; `behind` says how many of the same thread or
+-- session were open then; `given_up` that somebody waited for it in vain, so that nobody else does.
+CREATE TABLE open_turns (
+    seq       INTEGER PRIMARY KEY,
+    project   TEXT NOT NULL,
+    user_id   TEXT NOT NULL,
+    id        TEXT NOT NULL,
+    thread    TEXT NOT NULL,
+    session   TEXT NOT NULL,
+    opened_at INTEGER NOT NULL,
+    behind    INTEGER NOT NULL,
+    given_up  INTEGER NOT NULL,
+    UNIQUE (project, user_id, id)
+) STRICT;
+
 -- Ids of turns that were deleted, so that a gateway's second try does not bring them back.
 CREATE TABLE forgotten_turns (
     project      TEXT NOT NULL,

@@ -1,4 +1,4 @@
-//! What Tollgate costs: `bench` measures everything, `bench auth`, `bench limits`, `bench routing`, `bench guardrails`, `bench chain` and `bench mint` one
+//! What Tollgate costs: `bench` measures everything, `bench auth`, `bench limits`, `bench routing`, `bench guardrails`, `bench chain`, `bench mint` and `bench memory` one
 //! part.
 //!
 //! Whatever is compared is interleaved in one run, because a number of one run says nothing beside a number of another.
@@ -13,26 +13,29 @@ mod guardrails;
 mod limits;
 mod load;
 mod measure;
+mod memory;
 mod mint;
+mod remembered;
 mod routing;
 mod upstream;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let parts: [(&str, fn()); 6] = [
+    let parts: [(&str, fn()); 7] = [
         ("auth", auth::run),
         ("limits", limits::run),
         ("routing", routing::run),
         ("guardrails", guardrails::run),
         ("chain", chain::run),
         ("mint", mint::run),
+        ("memory", memory::run),
     ];
     let only = std::env::args().nth(1).filter(|it| !it.is_empty());
     let chosen = |name: &str| only.as_deref().is_none_or(|only| only == name);
     if !parts.iter().any(|(name, _)| chosen(name)) {
         eprintln!(
-            "bench: expected auth, limits, routing, guardrails, chain or mint, or nothing for all of them, found {only:?}"
+            "bench: expected auth, limits, routing, guardrails, chain, mint or memory, or nothing for all of them, found {only:?}"
         );
         return ExitCode::FAILURE;
     }

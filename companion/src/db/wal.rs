@@ -1,0 +1,80 @@
+//! SQLite's write-ahead log, where others must not wait for the disk.
+//!
+//! A commit with `synchronous = FULL` waits for the disk while it holds the one write lock, and now and then a commit carries
+//! the log over into the database (a checkpoint), which takes longer still. Both are done here instead, by whom nobody
+//! waits for: [`Db::flush`] takes to the disk what was committed without waiting, which is what FULL does, only after the
+//! lock was given back; and a task of its own makes the checkpoints.
+
+use super::{Db, Kind};
+use sqlx::{AnyPool, Row};
+use std::fs::File;
+use std::io::ErrorKind;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+
+/// Between two checkpoints.
+const EVERY: Duration = Duration::from_secs(2);
+/// So many pages in the log, and writers are kept off for a checkpoint, because while they write none gets to the log's end
+/// and the log grows: 128 MiB.
+const LONG: i64 = 32_768;
+
+impl Db {
+    /// Returns when everything that was committed before is on the disk.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub(crate) async fn flush(&self) -> Result<(), sqlx::Error> {
+        let Some(log) = self.log.clone() else { return Ok(()) };
+        let flushed = tokio::task::spawn_blocking(move || match File::open(&*log) {
+            Ok(log) => log.sync_data(),
+            // It goes when what was in it has been taken to the database, and that to the disk.
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        });
+        flushed.await.map_err(|it| sqlx::Error::Io(it.into()))?.map_err(sqlx::Error::Io)
+    }
+
+    /// Makes the checkpoints of an SQLite database whose connections make none, until it is closed.
+    pub(super) fn make_checkpoints(&self) {
+        if self.kind == Kind::Sqlite {
+            tokio::spawn(checkpoints(self.pool.clone(), self.writer.clone()));
+        }
+    }
+}
+
+/// Where the log of an SQLite database is.
+pub(super) fn of(file: &std::path::Path) -> Arc<PathBuf> {
+    let mut name = file.as_os_str().to_owned();
+    name.push("-wal");
+    Arc::new(PathBuf::from(name))
+}
+
+async fn checkpoints(pool: AnyPool, writer: Arc<Semaphore>) {
+    while !pool.is_closed() {
+        tokio::select! {
+            () = tokio::time::sleep(EVERY) => (),
+            () = pool.close_event() => return,
+        }
+        if checkpoint(&pool).await.is_some_and(|pages| pages > LONG) {
+            // Most of it has just been done.
+            let _turn = writer.acquire().await;
+            checkpoint(&pool).await;
+        }
+    }
+}
+
+/// Takes to the database what is in the log, as far as readers allow; how many pages are in it.
+async fn checkpoint(pool: &AnyPool) -> Option<i64> {
+    let row = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").fetch_one(pool).await;
+    match row.and_then(|it| it.try_get(1)) {
+        Ok(pages) => Some(pages),
+        Err(error) => {
+            if !pool.is_closed() {
+                tracing::warn!(%error, "a checkpoint of the database was not made");
+            }
+            None
+        }
+    }
+}
