@@ -69,7 +69,7 @@ bench: wasm ## cost of auth, limits, routing, guardrails, the chain, minting and
 	cargo build --profile bench-tool -p companion --bin tollgate -p tests --bin bench
 	@cargo run -q --profile bench-tool -p tests --bin bench -- $(ONLY)
 
-soak: wasm ## minutes under load: a fleet's limit, and a ledger while things die; one of them: make soak ONLY=fleet
+soak: wasm ## minutes under load: a fleet's limit, a ledger and conversations while things die, ten thousand open streams; one of them: make soak ONLY=fleet
 	@scripts/setup postgres redis
 	cargo build -p companion --bin tollgate -p tests --bin soak
 	@cargo run -q -p tests --bin soak -- $(ONLY)

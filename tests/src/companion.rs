@@ -42,6 +42,11 @@ impl Builder {
         self.env("TOLLGATE_USAGE_DATABASE_URL", url)
     }
 
+    /// Keeps threads and sessions in this database instead of a file beside the others.
+    pub fn memory_database(self, url: &str) -> Self {
+        self.env("TOLLGATE_MEMORY_DATABASE_URL", url)
+    }
+
     /// Keeps fleet limits in this Redis, and sends events there.
     pub fn redis(self, url: &str) -> Self {
         self.env("TOLLGATE_REDIS_URL", url)

@@ -38,6 +38,13 @@ impl Builder {
         self
     }
 
+    /// Puts whatever listens on these ports behind all providers' clusters, and behind the companion's.
+    pub fn ports(mut self, provider: u16, companion: u16) -> Self {
+        self.config.providers_at(provider);
+        self.config.companion_at(companion, companion);
+        self
+    }
+
     /// Puts this companion behind its clusters, and hands its internal secret to the filters.
     pub fn companion(mut self, companion: &Companion) -> Self {
         self.config.companion_at(companion.public_port(), companion.internal_port());

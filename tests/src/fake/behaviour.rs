@@ -12,6 +12,7 @@
 //! | `even-50` | the same with words of three letters, so that four bytes are a token, as the gateway counts |
 //! | `says-6869` | the answer is this text, in hexadecimal digits of its UTF-8 |
 //! | `choices-3` | three choices; each but the first has its number behind the text |
+//! | `script-2` | the bytes that the test gave to [`super::FakeProvider::says`] as the third |
 //! | `letters` | every event of a stream has one character of text |
 //! | `packed` | a plain answer says that it is gzip, whatever it is |
 //! | `huge` | `words-200000`, about 1.3 MB |
@@ -57,6 +58,8 @@ pub struct Behaviour {
     pub says: Option<String>,
     /// More than one choice.
     pub choices: Option<usize>,
+    /// The number of an answer that was given.
+    pub script: Option<usize>,
     /// One character in each event.
     pub letters: bool,
     /// `content-encoding: gzip`.
@@ -128,6 +131,7 @@ impl Behaviour {
             }
             ("says", digits) => self.says = Some(text(digits)?),
             ("choices", count) => self.choices = Some(count.parse().ok()?),
+            ("script", number) => self.script = Some(number.parse().ok()?),
             ("letters", "") => self.letters = true,
             ("packed", "") => self.packed = true,
             ("huge", "") => self.words = Some(200_000),

@@ -15,7 +15,7 @@ use super::answers::{self, Asked};
 use super::behaviour::{Behaviour, Ending};
 use super::manner::Manner;
 use super::usage::{Count, Flavour};
-use super::{Received, Served, State, anthropic, control, lock, remember};
+use super::{Received, Script, Served, State, anthropic, control, lock};
 use crate::http::{self, Body, Framing};
 
 /// Whether the connection can carry another request.
@@ -124,7 +124,7 @@ impl Connection<'_> {
             let (status, body) = control::answer(self.state, request);
             return self.plain(status, &[], &body.to_string(), None);
         }
-        remember(&self.state.requests, request.clone());
+        self.state.remember(&self.state.requests, request.clone());
         let number = self.state.answered.fetch_add(1, Ordering::SeqCst);
         let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
         match self.behaviour(request, &body) {
@@ -180,6 +180,10 @@ impl Connection<'_> {
         if let Some((status, error)) = manner.refusal(path, body) {
             return self.plain(status, &[], &error.to_string(), None);
         }
+        if let Some(number) = behaviour.script {
+            let script = self.state.script(number).ok_or_else(|| io::Error::other(format!("no script {number}")))?;
+            return self.play(&script);
+        }
         let behaviour = &manner.over(behaviour.clone());
         let asked = Asked::new(body, behaviour, manner.schema(body), number);
         let Some(answer) = Answer::of(path, &asked, body) else {
@@ -199,9 +203,16 @@ impl Connection<'_> {
                 self.stream(&told, behaviour, &mut served)
             }
         };
-        remember(&self.state.served, served);
+        self.state.remember(&self.state.served, served);
         self.state.serving.fetch_sub(1, Ordering::SeqCst);
         next
+    }
+
+    fn play(&mut self, script: &Script) -> io::Result<Next> {
+        let head = self.head(200, "text/event-stream; charset=utf-8", &["transfer-encoding: chunked".to_owned()]);
+        self.reader.get_mut().write_all(&head)?;
+        script.write(self.reader.get_mut())?;
+        Ok(if script.ends { Next::Request } else { Next::Reset })
     }
 
     fn whole(&mut self, whole: &Value, behaviour: &Behaviour, served: &mut Served, count: Count) -> io::Result<Next> {

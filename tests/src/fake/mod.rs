@@ -12,6 +12,7 @@ mod connection;
 mod control;
 mod manner;
 mod schema;
+mod script;
 mod served;
 pub mod usage;
 
@@ -28,9 +29,10 @@ use serde_json::Value;
 use crate::http::{self, Headers};
 use crate::process::wait_until;
 use behaviour::Behaviour;
+pub use script::Script;
 pub use served::Served;
 
-/// As many requests are remembered; a bench must not fill the memory.
+/// As many requests are remembered, unless told otherwise; a bench must not fill the memory.
 const REMEMBERED: usize = 5_000;
 
 /// A request as it was on the wire, chunked framing undone.
@@ -77,12 +79,14 @@ struct Rule {
 }
 
 /// What all connections share.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
+    remembered: usize,
     requests: Mutex<VecDeque<Received>>,
     served: Mutex<VecDeque<Served>>,
     serving: AtomicU64,
     rules: Mutex<Vec<Rule>>,
+    scripts: Mutex<Vec<Script>>,
     open: Mutex<HashMap<u64, TcpStream>>,
     answered: AtomicU64,
     stopping: AtomicBool,
@@ -92,16 +96,30 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Appends, and forgets the oldest when there are too many.
-fn remember<T>(all: &Mutex<VecDeque<T>>, one: T) {
-    let mut all = lock(all);
-    if all.len() == REMEMBERED {
-        all.pop_front();
-    }
-    all.push_back(one);
-}
-
 impl State {
+    fn new(remembered: usize) -> Self {
+        Self {
+            remembered,
+            requests: Mutex::default(),
+            served: Mutex::default(),
+            serving: AtomicU64::default(),
+            rules: Mutex::default(),
+            scripts: Mutex::default(),
+            open: Mutex::default(),
+            answered: AtomicU64::default(),
+            stopping: AtomicBool::default(),
+        }
+    }
+
+    /// Appends, and forgets the oldest when there are too many.
+    fn remember<T>(&self, all: &Mutex<VecDeque<T>>, one: T) {
+        let mut all = lock(all);
+        if all.len() >= self.remembered {
+            all.pop_front();
+        }
+        all.push_back(one);
+    }
+
     fn requests(&self) -> Vec<Received> {
         lock(&self.requests).iter().cloned().collect()
     }
@@ -134,6 +152,10 @@ impl State {
         rule.left = rule.left.map(|left| left - 1);
         Some(rule.behaviour.clone())
     }
+
+    fn script(&self, number: usize) -> Option<Script> {
+        lock(&self.scripts).get(number).cloned()
+    }
 }
 
 /// The running provider; dropping it closes every connection.
@@ -153,14 +175,27 @@ impl FakeProvider {
         Self::listen(0).expect("a free port on 127.0.0.1")
     }
 
+    /// Starts one that remembers so many requests.
+    ///
+    /// # Panics
+    /// If there is no free port.
+    #[must_use]
+    pub fn remembering(requests: usize) -> Self {
+        Self::bind(0, requests).expect("a free port on 127.0.0.1")
+    }
+
     /// Starts one on `port` of loopback; 0 takes a free one.
     ///
     /// # Errors
     /// The port is taken.
     pub fn listen(port: u16) -> io::Result<Self> {
+        Self::bind(port, REMEMBERED)
+    }
+
+    fn bind(port: u16, remembered: usize) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", port))?;
         let address = listener.local_addr()?;
-        let state = Arc::new(State::default());
+        let state = Arc::new(State::new(remembered));
         let shared = Arc::clone(&state);
         thread::spawn(move || accept(&listener, &shared));
         Ok(Self { address, state })
@@ -232,6 +267,14 @@ impl FakeProvider {
     /// If `behaviour` is none.
     pub fn behave(&self, prefix: &str, behaviour: &str, times: Option<u64>) {
         self.state.behave(prefix, behaviour, times).expect("a behaviour");
+    }
+
+    /// From now on, a chat of the returned model is answered with these bytes, whatever was asked.
+    #[must_use]
+    pub fn says(&self, script: Script) -> String {
+        let mut scripts = lock(&self.state.scripts);
+        scripts.push(script);
+        format!("fake-script-{}", scripts.len() - 1)
     }
 
     /// Removes all rules of [`FakeProvider::behave`].

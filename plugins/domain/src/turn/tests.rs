@@ -1,3 +1,5 @@
+mod random;
+
 use super::*;
 
 const LIMIT: usize = 4096;

@@ -1,6 +1,8 @@
-//! What the end-to-end tests show in seconds, for as long as it takes to believe it: `soak` does everything, `soak fleet` and
-//! `soak ledger` one part. Ends with an error when something is not as it should be.
+//! What the end-to-end tests show in seconds, for as long as it takes to believe it: `soak` does everything, `soak fleet`, `soak
+//! ledger`, `soak talk` and `soak streams` one part. Ends with an error when something is not as it should be.
 #![allow(clippy::print_stdout, reason = "a soak prints its numbers")]
+
+mod memory;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -22,11 +24,12 @@ const GATEWAYS: usize = 3;
 const WARM: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
-    let parts: [(&str, fn()); 2] = [("fleet", fleet), ("ledger", ledger)];
+    let parts: [(&str, fn()); 4] =
+        [("fleet", fleet), ("ledger", ledger), ("talk", memory::talk), ("streams", memory::streams)];
     let only = std::env::args().nth(1).filter(|it| !it.is_empty());
     let chosen = |name: &str| only.as_deref().is_none_or(|only| only == name);
     if !parts.iter().any(|(name, _)| chosen(name)) {
-        eprintln!("soak: expected fleet or ledger, or nothing for both, found {only:?}");
+        eprintln!("soak: expected fleet, ledger, talk or streams, or nothing for all, found {only:?}");
         return ExitCode::FAILURE;
     }
     for (_, run) in parts.iter().filter(|(name, _)| chosen(name)) {
