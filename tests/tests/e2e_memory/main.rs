@@ -1,6 +1,25 @@
-//! What is remembered, in bulk. `make soak` has more of it: 500 users while things die, and ten thousand open streams.
+//! Memory under load: many users at once while things die, and many streams that are held open.
 
-use tests::held;
+use tests::talk::{Load, storm};
+use tests::{Companion, Postgres, held};
+
+fn check(companions: Vec<Companion>, load: Load) {
+    let summary = storm(companions, load);
+    eprintln!("{summary}");
+    assert_eq!(summary.stale_in_quiet, 0, "a turn was late although nothing had died: {summary}");
+}
+
+#[test]
+fn no_acknowledged_turn_is_lost_doubled_or_mixed_up_while_a_companion_restarts_and_a_gateway_dies() {
+    check(vec![Companion::start()], Load::or(500, 20));
+}
+
+#[test]
+fn two_companions_on_one_postgresql_keep_every_acknowledged_turn_as_well() {
+    let postgres = Postgres::start();
+    let companion = || Companion::with().memory_database(&postgres.url()).start();
+    check(vec![companion(), companion()], Load::or(60, 8));
+}
 
 #[test]
 fn an_open_stream_holds_nothing_of_its_history() {

@@ -6,13 +6,14 @@ use tests::{Companion, Postgres, held};
 /// As many as the issue asks for.
 const STREAMS: usize = 10_000;
 
-/// 500 users of 20 turns each, while a companion is restarted twice and a gateway killed; on SQLite, and on PostgreSQL with two
-/// companions.
+/// 500 users of 20 turns each on SQLite, while a companion is restarted twice and a gateway killed; and 200 on PostgreSQL with two
+/// companions, which with everything else of this on two cores serves no more than that in time.
 pub(super) fn talk() {
     let load = Load::or(500, 20);
     println!("{} users of {} turns each, three gateways, one companion, SQLite", load.users, load.turns);
     println!("{}", storm(vec![Companion::start()], load));
-    println!("the same with two companions on one PostgreSQL");
+    let load = Load::or(200, 20);
+    println!("{} users of {} turns each, three gateways, two companions on one PostgreSQL", load.users, load.turns);
     let postgres = Postgres::start();
     let companion = || Companion::with().memory_database(&postgres.url()).start();
     println!("{}", storm(vec![companion(), companion()], load));
