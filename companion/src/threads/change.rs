@@ -5,7 +5,7 @@ use crate::caller::Caller;
 use crate::failure::Failure;
 use crate::memory::{Limits, Made, Store, ThreadRow};
 use crate::random;
-use domain::headers::is_id;
+use domain::headers::is_thread;
 use domain::time::Micros;
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
@@ -16,8 +16,6 @@ const TITLE_CHARS: usize = 255;
 const MEMBERS: usize = 16;
 const NAME_CHARS: usize = 64;
 const VALUE_CHARS: usize = 512;
-/// Ids that are paths of their own under `/v1/threads`, or that a gateway makes another path of.
-const TAKEN: [&str; 4] = ["search", "export", ".", ".."];
 
 /// A thread that is to be made.
 #[derive(Debug, Default, Deserialize)]
@@ -92,7 +90,7 @@ pub(crate) async fn change(store: &Store, caller: &Caller, id: &str, change: Cha
 
 /// An id that a client chose: one that can stand in the header `x-thread-id`.
 pub(crate) fn chosen(id: String) -> Result<String, Failure> {
-    if is_id(&id) && !TAKEN.contains(&id.as_str()) {
+    if is_thread(&id) {
         return Ok(id);
     }
     let what = format!(

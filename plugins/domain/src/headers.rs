@@ -156,6 +156,15 @@ pub fn is_id(text: &str) -> bool {
     (1..=255).contains(&text.len()) && text.bytes().all(safe)
 }
 
+/// Ids that are paths of their own under `/v1/threads`, or that a gateway makes another path of.
+const PATHS: [&str; 4] = ["search", "export", ".", ".."];
+
+/// Whether a client may call a thread so: an id under which its owner can ask for it.
+#[must_use]
+pub fn is_thread(text: &str) -> bool {
+    is_id(text) && !PATHS.contains(&text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -73,8 +73,9 @@ impl Outbox {
             }
             number
         };
-        // Nobody waits under a number that is not told yet, so there is none to release.
-        self.send(|call| waker.call(call));
+        // An exchange cannot let others go on; the next tick does.
+        let given_up = self.send(|call| waker.call(call));
+        self.queue.borrow_mut().free_later(given_up);
         self.queue.borrow_mut().is_awaited(number).then_some(number)
     }
 

@@ -58,12 +58,12 @@ pub struct Config {
     /// Kong cannot hold an answer: there the turn is reported after it.
     #[serde(default = "hold_end")]
     pub(crate) hold_end: Period,
-    /// How many bytes of new messages one request may bring to be remembered, 1 to 16777216,
-    /// default 1048576; more are answered 413 `request_too_large`.
+    /// How many bytes of new messages one request may bring to be remembered, default 1048576; more are answered 413
+    /// `request_too_large`. Together with `max_answer_bytes` at most 4194304, what a history takes.
     #[serde(default = "one_mebibyte")]
     pub(crate) max_request_bytes: NonZeroU32,
-    /// How many bytes of an answer are kept, 1 to 16777216, default 1048576. The client gets a
-    /// longer one whole; it is stored as incomplete, as far as it fits.
+    /// How many bytes of an answer are kept, default 1048576. The client gets a longer one whole; it is stored as
+    /// incomplete, as far as it fits.
     #[serde(default = "one_mebibyte")]
     pub(crate) max_answer_bytes: NonZeroU32,
     /// How many bytes all open turns of one worker may hold together, their new messages and their answers so far, 65536
@@ -121,12 +121,12 @@ impl Config {
             .hold_end
             .between("hold_end", Duration::from_millis(1), Duration::from_secs(10))
             .map_err(|wrong| format!("session: {wrong}"))?;
-        for (key, bytes) in
-            [("max_request_bytes", config.max_request_bytes), ("max_answer_bytes", config.max_answer_bytes)]
-        {
-            if bytes.get() > MOST_BYTES {
-                return Err(format!("session: {key} is {bytes}; expected 1 to {MOST_BYTES}"));
-            }
+        let both = config.max_request_bytes.saturating_add(config.max_answer_bytes.get());
+        if both.get() > MOST_BYTES {
+            return Err(format!(
+                "session: max_request_bytes and max_answer_bytes are {both} together; expected at most {MOST_BYTES}, \
+                 because a larger turn fits into no history"
+            ));
         }
         let open = config.max_open_bytes;
         if !(LEAST_OPEN_BYTES..=MOST_OPEN_BYTES).contains(&open.get()) {
@@ -182,8 +182,9 @@ fn projects<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, Proje
     written.into_iter().map(project).collect()
 }
 
-/// The upper bound of both limits: 16 MiB, all that a worker's queue of reports holds.
-const MOST_BYTES: u32 = 16 << 20;
+/// The upper bound of both limits together: what the companion gives back of a conversation, and a part of what a worker's
+/// queue of reports holds.
+const MOST_BYTES: u32 = 4 << 20;
 /// With less there is hardly a turn.
 const LEAST_OPEN_BYTES: u32 = 64 << 10;
 /// Half of what a filter can have.
@@ -257,7 +258,8 @@ mod tests {
             (r#","report_every":"0.1ms""#, "report_every"),
             (r#","hold_end":"11s""#, "hold_end"),
             (r#","max_answer_bytes":0"#, "zero"),
-            (r#","max_request_bytes":16777217"#, "max_request_bytes"),
+            (r#","max_request_bytes":3145729"#, "max_request_bytes and max_answer_bytes are 4194305"),
+            (r#","max_request_bytes":4294967295"#, "expected at most 4194304"),
             (r#","max_open_bytes":65535"#, "max_open_bytes"),
             (r#","max_turns":0"#, "zero"),
             (r#","max_turns":1001"#, "max_turns"),
@@ -272,6 +274,7 @@ mod tests {
         }
         let empty = br#"{"companion":{"cluster":"","secret":{"value":"s"}}}"#;
         assert!(Config::parse(empty).unwrap_err().contains("companion.cluster"));
+        assert!(check(r#","max_request_bytes":3145728"#).is_ok());
         assert!(Config::parse(b"{}").unwrap_err().contains("companion"));
         assert!(Config::parse(b"").is_err());
     }

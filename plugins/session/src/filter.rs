@@ -155,6 +155,10 @@ impl Stream {
             Ok(answer) => format!("status {}", answer.status),
             Err(why) => format!("{why:?}"),
         };
+        let refused = answer.as_ref().ok().and_then(|it| turn::refused(it.status, &it.body));
+        if let Some(reply) = refused {
+            return Err(Without::Refuse(reply));
+        }
         if let Some((mut turn, history)) = answer.ok().and_then(|it| turn::opened(wanted, it.status, &it.body)) {
             self.plugin.opened.add(1);
             let size = history.iter().map(|it| it.get().len()).fold(body, usize::saturating_add);

@@ -4,13 +4,17 @@ use crate::config::Limits;
 use domain::{
     caller::Caller,
     chat::Body,
-    headers::{self, Headers, is_id},
+    headers::{self, Headers, is_id, is_thread},
     reply::Reply,
 };
 use serde::Serialize;
 
 /// The member of a body that names the thread.
 pub const MEMBER: &str = "conversation_id";
+
+/// What an id is; a thread's is besides none of the companion's own paths.
+const AN_ID: &str =
+    "1 to 255 letters, digits, `.`, `_`, `:` or `-`, and for a thread none of `search`, `export`, `.` and `..`";
 
 /// Which memory a request asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -61,8 +65,9 @@ pub fn asked(headers: &Headers) -> Result<Option<Memory>, Reply> {
         Some(b"off") => return Ok(None),
         Some(_) => return Err(wrong(headers::MEMORY, "is neither `off` nor `session`, the values that it may have")),
     };
-    let session = id(headers, headers::SESSION)?;
-    let (thread, alias) = (id(headers, headers::THREAD)?, id(headers, headers::CONVERSATION)?);
+    let session = id(headers, headers::SESSION, is_id)?;
+    let [thread, alias] = [headers::THREAD, headers::CONVERSATION].map(|it| id(headers, it, is_thread));
+    let (thread, alias) = (thread?, alias?);
     if alias.is_some() && thread.is_some() && alias != thread {
         return Err(wrong(headers::CONVERSATION, "names another thread than `x-thread-id`, whose other name it is"));
     }
@@ -83,9 +88,9 @@ pub fn may_name(body: &[u8]) -> bool {
 pub fn named(body: &Body<'_>) -> Result<Option<String>, Reply> {
     let Some(raw) = body.member(MEMBER) else { return Ok(None) };
     let text: Option<String> = serde_json::from_str(raw).ok();
-    match text.filter(|it| is_id(it)) {
+    match text.filter(|it| is_thread(it)) {
         Some(text) => Ok(Some(text)),
-        None => Err(wrong_member("is no id: expected a string of 1 to 255 letters, digits, `.`, `_`, `:` or `-`")),
+        None => Err(wrong_member(&format!("is no id: expected a string of {AN_ID}"))),
     }
 }
 
@@ -98,14 +103,14 @@ fn single<'a>(headers: &'a Headers, name: &'static str) -> Result<Option<&'a [u8
     }
 }
 
-fn id(headers: &Headers, name: &'static str) -> Result<Option<String>, Reply> {
+fn id(headers: &Headers, name: &'static str, fits: fn(&str) -> bool) -> Result<Option<String>, Reply> {
     let Some(value) = single(headers, name)? else {
         return Ok(None);
     };
-    let text = std::str::from_utf8(value).ok().filter(|it| is_id(it));
+    let text = std::str::from_utf8(value).ok().filter(|it| fits(it));
     match text {
         Some(text) => Ok(Some(text.to_owned())),
-        None => Err(wrong(name, "is no id: 1 to 255 letters, digits, `.`, `_`, `:` or `-`")),
+        None => Err(wrong(name, &format!("is no id: {AN_ID}"))),
     }
 }
 
@@ -219,6 +224,12 @@ mod tests {
             assert_eq!(check(&[(name, b"a"), (name, b"a")]), Err(name.into()));
             assert!(check(&[(name, &[b'a'; 255])]).is_ok());
         }
+        // Nobody could ask for such a thread.
+        for id in [&b"search"[..], b"export", b".", b".."] {
+            assert_eq!(check(&[("x-thread-id", id)]), Err("x-thread-id".into()));
+            assert_eq!(check(&[("x-conversation-id", id)]), Err("x-conversation-id".into()));
+            assert!(check(&[("x-session-id", id)]).is_ok());
+        }
         let two: [(&str, &[u8]); 2] = [("x-thread-id", b"a"), ("x-conversation-id", b"b")];
         assert_eq!(check(&two), Err("x-conversation-id".into()));
         assert_eq!(check(&[("x-tollgate-memory", b"of")]), Err("x-tollgate-memory".into()));
@@ -233,7 +244,7 @@ mod tests {
         };
         assert_eq!(check("{}"), Ok(Some("t".into())));
         assert_eq!(check(r#"{"conversation_id":"t"}"#), Ok(Some("t".into())));
-        for wrong in [r#""u""#, "null", "1", r#""""#, r#""a b""#, r#"["t"]"#, r#""\ud800""#] {
+        for wrong in [r#""u""#, "null", "1", r#""""#, r#""a b""#, r#""..""#, r#"["t"]"#, r#""\ud800""#] {
             let body = format!(r#"{{"conversation_id":{wrong}}}"#);
             assert_eq!(check(&body), Err((400, Some("conversation_id".into()))), "{wrong}");
         }

@@ -30,19 +30,22 @@ pub struct Recognised {
 /// messages are the history's last, and of several such the last one. If the client's messages begin in the midst of the
 /// history, what is older than they goes in before them; if they hold something older than what was found, nothing does:
 /// the client has its own version of what came before. A client that asks for another answer sends the conversation
-/// without the last one; then all of its messages are found before the history's end.
+/// without the last one; then all of its messages are found before the history's end. An answer that broke off is the same
+/// answer wherever it ends.
 #[must_use]
 pub fn recognise(history: &[&str], messages: &[&str]) -> Recognised {
     let nothing = Recognised { insert: history.len(), known: 0 };
     if history.is_empty() || messages.len() < 2 {
         return nothing;
     }
-    let history: Vec<u64> = history.iter().map(|it| key(it)).collect();
+    let keys: Vec<u64> = history.iter().map(|it| key(it)).collect();
     let sent: Vec<u64> = messages.iter().map(|it| key(it)).collect();
-    match longest(&history, &sent) {
+    match longest(&keys, &sent) {
         Some((known, same)) if same == known => Recognised { insert: history.len().saturating_sub(same), known },
         Some((known, _)) => Recognised { insert: 0, known },
-        None => again(&history, &sent, messages).unwrap_or(nothing),
+        None => {
+            again(&keys, &sent, messages).or_else(|| broken_off(&keys, &sent, history, messages)).unwrap_or(nothing)
+        }
     }
 }
 
@@ -73,6 +76,31 @@ fn again(history: &[u64], sent: &[u64], messages: &[&str]) -> Option<Recognised>
     let begins = |at: &usize| lengths.get(sent.len().saturating_add(*at)).is_some_and(|it| *it >= sent.len());
     let insert = (0..history.len()).rev().find(begins)?;
     Some(Recognised { insert, known: answer.saturating_add(1).min(sent.len().saturating_sub(1)) })
+}
+
+/// A client that stopped an answer and goes on: what it saw of the answer and what is remembered of it seldom end at the same
+/// place. If all that differs in the history's last message is where it ends, the client's own stands.
+fn broken_off(history: &[u64], sent: &[u64], past: &[&str], messages: &[&str]) -> Option<Recognised> {
+    let (_, said) = messages.split_last()?;
+    let at = said.iter().rposition(|it| role(it) == "assistant")?;
+    let (seen, kept) = (text(said.get(at)?)?, text(past.last()?)?);
+    if role(past.last()?) != "assistant" || !(seen.starts_with(&kept) || kept.starts_with(&seen)) {
+        return None;
+    }
+    let (_, before) = history.split_last()?;
+    let same = before.iter().rev().zip(sent.get(..at)?.iter().rev()).take_while(|(one, other)| one == other).count();
+    let insert = if same == at { before.len().saturating_sub(same) } else { 0 };
+    (same > 0).then_some(Recognised { insert, known: at.saturating_add(1) })
+}
+
+/// What a message says in words, if it says anything.
+fn text(message: &str) -> Option<String> {
+    let content = serde_json::from_str::<Message<'_>>(message).ok()?.content?.get();
+    let text = match serde_json::from_str::<Text<'_>>(content) {
+        Ok(Text(text)) => text.into_owned(),
+        Err(_) => serde_json::from_str::<Vec<Part<'_>>>(content).ok()?.into_iter().filter_map(|it| it.text).collect(),
+    };
+    Some(text).filter(|it| !it.is_empty())
 }
 
 /// For each place of `text`, how many of what follows there are what `text` begins with.

@@ -55,6 +55,17 @@ struct Opened {
     stale: bool,
 }
 
+#[derive(Deserialize)]
+struct Refusal {
+    error: Why,
+}
+
+#[derive(Deserialize)]
+struct Why {
+    code: String,
+    message: String,
+}
+
 #[derive(Serialize)]
 struct Report<'a> {
     turn: &'a str,
@@ -92,6 +103,15 @@ pub fn opened(wanted: Wanted, status: u16, body: &[u8]) -> Option<(Turn, Vec<Box
     }
     let turn = Turn { id: answer.turn, caller, memory, limits, stale: answer.stale, input: Vec::new(), held };
     Some((turn, answer.messages))
+}
+
+/// What the companion refuses for good, in its words: the thread, or the user, has all that it may have. `None` when it
+/// says something else.
+#[must_use]
+pub fn refused(status: u16, body: &[u8]) -> Option<Reply> {
+    let Refusal { error } = serde_json::from_slice(body).ok().filter(|_| status == 409)?;
+    let code = ["thread_full", "too_many_threads"].into_iter().find(|it| *it == error.code)?;
+    Some(Reply::new(409, code, error.message).about(headers::THREAD))
 }
 
 /// The body without the member that names the thread, which is nobody else's business; `None` when it has none.

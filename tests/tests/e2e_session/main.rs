@@ -307,6 +307,24 @@ fn whatever_the_companion_says_instead_is_a_failure() {
 }
 
 #[test]
+fn a_thread_that_is_full_is_no_failure_of_the_companion() {
+    let full = r#"{"error":{"message":"It is full.","type":"invalid_request_error","param":"thread_id","code":"thread_full"}}"#;
+    let (fake, stub) = (FakeProvider::start(), Stub::start(Some((409, full))));
+    let gateway = with_stub(&stub, &fake, &json!({"on_failure": "allow", "conversation_id_member": true}));
+    let chat = || caller(gateway.client().chat("t", "gpt-4o", "x"), "p", "ada");
+    let body = r#"{"model":"gpt-4o","conversation_id":"t1","messages":[]}"#;
+    let member = caller(gateway.client().call("POST", "/v1/chat/completions").body(body), "p", "ada");
+    for answer in [chat().thread("t1").send(), member.send()] {
+        assert_eq!(
+            (answer.error().as_str(), answer.json()["error"]["message"].as_str()),
+            ("409 thread_full", Some("It is full."))
+        );
+    }
+    assert!(fake.requests().is_empty() && stub.heard("/internal/v1/turns").is_empty());
+    assert_eq!(gateway.stat("wasmcustom.tollgate_session_companion_unavailable"), 0);
+}
+
+#[test]
 fn when_allowed_a_request_goes_on_without_memory_and_says_so() {
     let (fake, stub) = (FakeProvider::start(), Stub::start(Some((503, ""))));
     let gateway = with_stub(&stub, &fake, &json!({"on_failure": "allow"}));

@@ -79,6 +79,8 @@ pub(super) struct Queue {
     failures: u32,
     /// One at a time, to find the report for which a whole batch was refused.
     singly: bool,
+    /// Numbers under which nobody need wait any more, and which nobody was told yet.
+    freed: Vec<u32>,
 }
 
 impl Queue {
@@ -106,9 +108,16 @@ impl Queue {
         self.reports.iter().rev().any(|it| it.awaited.is_some_and(|(it, _)| it == number))
     }
 
-    /// The numbers of those that have waited for too long; their reports stay.
+    /// The numbers of those that have waited for too long; their reports stay. Those of [`Queue::free_later`] are among them.
     pub(super) fn late(&mut self, now: Micros) -> Vec<u32> {
-        self.free(|until| until <= now)
+        let mut late = std::mem::take(&mut self.freed);
+        late.extend(self.free(|until| until <= now));
+        late
+    }
+
+    /// Those that wait under these numbers are to be told with the next that are late.
+    pub(super) fn free_later(&mut self, numbers: Vec<u32>) {
+        self.freed.extend(numbers);
     }
 
     fn free(&mut self, which: impl Fn(Micros) -> bool) -> Vec<u32> {
@@ -299,5 +308,7 @@ mod tests {
         assert!(slow.late(Micros(1_999)).is_empty());
         assert_eq!(slow.late(Micros(2_000)), [2]);
         assert!(!slow.is_awaited(2));
+        slow.free_later(vec![7]);
+        assert_eq!((slow.late(Micros(0)), slow.late(Micros(0))), (vec![7], vec![]));
     }
 }

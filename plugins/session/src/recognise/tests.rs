@@ -61,6 +61,13 @@ fn nothing_doubles_and_nothing_is_lost() {
         ("u1 a1 u2 a2 t2 a3", "u1 a1 u2 a2 t2", "", "t2"),
         // Nothing of it: an example in front of each request.
         ("u1 a1", "u8 a8 u2", "u1 a1", "u8 a8 u2"),
+        // An answer that the client stopped, and saw less or more of than is remembered.
+        ("u1 a1 u2 a2more", "u1 a1 u2 a2 u3", "", "u3"),
+        ("u1 a1 u2 a2", "u1 a1 u2 a2more u3 u4", "", "u3 u4"),
+        ("u1 a1 u2 a2more", "u2 a2 u3", "u1 a1", "u3"),
+        ("u1 a1 u2 a2more", "u9 u2 a2 u3", "", "u3"),
+        ("u1 a1 u2 a2more", "u8 a2 u3", "u1 a1 u2 a2more", "u8 a2 u3"),
+        ("u1 a1 u2 a2more", "u2 a3 u3", "u1 a1 u2 a2more", "u2 a3 u3"),
         // A line that breaks off, with what is left of it.
         ("u1 a1", "a1", "u1 a1", "a1"),
     ] {

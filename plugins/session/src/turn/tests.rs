@@ -38,6 +38,17 @@ fn only_a_whole_answer_opens_a_turn() {
 }
 
 #[test]
+fn what_a_thread_or_a_user_may_not_have_is_refused_in_the_companions_words() {
+    let check = |status, body: &str| refused(status, body.as_bytes()).map(|it| (it.status, it.code, it.message));
+    let full = r#"{"error":{"message":"The thread is full.","type":"x","param":null,"code":"thread_full"}}"#;
+    assert_eq!(check(409, full), Some((409, "thread_full", "The thread is full.".to_owned())));
+    assert_eq!(check(409, &full.replace("thread_full", "too_many_threads")).unwrap().1, "too_many_threads");
+    for (status, body) in [(503, full), (409, "{}"), (409, "garbage"), (409, &full.replace("thread_full", "x"))] {
+        assert_eq!(check(status, body), None, "{status} {body}");
+    }
+}
+
+#[test]
 fn a_session_that_was_asked_for_is_the_companions() {
     let check = |json: &str| {
         let memory = Memory { new_session: true, ..Memory::default() };
