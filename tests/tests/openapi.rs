@@ -11,7 +11,7 @@ use tests::process::scratch;
 use tests::{Companion, Project, tools};
 
 /// For each operation, beside one request for each bound and each fault that the document suggests.
-const EXAMPLES: &str = "10";
+const EXAMPLES: &str = "5";
 const INTERNAL: &str = "^/(internal/|metrics|healthz|readyz)";
 /// What an API key opens.
 const BACKEND: &str = "^/(v1|auth/v1)/(auth/mint|usage|billing/usage|budget|models/leaderboard|guardrails/test)$";
