@@ -60,7 +60,7 @@ const OURS: [&str; 6] = ["id", "object", "created_at", "turn_id", "choice_index"
 /// # Errors
 /// 400 when the page begins after an unknown thread, 503 when the database does not answer.
 pub(crate) async fn list(store: &Store, caller: &Caller, page: Page) -> Result<List<Thread>, Failure> {
-    let found = store.threads(caller, &one_more(&page)).await?;
+    let found = store.threads(caller, &page.one_more()).await?;
     let rows = found.ok_or_else(|| Failure::invalid("after", "expected the id of one of your threads"))?;
     Ok(List::new("threads", rows.into_iter().map(Thread::from).collect(), page.limit))
 }
@@ -85,7 +85,7 @@ pub(crate) async fn messages(store: &Store, caller: &Caller, id: &str, page: Pag
         None => None,
     };
     let after = after.as_ref().map(|(turn, position)| (turn.as_str(), *position));
-    let rows = store.messages(caller, id, after, &one_more(&page)).await?.ok_or_else(no_such_message)?;
+    let rows = store.messages(caller, id, after, &page.one_more()).await?.ok_or_else(no_such_message)?;
     Ok(List::new("messages", rows.into_iter().map(Message::from).collect(), page.limit))
 }
 
@@ -157,10 +157,6 @@ pub(crate) fn whole<T>(name: &'static str, rows: Vec<T>) -> List<T> {
 #[schemars(transparent)]
 #[expect(dead_code, reason = "only its schema is asked for")]
 struct ChatMessage(serde_json::Map<String, serde_json::Value>);
-
-fn one_more(page: &Page) -> Page {
-    Page { limit: page.limit.saturating_add(1), ..page.clone() }
-}
 
 /// A message's id is its turn's and its place: it can be found again without being stored.
 fn message_id(turn: &str, position: u64) -> String {

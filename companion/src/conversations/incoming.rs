@@ -1,6 +1,7 @@
 //! Items that come in, made into the chat messages that a thread is stored as. Texts stay as they were written. What a
 //! chat message has no place for is refused, so that nothing is lost without a word.
 
+use super::item::File;
 use super::members::Members;
 use crate::failure::Failure;
 use serde::Serialize;
@@ -75,16 +76,6 @@ struct Image {
     url: Box<RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<Box<RawValue>>,
-}
-
-#[derive(Serialize)]
-struct File {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    file_data: Option<Box<RawValue>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    file_id: Option<Box<RawValue>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    filename: Option<Box<RawValue>>,
 }
 
 #[derive(Serialize)]

@@ -73,17 +73,21 @@ pub(crate) enum Part {
         file_id: Option<()>,
         image_url: Box<RawValue>,
     },
-    InputFile {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        file_data: Option<Box<RawValue>>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        file_id: Option<Box<RawValue>>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        filename: Option<Box<RawValue>>,
-    },
+    InputFile(File),
     /// What has no other name there, such as `input_audio`: as it was said.
     #[serde(untagged)]
     Other(Box<RawValue>),
+}
+
+/// A file, the same in an item and in a chat message.
+#[derive(Debug, Serialize)]
+pub(crate) struct File {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) file_data: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) file_id: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) filename: Option<Box<RawValue>>,
 }
 
 /// What a tool answered.
@@ -270,7 +274,7 @@ fn part(raw: &RawValue, text: impl Fn(Box<RawValue>) -> Part) -> Option<Part> {
         "file" => {
             let file = part.object("file")?;
             let [file_data, file_id, filename] = ["file_data", "file_id", "filename"].map(|it| own(&file, it));
-            Some(Part::InputFile { file_data, file_id, filename })
+            Some(Part::InputFile(File { file_data, file_id, filename }))
         }
         _ => None,
     }

@@ -11,7 +11,7 @@ mod tests;
 
 use crate::caller::Caller;
 use crate::failure::Failure;
-use crate::memory::{Edit, Limits, Made, MessageRow, Page, Store, ThreadRow};
+use crate::memory::{Edit, Limits, MessageRow, Page, Store, ThreadRow};
 use crate::random;
 use crate::threads::{change, import};
 use domain::reply::Reply;
@@ -113,7 +113,7 @@ pub(crate) struct Adding {
 /// # Errors
 /// 400 when the page begins after an unknown one, 503 when the database does not answer.
 pub(crate) async fn list(store: &Store, caller: &Caller, page: &Page) -> Result<Listed<Conversation>, Failure> {
-    let found = store.threads(caller, &one_more(page)).await?;
+    let found = store.threads(caller, &page.one_more()).await?;
     let rows = found.ok_or_else(|| Failure::invalid("after", "expected the id of one of your conversations"))?;
     Ok(Listed::new(rows.into_iter().map(Conversation::from).collect(), page.limit, |it| &it.id))
 }
@@ -150,11 +150,7 @@ pub(crate) async fn make(
     };
     let title = turn.as_ref().and_then(|it| it.title.clone());
     let row = ThreadRow { id, title, metadata, message_count: 0, created_at: now, updated_at: now };
-    match store.make_thread(caller, &row, turn.as_ref(), limits.threads).await? {
-        Made::New(row) => Ok(row.into()),
-        Made::Exists => Err(Failure::thread_exists()),
-        Made::TooMany => Err(Failure::too_many_threads(limits.threads)),
-    }
+    change::stored(store, caller, &row, turn.as_ref(), limits).await.map(Conversation::from)
 }
 
 /// Changes a conversation's metadata.
@@ -289,10 +285,6 @@ fn said(chats: Vec<Chat>) -> Vec<(&'static str, String)> {
 
 fn position(row: &MessageRow) -> i64 {
     i64::try_from(row.position).unwrap_or(i64::MAX)
-}
-
-fn one_more(page: &Page) -> Page {
-    Page { limit: page.limit.saturating_add(1), ..page.clone() }
 }
 
 async fn row(store: &Store, caller: &Caller, id: &str) -> Result<ThreadRow, Failure> {

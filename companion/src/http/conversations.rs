@@ -1,5 +1,6 @@
 //! Threads in the shape of `OpenAI`'s Conversations API, for their owners.
 
+use super::path::{Id, Ids, both, known};
 use super::public::caller;
 use super::threads::{IMPORT_BYTES, READ, READ_WAIT, THREAD_BYTES, WRITE};
 use super::{App, json, query};
@@ -8,15 +9,11 @@ use crate::failure::Failure;
 use crate::open_turns::Memory;
 use crate::threads;
 use axum::Router;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::response::Response;
 use axum::routing::get;
 use std::sync::Arc;
-
-type Id = Result<Path<String>, PathRejection>;
-type Ids = Result<Path<(String, String)>, PathRejection>;
 
 pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
@@ -43,7 +40,7 @@ async fn make(State(app): State<Arc<App>>, request: Request) -> Result<Response,
 async fn conversation(State(app): State<Arc<App>>, id: Id, parts: Parts) -> Result<Response, Failure> {
     let caller = caller(&app, &parts.headers, READ).await?;
     query::none(parts.uri.query())?;
-    let id = known(id)?;
+    let id = known(id, no_such_conversation)?;
     app.turns.settle(&caller, Memory::Thread(id.clone()), READ_WAIT).await;
     json::answer(&conversations::get(&app.memory, &caller, &id).await?)
 }
@@ -51,7 +48,7 @@ async fn conversation(State(app): State<Arc<App>>, id: Id, parts: Parts) -> Resu
 async fn change(State(app): State<Arc<App>>, id: Id, request: Request) -> Result<Response, Failure> {
     let caller = caller(&app, request.headers(), WRITE).await?;
     query::none(request.uri().query())?;
-    let id = known(id)?;
+    let id = known(id, no_such_conversation)?;
     let change = json::read(request, THREAD_BYTES).await?;
     json::answer(&conversations::change(&app.memory, &caller, &id, change).await?)
 }
@@ -59,7 +56,7 @@ async fn change(State(app): State<Arc<App>>, id: Id, request: Request) -> Result
 async fn remove(State(app): State<Arc<App>>, id: Id, parts: Parts) -> Result<Response, Failure> {
     let caller = caller(&app, &parts.headers, WRITE).await?;
     query::none(parts.uri.query())?;
-    let id = known(id)?;
+    let id = known(id, no_such_conversation)?;
     conversations::get(&app.memory, &caller, &id).await?;
     threads::delete(&app.memory, &app.turns, &caller, &id, app.clock.now()).await?;
     json::answer(&conversations::deleted(id))
@@ -68,7 +65,7 @@ async fn remove(State(app): State<Arc<App>>, id: Id, parts: Parts) -> Result<Res
 async fn items(State(app): State<Arc<App>>, id: Id, parts: Parts) -> Result<Response, Failure> {
     let caller = caller(&app, &parts.headers, READ).await?;
     let page = query::items(parts.uri.query())?;
-    let id = known(id)?;
+    let id = known(id, no_such_conversation)?;
     app.turns.settle(&caller, Memory::Thread(id.clone()), READ_WAIT).await;
     json::answer(&conversations::items(&app.memory, &caller, &id, &page).await?)
 }
@@ -76,7 +73,7 @@ async fn items(State(app): State<Arc<App>>, id: Id, parts: Parts) -> Result<Resp
 async fn add(State(app): State<Arc<App>>, id: Id, request: Request) -> Result<Response, Failure> {
     let caller = caller(&app, request.headers(), WRITE).await?;
     query::include(request.uri().query())?;
-    let id = known(id)?;
+    let id = known(id, no_such_conversation)?;
     let items = json::read(request, IMPORT_BYTES).await?;
     app.turns.settle(&caller, Memory::Thread(id.clone()), READ_WAIT).await;
     json::answer(&conversations::add(&app.memory, &caller, &id, items, app.limits, app.clock.now()).await?)
@@ -85,7 +82,7 @@ async fn add(State(app): State<Arc<App>>, id: Id, request: Request) -> Result<Re
 async fn item(State(app): State<Arc<App>>, ids: Ids, parts: Parts) -> Result<Response, Failure> {
     let caller = caller(&app, &parts.headers, READ).await?;
     query::include(parts.uri.query())?;
-    let (id, item) = both(ids)?;
+    let (id, item) = both(ids, no_such_conversation)?;
     app.turns.settle(&caller, Memory::Thread(id.clone()), READ_WAIT).await;
     json::answer(&conversations::item(&app.memory, &caller, &id, &item).await?)
 }
@@ -93,17 +90,6 @@ async fn item(State(app): State<Arc<App>>, ids: Ids, parts: Parts) -> Result<Res
 async fn remove_item(State(app): State<Arc<App>>, ids: Ids, parts: Parts) -> Result<Response, Failure> {
     let caller = caller(&app, &parts.headers, WRITE).await?;
     query::none(parts.uri.query())?;
-    let (id, item) = both(ids)?;
+    let (id, item) = both(ids, no_such_conversation)?;
     json::answer(&conversations::delete_item(&app.memory, &caller, &id, &item).await?)
-}
-
-/// An id that is not UTF-8 names no conversation, nor one with a NUL, which PostgreSQL takes in no text.
-fn known(id: Id) -> Result<String, Failure> {
-    id.ok().map(|Path(id)| id).filter(|it| !it.contains('\0')).ok_or_else(no_such_conversation)
-}
-
-/// The same of two ids.
-fn both(ids: Ids) -> Result<(String, String), Failure> {
-    let Path((one, other)) = ids.map_err(|_| no_such_conversation())?;
-    Ok((known(Ok(Path(one)))?, known(Ok(Path(other)))?))
 }

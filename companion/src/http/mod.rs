@@ -12,6 +12,7 @@ mod jwks;
 mod metrics;
 mod mint;
 mod models;
+mod path;
 mod public;
 mod query;
 mod reports;

@@ -1,5 +1,6 @@
 //! Threads, for their owners.
 
+use super::path::{Id, Ids, both, known};
 use super::public::caller;
 use super::{App, json, query};
 use crate::failure::Failure;
@@ -7,8 +8,7 @@ use crate::open_turns::Memory;
 use crate::threads::{self, change, export, import, search};
 use axum::Router;
 use axum::body::Body;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -26,9 +26,6 @@ pub(super) const IMPORT_BYTES: usize = 32 << 20;
 /// Scopes of tokens.
 pub(super) const READ: &str = "threads:read";
 pub(super) const WRITE: &str = "threads:write";
-
-type Id = Result<Path<String>, PathRejection>;
-type Ids = Result<Path<(String, String)>, PathRejection>;
 
 pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
@@ -60,7 +57,7 @@ async fn make(State(app): State<Arc<App>>, request: Request) -> Result<Response,
 async fn thread(State(app): State<Arc<App>>, id: Id, parts: Parts) -> Result<Response, Failure> {
     let caller = caller(&app, &parts.headers, READ).await?;
     query::none(parts.uri.query())?;
-    let id = known(id)?;
+    let id = known(id, Failure::no_such_thread)?;
     app.turns.settle(&caller, Memory::Thread(id.clone()), READ_WAIT).await;
     json::answer(&threads::get(&app.memory, &caller, &id).await?)
 }
@@ -68,7 +65,7 @@ async fn thread(State(app): State<Arc<App>>, id: Id, parts: Parts) -> Result<Res
 async fn change(State(app): State<Arc<App>>, id: Id, request: Request) -> Result<Response, Failure> {
     let caller = caller(&app, request.headers(), WRITE).await?;
     query::none(request.uri().query())?;
-    let id = known(id)?;
+    let id = known(id, Failure::no_such_thread)?;
     let change = json::read(request, THREAD_BYTES).await?;
     json::answer(&change::change(&app.memory, &caller, &id, change).await?)
 }
@@ -76,7 +73,7 @@ async fn change(State(app): State<Arc<App>>, id: Id, request: Request) -> Result
 async fn messages(State(app): State<Arc<App>>, id: Id, parts: Parts) -> Result<Response, Failure> {
     let caller = caller(&app, &parts.headers, READ).await?;
     let page = query::page(parts.uri.query(), true)?;
-    let id = known(id)?;
+    let id = known(id, Failure::no_such_thread)?;
     app.turns.settle(&caller, Memory::Thread(id.clone()), READ_WAIT).await;
     json::answer(&threads::messages(&app.memory, &caller, &id, page).await?)
 }
@@ -84,7 +81,7 @@ async fn messages(State(app): State<Arc<App>>, id: Id, parts: Parts) -> Result<R
 async fn import(State(app): State<Arc<App>>, id: Id, request: Request) -> Result<Response, Failure> {
     let caller = caller(&app, request.headers(), WRITE).await?;
     query::none(request.uri().query())?;
-    let id = known(id)?;
+    let id = known(id, Failure::no_such_thread)?;
     let messages = json::read(request, IMPORT_BYTES).await?;
     app.turns.settle(&caller, Memory::Thread(id.clone()), READ_WAIT).await;
     let stored = import::import(&app.memory, &caller, &id, messages, app.limits, app.clock.now()).await?;
@@ -94,14 +91,14 @@ async fn import(State(app): State<Arc<App>>, id: Id, request: Request) -> Result
 async fn remove(State(app): State<Arc<App>>, id: Id, parts: Parts) -> Result<Response, Failure> {
     let caller = caller(&app, &parts.headers, WRITE).await?;
     query::none(parts.uri.query())?;
-    threads::delete(&app.memory, &app.turns, &caller, &known(id)?, app.clock.now()).await?;
+    threads::delete(&app.memory, &app.turns, &caller, &known(id, Failure::no_such_thread)?, app.clock.now()).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 async fn remove_message(State(app): State<Arc<App>>, ids: Ids, parts: Parts) -> Result<Response, Failure> {
     let caller = caller(&app, &parts.headers, WRITE).await?;
     query::none(parts.uri.query())?;
-    let (thread, message) = both(ids)?;
+    let (thread, message) = both(ids, Failure::no_such_thread)?;
     threads::delete_message(&app.memory, &caller, &thread, &message).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
@@ -116,7 +113,7 @@ async fn find(State(app): State<Arc<App>>, parts: Parts) -> Result<Response, Fai
 async fn export_one(State(app): State<Arc<App>>, id: Id, parts: Parts) -> Result<Response, Failure> {
     let caller = caller(&app, &parts.headers, READ).await?;
     query::none(parts.uri.query())?;
-    let id = known(id)?;
+    let id = known(id, Failure::no_such_thread)?;
     app.turns.settle(&caller, Memory::Thread(id.clone()), READ_WAIT).await;
     threads::get(&app.memory, &caller, &id).await?;
     Ok(lines(export::start(app.memory.clone(), caller, Some(id))))
@@ -142,15 +139,4 @@ fn lines(body: Body) -> Response {
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/jsonl"));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
-}
-
-/// An id that is not UTF-8 names no thread, nor one with a NUL, which PostgreSQL takes in no text.
-fn known(id: Id) -> Result<String, Failure> {
-    id.ok().map(|Path(id)| id).filter(|it| !it.contains('\0')).ok_or_else(Failure::no_such_thread)
-}
-
-/// The same of two ids.
-fn both(ids: Ids) -> Result<(String, String), Failure> {
-    let Path((one, other)) = ids.map_err(|_| Failure::no_such_thread())?;
-    Ok((known(Ok(Path(one)))?, known(Ok(Path(other)))?))
 }

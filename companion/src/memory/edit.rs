@@ -1,5 +1,6 @@
 //! What a stored thread may be changed in afterwards: one message, and the title that was made for it.
 
+use super::messages::one_message_less;
 use super::{MessageRow, Store, message_place, whose};
 use crate::caller::Caller;
 use sqlx::{AnyConnection, Row};
@@ -47,10 +48,7 @@ impl Store {
             Edit::Delete => {
                 let sql = "DELETE FROM messages WHERE turn = $1 AND position = $2";
                 sqlx::query(sql).bind(seq).bind(position).execute(&mut *tx).await?;
-                let sql = "UPDATE threads SET message_count = message_count - 1
-                           WHERE project = $1 AND user_id = $2 AND id = $3 AND message_count > 0";
-                let query = sqlx::query(sql).bind(caller.project.as_str()).bind(caller.user.as_str()).bind(thread);
-                query.execute(&mut *tx).await?;
+                one_message_less(&mut tx, caller, thread).await?;
             }
         }
         tx.commit().await?;

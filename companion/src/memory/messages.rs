@@ -3,8 +3,8 @@
 use super::{Page, Store, from_sql, message_place, whose};
 use crate::caller::Caller;
 use domain::time::Micros;
-use sqlx::Row;
 use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row};
 
 /// A message of a thread.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,10 +103,7 @@ impl Store {
         if gone == 0 {
             return Ok(false);
         }
-        let fewer = "UPDATE threads SET message_count = message_count - 1
-                     WHERE project = $1 AND user_id = $2 AND id = $3 AND message_count > 0";
-        let query = sqlx::query(fewer).bind(caller.project.as_str()).bind(caller.user.as_str()).bind(thread);
-        query.execute(&mut *tx).await?;
+        one_message_less(&mut tx, caller, thread).await?;
         tx.commit().await?;
         Ok(true)
     }
@@ -129,4 +126,12 @@ impl Store {
             created_at: from_sql(row.try_get("created_at")?),
         })
     }
+}
+
+/// A thread has one message less.
+pub(super) async fn one_message_less(tx: &mut AnyConnection, caller: &Caller, thread: &str) -> Result<(), sqlx::Error> {
+    let sql = "UPDATE threads SET message_count = message_count - 1
+               WHERE project = $1 AND user_id = $2 AND id = $3 AND message_count > 0";
+    let query = sqlx::query(sql).bind(caller.project.as_str()).bind(caller.user.as_str()).bind(thread);
+    query.execute(tx).await.map(|_| ())
 }

@@ -63,6 +63,13 @@ pub(crate) struct Page {
     pub(crate) ascending: bool,
 }
 
+impl Page {
+    /// With one row more, which tells whether there is another page.
+    pub(crate) fn one_more(&self) -> Self {
+        Self { limit: self.limit.saturating_add(1), ..self.clone() }
+    }
+}
+
 /// Why the memory cannot be opened.
 #[derive(Debug)]
 pub(crate) enum NotOpened {

@@ -3,7 +3,7 @@
 use super::Thread;
 use crate::caller::Caller;
 use crate::failure::Failure;
-use crate::memory::{Limits, Made, Store, ThreadRow};
+use crate::memory::{Limits, Made, Store, ThreadRow, TurnRow};
 use crate::random;
 use domain::headers::is_thread;
 use domain::time::Micros;
@@ -70,8 +70,22 @@ pub(crate) async fn make(
     let title = making.title.map(title).transpose()?;
     let metadata = metadata(&making.metadata.unwrap_or_default())?;
     let row = ThreadRow { id, title, metadata, message_count: 0, created_at: now, updated_at: now };
-    match store.make_thread(caller, &row, None, limits.threads).await? {
-        Made::New(row) => Ok(row.into()),
+    stored(store, caller, &row, None, limits).await.map(Thread::from)
+}
+
+/// Stores a thread that is new, and with it the turn that it begins with.
+///
+/// # Errors
+/// 409 when there is one of this id or the caller has as many as they may have, 503 when the database does not answer.
+pub(crate) async fn stored(
+    store: &Store,
+    caller: &Caller,
+    row: &ThreadRow,
+    first: Option<&TurnRow>,
+    limits: Limits,
+) -> Result<ThreadRow, Failure> {
+    match store.make_thread(caller, row, first, limits.threads).await? {
+        Made::New(row) => Ok(row),
         Made::Exists => Err(Failure::thread_exists()),
         Made::TooMany => Err(Failure::too_many_threads(limits.threads)),
     }

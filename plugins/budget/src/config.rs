@@ -5,7 +5,8 @@ mod budget;
 pub use budget::{Amount, Budget, Key, Kind};
 
 use domain::{
-    caller::Trust, companion::Companion, mode::OnFailure, money::Usd, price::Override, secret::SecretRef, time::Period,
+    caller::Trust, companion::Companion, mode::OnFailure, money::Usd, price::Override, project, secret::SecretRef,
+    time::Period,
 };
 use serde::{Deserialize, Deserializer, de::Error};
 use std::collections::{BTreeMap, BTreeSet};
@@ -155,11 +156,9 @@ impl Config {
     fn check(&self) -> Result<(), String> {
         let fleet = self.companion.is_some();
         budget::check("budgets", &self.budgets, fleet)?;
-        for (project, budgets) in &self.projects {
-            if project.is_empty() {
-                return Err("`projects` has an empty name, which no token can carry; expected a project's id".into());
-            }
-            budget::check(&format!("projects.{project}"), budgets, fleet)?;
+        for (id, budgets) in &self.projects {
+            project::check_id(id)?;
+            budget::check(&format!("projects.{id}"), budgets, fleet)?;
         }
         if self.byok.contains("") {
             return Err("`byok` has an empty name; expected a provider's".into());

@@ -18,6 +18,7 @@ pub mod model;
 pub mod money;
 pub mod period;
 pub mod price;
+pub mod project;
 pub mod provider;
 pub mod quota;
 pub mod reply;

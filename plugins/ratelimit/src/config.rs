@@ -6,6 +6,7 @@ use domain::{
     companion::Companion,
     kill::Switches,
     mode::{Mode, Scope},
+    project,
     quota::Quota,
 };
 use serde::{Deserialize, Deserializer, de::Error};
@@ -29,7 +30,7 @@ pub struct Config {
     #[serde(default)]
     pub(crate) project_per_minute: Option<NonZeroU32>,
     /// Projects that have limits of their own in place of those above, by the project's id. They count apart.
-    #[serde(default, deserialize_with = "projects")]
+    #[serde(default, deserialize_with = "project::by_id")]
     #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, Project>"))]
     pub(crate) projects: BTreeMap<String, Project>,
     /// Who is switched off, and asks in vain before anything is counted. `models` and `providers` are `router`'s.
@@ -82,9 +83,7 @@ impl Config {
         self.companion.as_ref().map_or(Ok(()), Companion::check)?;
         either(self.limits.as_deref(), self.project_per_minute)?;
         for (id, project) in &self.projects {
-            if id.is_empty() {
-                return Err("`projects` has an empty name, which no token can carry; expected a project's id".into());
-            }
+            project::check_id(id)?;
             either(project.limits.as_deref(), project.project_per_minute)
                 .map_err(|why| format!("projects.{id}: {why}"))?;
         }
@@ -168,15 +167,6 @@ fn limits<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<Limit>>, D::E
         Ok(limit)
     };
     written.into_iter().enumerate().map(limit).collect::<Result<_, _>>().map(Some)
-}
-
-fn projects<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, Project>, D::Error> {
-    let written = BTreeMap::<String, Value>::deserialize(from)?;
-    let project = |(id, written): (String, Value)| match Project::deserialize(written) {
-        Ok(project) => Ok((id, project)),
-        Err(why) => Err(D::Error::custom(format!("projects.{id}: {why}"))),
-    };
-    written.into_iter().map(project).collect()
 }
 
 fn slots() -> NonZeroU32 {

@@ -1,8 +1,7 @@
 //! What the operator writes.
 
-use domain::{caller::Trust, companion::Companion, mode::OnFailure, time::Period};
-use serde::{Deserialize, Deserializer, de::Error};
-use serde_json::Value;
+use domain::{caller::Trust, companion::Companion, mode::OnFailure, project, time::Period};
+use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -41,7 +40,7 @@ pub struct Config {
     #[serde(default)]
     pub(crate) keep_unanswered: bool,
     /// Projects for which something of this holds otherwise, by the project's id.
-    #[serde(default, deserialize_with = "projects")]
+    #[serde(default, deserialize_with = "project::by_id")]
     #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, Project>"))]
     pub(crate) projects: BTreeMap<String, Project>,
     /// What becomes of a request that asks for memory while the companion cannot be reached: `deny`
@@ -112,36 +111,28 @@ impl Config {
     /// Which key is wrong, what was found and what is expected.
     pub fn parse(json: &[u8]) -> Result<Self, String> {
         let config: Self = serde_json::from_slice(json).map_err(|error| format!("session: {error}"))?;
-        config.companion.check().map_err(|wrong| format!("session: {wrong}"))?;
-        config
-            .report_every
-            .between("report_every", Duration::from_millis(1), Duration::from_secs(1))
-            .map_err(|wrong| format!("session: {wrong}"))?;
-        config
-            .hold_end
-            .between("hold_end", Duration::from_millis(1), Duration::from_secs(10))
-            .map_err(|wrong| format!("session: {wrong}"))?;
-        let both = config.max_request_bytes.saturating_add(config.max_answer_bytes.get());
-        if both.get() > MOST_BYTES {
-            return Err(format!(
-                "session: max_request_bytes and max_answer_bytes are {both} together; expected at most {MOST_BYTES}, \
-                 because a larger turn fits into no history"
-            ));
-        }
-        let open = config.max_open_bytes;
-        if !(LEAST_OPEN_BYTES..=MOST_OPEN_BYTES).contains(&open.get()) {
-            return Err(format!("session: max_open_bytes is {open}; expected {LEAST_OPEN_BYTES} to {MOST_OPEN_BYTES}"));
-        }
-        config.check_limits().map_err(|wrong| format!("session: {wrong}"))?;
+        config.check().map_err(|wrong| format!("session: {wrong}"))?;
         Ok(config)
     }
 
-    fn check_limits(&self) -> Result<(), String> {
+    fn check(&self) -> Result<(), String> {
+        self.companion.check()?;
+        self.report_every.between("report_every", Duration::from_millis(1), Duration::from_secs(1))?;
+        self.hold_end.between("hold_end", Duration::from_millis(1), Duration::from_secs(10))?;
+        let both = self.max_request_bytes.saturating_add(self.max_answer_bytes.get());
+        if both.get() > MOST_BYTES {
+            return Err(format!(
+                "max_request_bytes and max_answer_bytes are {both} together; expected at most {MOST_BYTES}, \
+                 because a larger turn fits into no history"
+            ));
+        }
+        let open = self.max_open_bytes;
+        if !(LEAST_OPEN_BYTES..=MOST_OPEN_BYTES).contains(&open.get()) {
+            return Err(format!("max_open_bytes is {open}; expected {LEAST_OPEN_BYTES} to {MOST_OPEN_BYTES}"));
+        }
         limits("", self.max_turns, Some(self.session_ttl))?;
         for (id, project) in &self.projects {
-            if id.is_empty() {
-                return Err("`projects` has an empty name, which no token can carry; expected a project's id".into());
-            }
+            project::check_id(id)?;
             limits(&format!("projects.{id}."), project.max_turns, project.session_ttl)?;
         }
         Ok(())
@@ -170,16 +161,6 @@ fn limits(at: &str, max_turns: Option<NonZeroU32>, session_ttl: Option<Period>) 
     }
     let (least, most) = (Duration::from_secs(60), Duration::from_secs(31_536_000));
     session_ttl.map_or(Ok(()), |it| it.between(&format!("{at}session_ttl"), least, most))
-}
-
-/// Reads them one by one, so that a mistake names the project.
-fn projects<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, Project>, D::Error> {
-    let written = BTreeMap::<String, Value>::deserialize(from)?;
-    let project = |(id, written): (String, Value)| match Project::deserialize(written) {
-        Ok(project) => Ok((id, project)),
-        Err(why) => Err(D::Error::custom(format!("projects.{id}: {why}"))),
-    };
-    written.into_iter().map(project).collect()
 }
 
 /// The upper bound of both limits together: what the companion gives back of a conversation, and a part of what a worker's
