@@ -60,30 +60,23 @@ impl Outbox {
     }
 
     /// Queues one report and sends it at once, unless another batch is on its way, which it then follows. The number that
-    /// [`Root::release`] is called with when it was taken or could not be, or after `patience`; `None` when there is
-    /// nothing to wait for, because the last try failed.
+    /// [`Root::release`] is called with when it was taken or refused for good, or after `patience`; `None` when there was no
+    /// room for it.
     pub fn deliver(&self, report: Vec<u8>, waker: Waker, patience: Duration) -> Option<u32> {
-        let number = {
-            let mut queue = self.queue.borrow_mut();
-            let number = queue.number();
-            if !queue.push(report, Some((number, now().after(patience)))) {
-                drop(queue);
-                self.dropped();
-                return None;
-            }
-            number
-        };
-        // An exchange cannot let others go on; the next tick does.
-        let given_up = self.send(|call| waker.call(call));
-        self.queue.borrow_mut().free_later(given_up);
-        self.queue.borrow_mut().is_awaited(number).then_some(number)
+        let number = self.queue.borrow_mut().number();
+        if !self.queue.borrow_mut().push(report, Some((number, now().after(patience)))) {
+            self.dropped();
+            return None;
+        }
+        self.send(|call| waker.call(call));
+        Some(number)
     }
 
     /// Sends the next batch, if one is due. To be called from [`crate::Plugin::tick`].
     pub fn tick(&self, root: &Root) {
         let late = self.queue.borrow_mut().late(now());
-        let given_up = self.send(|call| root.call(call));
-        for number in late.into_iter().chain(given_up) {
+        self.send(|call| root.call(call));
+        for number in late {
             root.release(number);
         }
     }
@@ -99,18 +92,18 @@ impl Outbox {
         }
         // The next batch is on its way before the exchanges of this one go on.
         let free = self.settle(outcome, now());
-        let given_up = self.send(|call| root.call(call));
-        for number in free.into_iter().chain(given_up) {
+        self.send(|call| root.call(call));
+        for number in free {
             root.release(number);
         }
         true
     }
 
-    /// Sends the next batch, if one is due; the numbers of those that need not wait any more, if it cannot be sent.
-    fn send(&self, ask: impl FnOnce(&Call) -> Result<CallId, NoAnswer>) -> Vec<u32> {
+    /// Sends the next batch, if one is due.
+    fn send(&self, ask: impl FnOnce(&Call) -> Result<CallId, NoAnswer>) {
         let now = now();
         let Some(batch) = self.queue.borrow_mut().next(now, self.target.timeout) else {
-            return Vec::new();
+            return;
         };
         let mut headers = vec![("content-type", "application/json".to_owned())];
         if let Some(secret) = &self.target.secret {
@@ -126,11 +119,8 @@ impl Outbox {
             timeout: self.target.timeout,
         };
         match ask(&call) {
-            Ok(id) => {
-                self.queue.borrow_mut().sent(id);
-                Vec::new()
-            }
-            Err(_) => self.settle(Outcome::Later, now),
+            Ok(id) => self.queue.borrow_mut().sent(id),
+            Err(_) => drop(self.settle(Outcome::Later, now)),
         }
     }
 

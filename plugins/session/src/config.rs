@@ -52,9 +52,10 @@ pub struct Config {
     /// request on the same thread waits for the turn, so a longer period makes it slower.
     #[serde(default = "report_every")]
     pub(crate) report_every: Period,
-    /// How long the end of an answer may be held until the companion has stored its turn, 1ms to 10s, default `1s`: an end
-    /// that the client saw then stands for a turn that outlives the gateway. It is not held while the companion is away.
-    /// Kong cannot hold an answer: there the turn is reported after it.
+    /// How long the end of an answer may be held until the companion has stored its turn, 1ms to 30s, default `5s`: an end
+    /// that the client saw then stands for a turn that outlives the gateway. A companion that restarts meanwhile is waited
+    /// for; only answers that were under way when it went can meet this bound. Kong cannot hold an answer: there the turn
+    /// is reported after it.
     #[serde(default = "hold_end")]
     pub(crate) hold_end: Period,
     /// How many bytes of new messages one request may bring to be remembered, default 1048576; more are answered 413
@@ -118,7 +119,7 @@ impl Config {
     fn check(&self) -> Result<(), String> {
         self.companion.check()?;
         self.report_every.between("report_every", Duration::from_millis(1), Duration::from_secs(1))?;
-        self.hold_end.between("hold_end", Duration::from_millis(1), Duration::from_secs(10))?;
+        self.hold_end.between("hold_end", Duration::from_millis(1), Duration::from_secs(30))?;
         let both = self.max_request_bytes.saturating_add(self.max_answer_bytes.get());
         if both.get() > MOST_BYTES {
             return Err(format!(
@@ -184,7 +185,7 @@ fn report_every() -> Period {
 }
 
 fn hold_end() -> Period {
-    Period::from_millis(1000)
+    Period::from_millis(5000)
 }
 
 fn one_mebibyte() -> NonZeroU32 {
@@ -206,7 +207,7 @@ mod tests {
         assert_eq!(config.companion.authority, "companion");
         assert_eq!(config.companion.timeout.get(), Duration::from_millis(2500));
         assert_eq!(config.report_every.get(), Duration::from_millis(20));
-        assert_eq!(config.hold_end.get(), Duration::from_secs(1));
+        assert_eq!(config.hold_end.get(), Duration::from_secs(5));
         assert_eq!((config.max_request_bytes.get(), config.max_answer_bytes.get()), (1_048_576, 1_048_576));
         assert_eq!((config.trust, config.on_failure, config.token_session), (Trust::Auth, OnFailure::Deny, false));
         assert_eq!((config.max_open_bytes.get(), config.conversation_id_member), (268_435_456, false));
@@ -237,7 +238,7 @@ mod tests {
             (r#","on_failure":"open""#, "open"),
             (r#","report_every":"2s""#, "report_every"),
             (r#","report_every":"0.1ms""#, "report_every"),
-            (r#","hold_end":"11s""#, "hold_end"),
+            (r#","hold_end":"31s""#, "hold_end"),
             (r#","max_answer_bytes":0"#, "zero"),
             (r#","max_request_bytes":3145729"#, "max_request_bytes and max_answer_bytes are 4194305"),
             (r#","max_request_bytes":4294967295"#, "expected at most 4194304"),

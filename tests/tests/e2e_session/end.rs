@@ -36,6 +36,22 @@ fn an_end_that_the_client_saw_is_a_turn_that_outlives_the_gateway() {
 }
 
 #[test]
+fn a_companion_that_restarts_while_an_answer_is_under_way_is_waited_for() {
+    let World { mut companion, project, fake, gateway } = World::with(|config, _| config["hold_end"] = json!("30s"));
+    let chat = gateway.client().chat_stream("t", "fake-slow-50ms", "x").thread("t1");
+    let mut stream = caller(chat, &project.project_id, "ada").stream();
+    assert!(stream.event().is_some());
+    companion.kill();
+    std::thread::scope(|scope| {
+        scope.spawn(|| companion.restart());
+        while stream.event().unwrap().data != "[DONE]" {}
+        tests::process::kill(gateway.process_id());
+    });
+    let world = World { companion, project, fake, gateway };
+    assert_eq!(world.stored("ada", "t1"), ["user: x", "assistant: You said: x"]);
+}
+
+#[test]
 fn a_companion_that_is_slow_or_refuses_holds_no_end_for_long() {
     let fake = FakeProvider::start();
     for reports in [None, Some((503, "")), Some((400, "")), Some((200, "garbage"))] {

@@ -13,7 +13,7 @@ const MAX_QUEUED_BYTES: usize = 16 << 20;
 /// The first wait after a failure; each further one doubles it.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 /// The longest wait between two tries.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// What became of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,8 +79,6 @@ pub(super) struct Queue {
     failures: u32,
     /// One at a time, to find the report for which a whole batch was refused.
     singly: bool,
-    /// Numbers under which nobody need wait any more, and which nobody was told yet.
-    freed: Vec<u32>,
 }
 
 impl Queue {
@@ -91,8 +89,6 @@ impl Queue {
             return false;
         }
         self.bytes = bytes;
-        // After a failure nobody is to wait: it may be long until the next try.
-        let awaited = awaited.filter(|_| self.failures == 0);
         self.reports.push_back(Report { json, awaited });
         true
     }
@@ -103,26 +99,10 @@ impl Queue {
         self.last
     }
 
-    /// Whether somebody may wait under this number.
-    pub(super) fn is_awaited(&self, number: u32) -> bool {
-        self.reports.iter().rev().any(|it| it.awaited.is_some_and(|(it, _)| it == number))
-    }
-
-    /// The numbers of those that have waited for too long; their reports stay. Those of [`Queue::free_later`] are among them.
+    /// The numbers of those that have waited for too long; their reports stay.
     pub(super) fn late(&mut self, now: Micros) -> Vec<u32> {
-        let mut late = std::mem::take(&mut self.freed);
-        late.extend(self.free(|until| until <= now));
-        late
-    }
-
-    /// Those that wait under these numbers are to be told with the next that are late.
-    pub(super) fn free_later(&mut self, numbers: Vec<u32>) {
-        self.freed.extend(numbers);
-    }
-
-    fn free(&mut self, which: impl Fn(Micros) -> bool) -> Vec<u32> {
         let awaited = self.reports.iter_mut().map(|it| &mut it.awaited);
-        awaited.filter_map(|it| it.take_if(|(_, until)| which(*until))).map(|(number, _)| number).collect()
+        awaited.filter_map(|it| it.take_if(|(_, until)| *until <= now)).map(|(number, _)| number).collect()
     }
 
     /// The batch to send now, if one is due.
@@ -184,7 +164,7 @@ impl Queue {
                 let wait = FIRST_WAIT.saturating_mul(2_u32.saturating_pow(self.failures));
                 self.failures = self.failures.saturating_add(1);
                 self.flight = Flight::Resting(now.after(wait.min(LONGEST_WAIT)));
-                Settled { dropped: 0, free: self.free(|_| true) }
+                Settled::default()
             }
         }
     }
@@ -245,7 +225,7 @@ mod tests {
             waits.push(until.0 / 1_000 - at);
             at = until.0 / 1_000;
         }
-        assert_eq!(waits, [50, 100, 200, 400, 800, 1600, 3200, 5000, 5000]);
+        assert_eq!(waits, [50, 100, 200, 400, 800, 1000, 1000, 1000, 1000]);
     }
 
     #[test]
@@ -294,21 +274,16 @@ mod tests {
             assert!(queue.next(Micros(0), SECOND).is_some());
             let second = queue.number();
             assert!(queue.push(b"2".to_vec(), Some((second, Micros(2_000)))));
-            assert!(queue.is_awaited(first) && queue.is_awaited(second));
             assert_eq!(queue.settle(outcome, Micros(0)).free, free);
             queue
         };
-        check(Outcome::Taken, &[1]);
+        let mut taken = check(Outcome::Taken, &[1]);
+        assert!(taken.late(Micros(1_999)).is_empty());
+        assert_eq!((taken.late(Micros(2_000)), taken.late(Micros(2_000))), (vec![2], vec![]));
         check(Outcome::Never, &[1]);
-        let mut away = check(Outcome::Later, &[1, 2]);
-        let third = away.number();
-        assert!(away.push(b"3".to_vec(), Some((third, Micros(9_000)))));
-        assert!(!away.is_awaited(third), "nobody waits for a companion that is away");
-        let mut slow = check(Outcome::Taken, &[1]);
-        assert!(slow.late(Micros(1_999)).is_empty());
-        assert_eq!(slow.late(Micros(2_000)), [2]);
-        assert!(!slow.is_awaited(2));
-        slow.free_later(vec![7]);
-        assert_eq!((slow.late(Micros(0)), slow.late(Micros(0))), (vec![7], vec![]));
+        // A companion that is away may soon be back.
+        let mut away = check(Outcome::Later, &[]);
+        assert_eq!(away.late(Micros(1_000)), [1]);
+        assert_eq!(away.reports.len(), 2, "they are reported all the same");
     }
 }
