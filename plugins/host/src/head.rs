@@ -6,6 +6,7 @@ use crate::{
 };
 use domain::{
     caller::{Caller, Identity, Trust},
+    chat::Endpoint,
     headers::Headers,
 };
 use std::{
@@ -42,6 +43,16 @@ impl RequestHead {
             Some(headers) => headers.get(name).is_some(),
             None => abi::header(Map::Request, name).ok().flatten().is_some(),
         }
+    }
+
+    /// The endpoint that the request is for. Asks Envoy for its two headers alone where the others were not read yet.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<Endpoint> {
+        if self.headers.get().is_some() || kind() == Kind::Kong {
+            return Endpoint::of(self.method(), self.path());
+        }
+        let [method, path] = [":method", ":path"].map(|it| abi::header(Map::Request, it).ok().flatten());
+        Endpoint::of(str::from_utf8(&method?).ok()?, str::from_utf8(&path?).ok()?)
     }
 
     /// The path with the query, as it stands now; empty if it is not UTF-8.

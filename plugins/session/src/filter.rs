@@ -236,13 +236,15 @@ impl host::Stream for Stream {
         let config = &self.plugin.config;
         // Most requests ask for no memory: headers that are absent cost less than a look at all of them.
         let named = [headers::THREAD, headers::SESSION, headers::CONVERSATION, headers::MEMORY];
-        let asks = config.token_session || config.conversation_id_member || named.into_iter().any(|it| head.has(it));
-        if !asks || Endpoint::of(head.method(), head.path()) != Some(Endpoint::ChatCompletions) {
+        let named = named.into_iter().any(|it| head.has(it));
+        let asks = named || config.token_session || config.conversation_id_member;
+        if !asks || head.endpoint() != Some(Endpoint::ChatCompletions) {
             return Next::Pass;
         }
-        let memory = match memory::asked(head.headers()) {
-            Ok(memory) => memory,
-            Err(reply) => return Next::Reply(reply),
+        let memory = match named.then(|| memory::asked(head.headers())) {
+            None => Some(Memory::default()),
+            Some(Ok(memory)) => memory,
+            Some(Err(reply)) => return Next::Reply(reply),
         };
         let member = config.conversation_id_member;
         if member && memory.as_ref().is_none_or(|it| it.thread.is_none()) {

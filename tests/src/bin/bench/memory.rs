@@ -217,7 +217,8 @@ fn filter() {
     let rows = [
         ("no filter", start(bare()), requests("")),
         ("an empty Wasm filter", start(with_empty()), requests("")),
-        ("session, no ids", start(with_session()), requests("")),
+        ("session, no ids", start(without_member()), requests("")),
+        ("and a look at the body", start(with_session()), requests("")),
         ("session, off", start(with_session()), requests("x-thread-id: t1\r\nx-tollgate-memory: off\r\n")),
         ("session, a thread", start(with_session()), requests("x-thread-id: t1\r\n")),
     ];
@@ -276,6 +277,13 @@ fn with_session() -> EnvoyConfig {
     // Nobody has verified a token here.
     config.filter("session", |it| it["trust"] = json!("headers"));
     one_route(&mut config);
+    config
+}
+
+/// The same, which looks for the thread in no body.
+fn without_member() -> EnvoyConfig {
+    let mut config = with_session();
+    config.filter("session", |it| it["conversation_id_member"] = json!(false));
     config
 }
 
