@@ -62,6 +62,8 @@ pub(crate) enum Count {
     TitleFailed,
     /// It was not asked, because too many threads wait for their titles.
     TitleDropped,
+    /// Nobody looked whether a turn is its thread's first, because too many wait for that.
+    TitleOverlooked,
     /// A database did not answer as it should.
     DatabaseError,
     /// Redis did not answer as it should.
@@ -187,7 +189,7 @@ impl Metrics {
 
 impl Count {
     /// Every one, so that all are there from the beginning.
-    const ALL: [Self; 21] = [
+    const ALL: [Self; 22] = [
         Self::Minted,
         Self::MintRefused,
         Self::MintLimited,
@@ -207,6 +209,7 @@ impl Count {
         Self::TitleMade,
         Self::TitleFailed,
         Self::TitleDropped,
+        Self::TitleOverlooked,
         Self::DatabaseError,
         Self::RedisError,
     ];
@@ -233,6 +236,7 @@ impl Count {
             Self::TitleMade => ("titles", "made"),
             Self::TitleFailed => ("titles", "failed"),
             Self::TitleDropped => ("titles", "dropped"),
+            Self::TitleOverlooked => ("titles", "overlooked"),
             Self::DatabaseError => return ("storage_errors", ERRORS, ("storage", "database")),
             Self::RedisError => return ("storage_errors", ERRORS, ("storage", "redis")),
         };

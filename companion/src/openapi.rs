@@ -170,6 +170,7 @@ fn message() -> Value {
             "created_at": {"type": "integer", "description": "In seconds since 1970."}, "turn_id": {"type": "string"},
             "choice_index": {"type": "integer", "description": "Which of several answers (`n`) it is, from 1; the first, which alone is in the history, has none."},
             "complete": {"type": "boolean", "description": "Whether the answer came to its end."},
+            "finish_reason": {"type": "string", "description": "Of an answer whose provider said it: why it ended (`stop`, `length`, `tool_calls`, `content_filter`, …). An answer that broke off before has none."},
         },
     })
 }

@@ -49,11 +49,12 @@ pub(crate) struct Message {
     turn: String,
     choice: u64,
     complete: bool,
+    finish_reason: Option<String>,
     said: BTreeMap<String, Box<RawValue>>,
 }
 
 /// Members of a message that are ours to say.
-const OURS: [&str; 6] = ["id", "object", "created_at", "turn_id", "choice_index", "complete"];
+const OURS: [&str; 7] = ["id", "object", "created_at", "turn_id", "choice_index", "complete", "finish_reason"];
 
 /// One page of the caller's threads.
 ///
@@ -217,6 +218,7 @@ impl From<MessageRow> for Message {
             turn: row.turn,
             choice: row.choice,
             complete: row.complete,
+            finish_reason: row.finish_reason,
             // A message that no reader of JSON agrees about (a lone surrogate in a member's name)
             // is shown without its members, and is still given back to the model as it came.
             said: serde_json::from_str(&row.raw).unwrap_or_default(),
@@ -237,6 +239,9 @@ impl Serialize for Message {
             map.serialize_entry("choice_index", &self.choice)?;
         }
         map.serialize_entry("complete", &self.complete)?;
+        if let Some(why) = &self.finish_reason {
+            map.serialize_entry("finish_reason", why)?;
+        }
         let others = self
             .said
             .iter()

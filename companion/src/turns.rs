@@ -216,7 +216,7 @@ fn row(at: &str, turn: Finished) -> Result<(Caller, TurnRow), Failure> {
     let alternatives = alternatives.collect::<Result<Vec<_>, _>>()?;
     let lifetime = lifetime(at, turn.session_ttl_seconds)?;
     let title = title::of(turn.input.iter().map(|it| it.get()));
-    let answered = !turn.output.is_empty();
+    let answer_at = (!turn.output.is_empty()).then_some(turn.input.len());
     let results_first = turn.input.first().is_some_and(|it| is_result(it));
     let messages: Vec<String> =
         turn.input.into_iter().chain(turn.output).map(|it| Box::<str>::from(it).into()).collect();
@@ -238,7 +238,7 @@ fn row(at: &str, turn: Finished) -> Result<(Caller, TurnRow), Failure> {
         title,
         messages,
         alternatives,
-        answered,
+        answer_at,
         results_first,
     };
     Ok((caller, row))

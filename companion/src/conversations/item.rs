@@ -31,7 +31,7 @@ pub(crate) enum Item {
         output: Output,
     },
     /// A call of a tool that takes any text.
-    CustomToolCall { id: String, call_id: Box<RawValue>, name: Box<RawValue>, input: Box<RawValue> },
+    CustomToolCall { id: String, status: Status, call_id: Box<RawValue>, name: Box<RawValue>, input: Box<RawValue> },
 }
 
 /// Whether an answer came to its end.
@@ -210,7 +210,7 @@ fn call(row: &MessageRow, name: &str, call: &Members) -> Item {
     if let Some(custom) = call.object("custom") {
         let text = |name: &str| custom.string(name).map_or_else(members::empty, RawValue::to_owned);
         let id = format!("ctc_{}_{}_{name}", row.turn, row.position);
-        return Item::CustomToolCall { id, call_id, name: text("name"), input: text("input") };
+        return Item::CustomToolCall { id, status: status(row), call_id, name: text("name"), input: text("input") };
     }
     let id = format!("fc_{}_{}_{name}", row.turn, row.position);
     function_call(row, id, call_id, &call.object("function").unwrap_or_default())

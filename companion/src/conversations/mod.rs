@@ -11,7 +11,7 @@ mod tests;
 
 use crate::caller::Caller;
 use crate::failure::Failure;
-use crate::memory::{Edit, Limits, MessageRow, Page, Store, ThreadRow};
+use crate::memory::{Appended, Edit, Limits, MessageRow, Page, Store, ThreadRow};
 use crate::random;
 use crate::threads::{change, import};
 use domain::reply::Reply;
@@ -144,8 +144,8 @@ pub(crate) async fn make(
     };
     let metadata = change::metadata(&making.metadata.unwrap_or_default())?;
     let items = making.items.filter(|it| !it.is_empty());
-    let turn = match items.map(|it| chats(&it, 0, limits)).transpose()? {
-        Some(chats) => Some(import::turn(random::id("turn_")?, &id, said(chats))),
+    let turn = match items.map(|it| chats(&it, limits)).transpose()? {
+        Some(chats) => Some(import::turn(random::id("turn_")?, &id, 0, said(chats))),
         None => None,
     };
     let title = turn.as_ref().and_then(|it| it.title.clone());
@@ -226,15 +226,21 @@ pub(crate) async fn add(
     limits: Limits,
     now: Micros,
 ) -> Result<Listed<Item>, Failure> {
-    let chats = chats(&adding.items, row(store, caller, id).await?.message_count, limits)?;
-    let turn = import::turn(random::id("turn_")?, id, said(chats));
-    store.add_turns(&[(caller.clone(), turn.clone())], now).await?;
+    let before = row(store, caller, id).await?.message_count;
+    let turn = import::turn(random::id("turn_")?, id, before, said(chats(&adding.items, limits)?));
+    match store.append(caller, &turn, limits.messages, now).await? {
+        // Its id is new.
+        Appended::Stored | Appended::Known => (),
+        Appended::Full => return Err(Failure::thread_full(limits.messages)),
+        Appended::Gone => return Err(no_such_conversation()),
+    }
     let row = |(raw, position): (String, u64)| MessageRow {
         turn: turn.id.clone(),
         position,
         choice: 0,
         raw,
         complete: turn.complete,
+        finish_reason: None,
         created_at: now,
     };
     let items: Vec<Item> = turn.messages.iter().cloned().zip(0..).map(row).flat_map(|it| item::of(&it)).collect();
@@ -266,11 +272,10 @@ fn without(row: &MessageRow, item: &str) -> Edit {
     }
 }
 
-/// The chat messages of items, if there is room for them behind `before` others.
-fn chats(items: &[Box<RawValue>], before: u64, limits: Limits) -> Result<Vec<Chat>, Failure> {
+/// The chat messages of items, if a thread may have so many, and each so long.
+fn chats(items: &[Box<RawValue>], limits: Limits) -> Result<Vec<Chat>, Failure> {
     let chats = incoming::messages(items)?;
-    let after = before.saturating_add(u64::try_from(chats.len()).unwrap_or(u64::MAX));
-    if after > u64::from(limits.messages) {
+    if u64::try_from(chats.len()).unwrap_or(u64::MAX) > u64::from(limits.messages) {
         return Err(Failure::thread_full(limits.messages));
     }
     for chat in &chats {

@@ -10,6 +10,7 @@ fn row(raw: &str, complete: bool) -> MessageRow {
         choice: 0,
         raw: raw.into(),
         complete,
+        finish_reason: None,
         created_at: Micros::default(),
     }
 }
@@ -75,7 +76,7 @@ fn a_chat_message_is_one_item_or_several_and_they_make_it_again() {
         ),
         (
             json!({"role": "assistant", "content": null, "tool_calls": [custom]}),
-            json!([{"type": "custom_tool_call", "call_id": "c3", "name": "sh", "input": "ls"}]),
+            json!([{"type": "custom_tool_call", "status": "completed", "call_id": "c3", "name": "sh", "input": "ls"}]),
         ),
         (
             json!({"role": "tool", "tool_call_id": "c1", "content": "rain"}),

@@ -1,8 +1,10 @@
-//! What a stored thread may be changed in afterwards: one message, and the title that was made for it.
+//! What a stored thread may be changed in afterwards: one message, the title that was made for it, and what an application
+//! adds to its end.
 
-use super::messages::one_message_less;
-use super::{MessageRow, Store, message_place, whose};
+use super::messages::{COLUMNS, one_message_less};
+use super::{MessageRow, Store, TurnRow, message_place, open, turns, whose};
 use crate::caller::Caller;
+use domain::time::Micros;
 use sqlx::{AnyConnection, Row};
 
 /// What becomes of a message.
@@ -16,7 +18,48 @@ pub(crate) enum Edit {
     Replace(String),
 }
 
+/// What became of messages that were to be added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Appended {
+    /// They are there.
+    Stored,
+    /// A turn of this id was there before, or is deleted.
+    Known,
+    /// The thread has no room for them.
+    Full,
+    /// There is no such thread.
+    Gone,
+}
+
 impl Store {
+    /// Adds a turn to the end of the thread that it names, all of it or nothing, if it is there and has at most `most`
+    /// messages then, whoever else adds to it meanwhile.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub(crate) async fn append(
+        &self,
+        caller: &Caller,
+        turn: &TurnRow,
+        most: u32,
+        now: Micros,
+    ) -> Result<Appended, sqlx::Error> {
+        let mut tx = self.db.write().await?;
+        open::lock(&self.db, &mut tx, std::iter::once(caller)).await?;
+        let thread = self.thread_in(&mut tx, caller, turn.thread.as_deref().unwrap_or_default()).await?;
+        let Some(thread) = thread else { return Ok(Appended::Gone) };
+        if turns::is_known(&mut tx, caller, &turn.id).await? {
+            return Ok(Appended::Known);
+        }
+        let more = u64::try_from(turn.messages.len()).unwrap_or(u64::MAX);
+        if thread.message_count.saturating_add(more) > u64::from(most) {
+            return Ok(Appended::Full);
+        }
+        self.add_all(&mut tx, &[(caller.clone(), turn.clone())], now).await?;
+        tx.commit().await?;
+        Ok(Appended::Stored)
+    }
+
     /// Changes a message of one of the caller's threads as `edit` says, which sees it as it is while nobody else changes it;
     /// `false` when there is none or it stays.
     ///
@@ -31,10 +74,11 @@ impl Store {
     ) -> Result<bool, sqlx::Error> {
         let mut tx = self.db.write().await?;
         self.lock_thread(&mut tx, caller, thread).await?;
-        let sql = "SELECT t.seq, t.id, m.position, m.choice, m.raw, m.complete, t.created_at FROM turns t
-                   JOIN messages m ON m.turn = t.seq
-                   WHERE t.project = $1 AND t.user_id = $2 AND t.thread = $3 AND t.id = $4 AND m.position = $5";
-        let query = sqlx::query(sql).bind(caller.project.as_str()).bind(caller.user.as_str());
+        let sql = format!(
+            "SELECT {COLUMNS} FROM turns t JOIN messages m ON m.turn = t.seq
+             WHERE t.project = $1 AND t.user_id = $2 AND t.thread = $3 AND t.id = $4 AND m.position = $5"
+        );
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(caller.project.as_str()).bind(caller.user.as_str());
         let row = query.bind(thread).bind(turn).bind(position).fetch_optional(&mut *tx).await?;
         let Some(row) = row else { return Ok(false) };
         let seq: i64 = row.try_get("seq")?;

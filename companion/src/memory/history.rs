@@ -1,6 +1,6 @@
 //! What came before: the messages that a new turn's request begins with.
 
-use super::{Store, message_place, to_sql, whose};
+use super::{Store, mend, message_place, to_sql, whose};
 use crate::caller::Caller;
 use domain::time::Micros;
 use sqlx::Row;
@@ -74,7 +74,8 @@ const NO_THREAD: &str = "\u{1}";
 
 impl Store {
     /// The caller's messages as raw JSON, oldest first: those of the thread, then those of the session that are not in
-    /// the thread. A turn that broke off without an answer is left out: it would put two questions in a row.
+    /// the thread. A turn that broke off without an answer is left out: it would put two questions in a row. So are calls
+    /// and results that lack each other, for which a provider would refuse the whole; see [`mend`].
     ///
     /// # Errors
     /// When the database does not answer.
@@ -85,17 +86,18 @@ impl Store {
         bounds: Bounds,
     ) -> Result<Vec<String>, sqlx::Error> {
         let mut room = Room { bytes: MAX_BYTES, turns: bounds.turns.min(MAX_TURNS), tokens: bounds.tokens };
-        let mut messages = Vec::new();
+        let mut of_thread = Vec::new();
         if let Some(thread) = &asked.thread {
             let filter = "t.thread = $3 AND t.thread <> $4 AND t.created_at >= $5";
             let pick = Pick { filter, name: thread, other: NO_THREAD, since: 0 };
-            messages.append(&mut fitting(self.newest(caller, &pick, &room).await?, &mut room));
+            of_thread = fitting(self.newest(caller, &pick, &room).await?, &mut room);
         }
+        let mut of_session = Vec::new();
         if let Some(session) = &asked.session {
             let other = asked.thread.as_deref().unwrap_or(NO_THREAD);
-            messages.append(&mut fitting(self.of_session(caller, session, other, &room).await?, &mut room));
+            of_session = fitting(self.of_session(caller, session, other, &room).await?, &mut room);
         }
-        Ok(messages)
+        Ok(mend::mended(together(of_thread, of_session).into_iter().flat_map(|it| it.messages).collect()))
     }
 
     /// The newest turns of a session that are not in the thread `other`.
@@ -148,7 +150,7 @@ impl Store {
                  SELECT c.*, SUM(c.bytes) OVER (ORDER BY c.seq DESC) AS all_bytes,
                      SUM(c.tokens) OVER (ORDER BY c.seq DESC) AS all_tokens FROM (
                      SELECT t.seq, t.id, t.results_first, t.bytes, t.tokens, t.created_at FROM turns t
-                     WHERE t.project = $1 AND t.user_id = $2 AND {} AND (t.complete = 1 OR t.answered = 1)
+                     WHERE t.project = $1 AND t.user_id = $2 AND {} AND (t.complete = 1 OR t.answer_at >= 0)
                      ORDER BY t.seq DESC LIMIT $6) AS c) AS n
              JOIN messages m ON m.turn = n.seq AND m.choice = 0 WHERE n.all_bytes <= $7 AND n.all_tokens <= $8
              ORDER BY n.seq, m.position",
@@ -167,12 +169,29 @@ struct Room {
     tokens: i64,
 }
 
-/// The messages of the newest turns that there is room for. A turn that begins with what tools answered goes with the one
-/// before it, which called them, or not at all.
-fn fitting(turns: Vec<Said>, room: &mut Room) -> Vec<String> {
+/// The newest turns that there is room for. A turn that begins with what tools answered goes with the one before it, which
+/// called them, or not at all.
+fn fitting(turns: Vec<Said>, room: &mut Room) -> Vec<Said> {
     let fit = turns.iter().rev().take_while(|it| room.take(it)).count();
     let newest = turns.into_iter().rev().take(fit).collect::<Vec<_>>().into_iter().rev();
-    newest.skip_while(|it| it.results_first).flat_map(|it| it.messages).collect()
+    newest.skip_while(|it| it.results_first).collect()
+}
+
+/// The thread's turns, then the session's. But where the thread's last exchange ends in a call, what answers it comes next,
+/// so that it goes last.
+fn together(mut thread: Vec<Said>, mut session: Vec<Said>) -> Vec<Said> {
+    let waits = |turns: &[Said]| {
+        let begins = turns.iter().rposition(|it| !it.results_first).unwrap_or_default();
+        let exchange = turns.get(begins..).unwrap_or_default();
+        let messages: Vec<String> = exchange.iter().flat_map(|it| it.messages.iter().cloned()).collect();
+        mend::ends_in_a_call(&messages).then_some(begins)
+    };
+    let newer = thread.last().map(|it| it.at) > session.last().map(|it| it.at);
+    let moved = if session.is_empty() { None } else { waits(&thread).filter(|_| newer || waits(&session).is_none()) };
+    let mut exchange = moved.map(|it| thread.split_off(it)).unwrap_or_default();
+    thread.append(&mut session);
+    thread.append(&mut exchange);
+    thread
 }
 
 impl Room {

@@ -19,9 +19,16 @@ pub(crate) struct MessageRow {
     pub(crate) raw: String,
     /// Whether the answer came to its end.
     pub(crate) complete: bool,
+    /// Of an answer, why it ended, in the provider's words.
+    pub(crate) finish_reason: Option<String>,
     /// When the turn arrived.
     pub(crate) created_at: Micros,
 }
+
+/// What a [`MessageRow`] is made of, of turns `t` and messages `m`. Why an answer ended is told of that answer alone, which
+/// can be several messages; of the others to the same question it is not known.
+pub(super) const COLUMNS: &str = "t.seq, t.id, m.position, m.choice, m.raw, m.complete, t.created_at,
+    CASE WHEN m.choice = 0 AND t.answer_at >= 0 AND m.position >= t.answer_at THEN t.finish_reason ELSE '' END AS finish_reason";
 
 impl Store {
     /// The messages of one of the caller's threads, in the order of arrival; `None` when the page's `after`, a turn and
@@ -75,7 +82,7 @@ impl Store {
             "(t.seq, m.position) < ($4, $5) ORDER BY t.seq DESC, m.position DESC"
         };
         let sql = format!(
-            "SELECT t.id, m.position, m.choice, m.raw, m.complete, t.created_at FROM turns t JOIN messages m ON m.turn = t.seq
+            "SELECT {COLUMNS} FROM turns t JOIN messages m ON m.turn = t.seq
              WHERE t.project = $1 AND t.user_id = $2 AND t.thread = $3 AND {choice} AND {order} LIMIT $6"
         );
         let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(caller.project.as_str()).bind(caller.user.as_str());
@@ -123,6 +130,7 @@ impl Store {
             choice: u64::try_from(row.try_get::<i64, _>("choice")?).unwrap_or_default(),
             position: u64::try_from(position).unwrap_or_default(),
             complete: row.try_get::<i64, _>("complete")? != 0,
+            finish_reason: Some(row.try_get::<String, _>("finish_reason")?).filter(|it| !it.is_empty()),
             created_at: from_sql(row.try_get("created_at")?),
         })
     }

@@ -10,6 +10,7 @@ mod erase;
 mod history;
 mod in_redis;
 mod limits;
+mod mend;
 mod messages;
 mod open;
 mod purge;
@@ -24,7 +25,7 @@ mod threads;
 mod turns;
 
 pub(crate) use copy::{backup, restore};
-pub(crate) use edit::Edit;
+pub(crate) use edit::{Appended, Edit};
 pub(crate) use history::{Asked, Bounds, Running};
 pub use limits::Limits;
 pub(crate) use messages::MessageRow;

@@ -1,6 +1,7 @@
 //! Looking for words in what a user said and was answered. Texts are sealed, so they are opened and read here, newest
 //! first, up to a bound.
 
+use super::messages::COLUMNS;
 use super::{MessageRow, Store, ThreadRow};
 use crate::caller::Caller;
 use sqlx::Row;
@@ -39,11 +40,12 @@ impl Store {
         let mut hits: Vec<Hit> = Vec::new();
         let (mut end, mut place, mut read) = (i64::MAX, i64::MAX, 0_usize);
         loop {
-            let sql = "SELECT t.seq, t.id, t.thread, m.complete, t.created_at, m.position, m.choice, m.raw FROM turns t
-                       JOIN messages m ON m.turn = t.seq
-                       WHERE t.project = $1 AND t.user_id = $2 AND t.thread <> '' AND (t.seq, m.position) < ($3, $4)
-                       ORDER BY t.seq DESC, m.position DESC LIMIT $5";
-            let query = sqlx::query(sql).bind(caller.project.as_str()).bind(caller.user.as_str());
+            let sql = format!(
+                "SELECT t.thread, {COLUMNS} FROM turns t JOIN messages m ON m.turn = t.seq
+                 WHERE t.project = $1 AND t.user_id = $2 AND t.thread <> '' AND (t.seq, m.position) < ($3, $4)
+                 ORDER BY t.seq DESC, m.position DESC LIMIT $5"
+            );
+            let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(caller.project.as_str()).bind(caller.user.as_str());
             let rows = query.bind(end).bind(place).bind(PAGE).fetch_all(self.db.pool()).await?;
             for row in &rows {
                 (end, place) = (row.try_get("seq")?, row.try_get("position")?);

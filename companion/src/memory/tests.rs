@@ -1,8 +1,13 @@
 //! What holds on SQLite and on PostgreSQL.
 
+use super::mend::tests::{calls, conversation, refusal, result, user};
 use super::*;
 use crate::names::Name;
 use ::tests::Postgres;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use serde_json::Value;
+use std::sync::Arc;
 use tempfile::TempDir;
 
 const KEY: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
@@ -50,7 +55,7 @@ pub(crate) fn turn(id: &str, thread: &str, session: &str, said: &[&str]) -> Turn
         title: Some(format!("about {id}")),
         messages: said.iter().enumerate().map(message).collect(),
         alternatives: Vec::new(),
-        answered: said.len() > 1,
+        answer_at: (said.len() > 1).then_some(1),
         results_first: said.first().is_some_and(|it| it.starts_with("result")),
     }
 }
@@ -85,7 +90,7 @@ pub(crate) async fn said(store: &Store, user: &str, asked: &Asked, bounds: Bound
 
 async fn add(store: &Store, user: &str, turns: &[TurnRow], now: u64) -> u64 {
     let turns: Vec<_> = turns.iter().map(|it| (caller(user), it.clone())).collect();
-    store.add_turns(&turns, second(now)).await.unwrap()
+    store.add_reports(&[(Arc::new(turns), second(now))]).await.unwrap()[0]
 }
 
 #[tokio::test]
@@ -126,6 +131,78 @@ async fn history_is_whole_turns_and_no_result_comes_without_its_call() {
         assert_eq!(check(3).await, ["one", "call", "result", "two", "three", "."]);
         let few = Bounds { tokens: 1, ..Bounds::default() };
         assert!(said(&store, "ada", &thread("t"), few, 2).await.is_empty());
+        store.close().await;
+    }
+}
+
+/// A turn of these messages.
+fn of_messages(id: &str, thread: &str, session: &str, messages: &[Value]) -> TurnRow {
+    let results_first = messages.first().is_some_and(|it| it["role"] == "tool");
+    let messages = messages.iter().map(Value::to_string).collect();
+    TurnRow { messages, results_first, ..turn(id, thread, session, &[]) }
+}
+
+async fn told(store: &Store, asked: &Asked, bounds: Bounds) -> Vec<Value> {
+    let raw = store.history(&caller("ada"), asked, bounds).await.unwrap();
+    raw.iter().map(|it| serde_json::from_str(it).unwrap()).collect()
+}
+
+#[test]
+fn no_provider_refuses_what_is_left_of_a_thread() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", dir.path().join("memory.db").display());
+    let store = runtime.block_on(open(&url, ""));
+    let cases = Config { cases: 48, failure_persistence: None, ..Config::default() };
+    let mut runner = TestRunner::new(cases);
+    let turns = prop::collection::vec(conversation(), 1..5);
+    let deleted = prop::collection::vec((0..4_usize, 0..8_i64), 0..4);
+    let name = std::cell::Cell::new(0);
+    let done = runner.run(&(turns, deleted, 1..6_i64), |(turns, deleted, most)| {
+        name.set(name.get() + 1);
+        let thread_name = format!("t{}", name.get());
+        let id = |nth: usize| format!("{thread_name}_{nth}");
+        let rows: Vec<TurnRow> =
+            turns.iter().enumerate().map(|(nth, it)| of_messages(&id(nth), &thread_name, "", it)).collect();
+        let told = runtime.block_on(async {
+            add(&store, "ada", &rows, 1).await;
+            for (nth, position) in deleted {
+                store.delete_message(&caller("ada"), &thread_name, &id(nth), position).await.unwrap();
+            }
+            told(&store, &thread(&thread_name), Bounds { turns: most, ..Bounds::default() }).await
+        });
+        let open = told.iter().rev().find(|it| it["role"] != "tool");
+        let open = open.and_then(|it| it["tool_calls"].as_array()).into_iter().flatten();
+        let answered: Vec<Value> =
+            told.iter().cloned().chain(open.map(|it| result(it["id"].as_str().unwrap()))).collect();
+        prop_assert_eq!(refusal(&answered), None);
+        Ok(())
+    });
+    done.unwrap();
+}
+
+#[tokio::test]
+async fn a_threads_last_call_comes_right_before_its_results() {
+    let places = places();
+    let said = |text: &str| serde_json::json!({"role": "assistant", "content": text});
+    for url in &places.urls {
+        let store = open(url, "").await;
+        let (one, two) = (calls(&["1"]), calls(&["2"]));
+        let in_thread = [user(), one.clone()];
+        let then = [result("1"), two.clone()];
+        let aside = [user(), said("aside")];
+        add(&store, "ada", &[of_messages("1", "t", "", &[user(), said("first")])], 1).await;
+        add(&store, "ada", &[of_messages("2", "", "s", &aside)], 2).await;
+        add(&store, "ada", &[of_messages("3", "t", "s", &in_thread)], 3).await;
+        add(&store, "ada", &[of_messages("4", "t", "s", &then)], 4).await;
+        let both = Asked { thread: Some("t".into()), ..session("s") };
+        let expected = [&[user(), said("first")][..], &aside, &in_thread, &then].concat();
+        assert_eq!(told(&store, &both, Bounds::default()).await, expected);
+        // The session goes on without it: that exchange is over, and the other waits.
+        add(&store, "ada", &[of_messages("5", "", "s", &[user(), calls(&["3"])])], 5).await;
+        let over =
+            [&[user(), said("first")][..], &[user(), one.clone(), result("1")], &aside, &[user(), calls(&["3"])]];
+        assert_eq!(told(&store, &both, Bounds::default()).await, over.concat());
         store.close().await;
     }
 }

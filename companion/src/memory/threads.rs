@@ -116,6 +116,8 @@ impl Store {
         most: u32,
     ) -> Result<Made, sqlx::Error> {
         let mut tx = self.db.write().await?;
+        // Others make none meanwhile, so that nobody has one too many.
+        open::lock(&self.db, &mut tx, std::iter::once(caller)).await?;
         if self.thread_in(&mut tx, caller, &thread.id).await?.is_some() {
             return Ok(Made::Exists);
         }

@@ -38,8 +38,8 @@ pub(crate) struct TurnRow {
     pub(crate) messages: Vec<String>,
     /// Other answers to the same question, which are never in the history.
     pub(crate) alternatives: Vec<Alternative>,
-    /// Whether an answer is among them.
-    pub(crate) answered: bool,
+    /// The place of the answer's first message among them, if there is one.
+    pub(crate) answer_at: Option<usize>,
     /// Whether the first of them is what a tool answered to the turn before.
     pub(crate) results_first: bool,
 }
@@ -56,20 +56,8 @@ pub(crate) struct Alternative {
 }
 
 impl Store {
-    /// Stores turns, all or none; one that is stored already or was deleted since is left out. Says how many were new.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub(crate) async fn add_turns(&self, turns: &[(Caller, TurnRow)], now: Micros) -> Result<u64, sqlx::Error> {
-        let mut tx = self.db.write().await?;
-        open::lock(&self.db, &mut tx, turns.iter().map(|it| &it.0)).await?;
-        let stored = self.add_all(&mut tx, turns, now).await?;
-        tx.commit().await?;
-        Ok(stored)
-    }
-
-    /// Stores several reports together, each with its time, and says of each how many were new. What is stored is
-    /// not open any more.
+    /// Stores several reports together, each with its time, and says of each how many turns were new: one that is stored
+    /// already or was deleted since is left out. What is stored is not open any more.
     ///
     /// # Errors
     /// When the database does not answer; then nothing of any report is stored.
@@ -131,8 +119,8 @@ impl Store {
         self.in_redis.is_some() && turn.thread.is_none() && turn.session.is_some() && !turn.messages.is_empty()
     }
 
-    /// In a transaction that has locked the users.
-    async fn add_all(
+    /// In a transaction that has locked the users; says how many were new.
+    pub(super) async fn add_all(
         &self,
         tx: &mut AnyConnection,
         turns: &[(Caller, TurnRow)],
@@ -189,7 +177,7 @@ impl Store {
         turn: &TurnRow,
         now: Micros,
     ) -> Result<(), sqlx::Error> {
-        let sql = "INSERT INTO turns (project, user_id, id, thread, session, model, complete, finish_reason, answered,
+        let sql = "INSERT INTO turns (project, user_id, id, thread, session, model, complete, finish_reason, answer_at,
                        results_first, bytes, tokens, created_at)
                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING seq";
         let bytes = turn.messages.iter().map(String::len).fold(0, usize::saturating_add);
@@ -198,7 +186,8 @@ impl Store {
         let query = query.bind(turn.thread.as_deref().unwrap_or_default());
         let query = query.bind(turn.session.as_ref().map(|it| it.0.as_str()).unwrap_or_default());
         let query = query.bind(turn.model.as_deref().unwrap_or_default()).bind(i64::from(turn.complete));
-        let query = query.bind(turn.finish_reason.as_deref().unwrap_or_default()).bind(i64::from(turn.answered));
+        let query =
+            query.bind(turn.finish_reason.as_deref().unwrap_or_default()).bind(turn.answer_at.map_or(-1, count));
         let query = query.bind(i64::from(turn.results_first)).bind(count(bytes));
         let query = query.bind(i64::try_from(tokens).unwrap_or(i64::MAX)).bind(to_sql(now));
         let seq: i64 = query.fetch_one(&mut *tx).await?.try_get("seq")?;
@@ -224,7 +213,7 @@ impl Store {
     }
 }
 
-async fn is_known(tx: &mut AnyConnection, caller: &Caller, id: &str) -> Result<bool, sqlx::Error> {
+pub(super) async fn is_known(tx: &mut AnyConnection, caller: &Caller, id: &str) -> Result<bool, sqlx::Error> {
     let sql = "SELECT 1 FROM turns WHERE project = $1 AND user_id = $2 AND id = $3
                UNION ALL SELECT 1 FROM forgotten_turns WHERE project = $1 AND user_id = $2 AND id = $3";
     let query = sqlx::query(sql).bind(caller.project.as_str()).bind(caller.user.as_str()).bind(id);

@@ -97,7 +97,7 @@ pub(super) fn item() -> Value {
             said("message", &[], json!({"status": status, "content": parts, "role": {"enum": ["user", "assistant", "system", "developer", "unknown"]}})),
             said("function_call", &["call_id", "name", "arguments"], json!({"status": status})),
             said("function_call_output", &["call_id", "name"], json!({"status": status, "output": {"type": ["string", "array"]}})),
-            said("custom_tool_call", &["call_id", "name", "input"], json!({})),
+            said("custom_tool_call", &["call_id", "name", "input"], json!({"status": status})),
         ],
     })
 }

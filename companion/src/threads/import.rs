@@ -3,7 +3,7 @@
 use super::{Message, message_id};
 use crate::caller::Caller;
 use crate::failure::Failure;
-use crate::memory::{Limits, Page, Store, TurnRow};
+use crate::memory::{Appended, Limits, Page, Store, TurnRow};
 use crate::turns::answers_a_call;
 use crate::{random, title};
 use domain::headers::is_id;
@@ -54,14 +54,10 @@ pub(crate) async fn import(
     limits: Limits,
     now: Micros,
 ) -> Result<Vec<Message>, Failure> {
-    let row = store.thread(caller, thread).await?.ok_or_else(Failure::no_such_thread)?;
+    let before = store.thread(caller, thread).await?.ok_or_else(Failure::no_such_thread)?.message_count;
     let count = import.messages.len();
     if !(1..=MOST).contains(&count) {
         return Err(Failure::invalid("messages", format!("expected 1 to {MOST} messages, found {count}")));
-    }
-    let after = row.message_count.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
-    if after > u64::from(limits.messages) {
-        return Err(Failure::thread_full(limits.messages));
     }
     let roles =
         import.messages.iter().enumerate().map(|(at, it)| role(at, it, limits)).collect::<Result<Vec<_>, _>>()?;
@@ -70,9 +66,12 @@ pub(crate) async fn import(
         None => random::id("turn_")?,
     };
     let texts = import.messages.into_iter().map(|it| Box::<str>::from(it).into());
-    let turn = turn(id, thread, roles.into_iter().zip(texts).collect());
-    if store.add_turns(&[(caller.clone(), turn.clone())], now).await? == 0 {
-        return known(store, caller, thread, &turn).await;
+    let turn = turn(id, thread, before, roles.into_iter().zip(texts).collect());
+    match store.append(caller, &turn, limits.messages, now).await? {
+        Appended::Stored => (),
+        Appended::Known => return known(store, caller, thread, &turn).await,
+        Appended::Full => return Err(Failure::thread_full(limits.messages)),
+        Appended::Gone => return Err(Failure::no_such_thread()),
     }
     let shown = turn.messages.iter().zip(0..).map(|(raw, position)| Message {
         id: message_id(&turn.id, position),
@@ -80,6 +79,7 @@ pub(crate) async fn import(
         turn: turn.id.clone(),
         choice: 0,
         complete: true,
+        finish_reason: None,
         said: serde_json::from_str(raw).unwrap_or_default(),
     });
     Ok(shown.collect())
@@ -104,10 +104,11 @@ async fn known(store: &Store, caller: &Caller, thread: &str, turn: &TurnRow) -> 
     Ok(rows)
 }
 
-/// The turn that messages, each with its role, are stored as.
-pub(crate) fn turn<R: AsRef<str>>(id: String, thread: &str, messages: Vec<(R, String)>) -> TurnRow {
-    let results_first = messages.first().is_some_and(|(role, _)| answers_a_call(role.as_ref()));
-    let answered = messages.iter().any(|(role, _)| role.as_ref() == "assistant");
+/// The turn that messages, each with its role, are stored as in a thread that has so many `before` them. Where there is
+/// nothing before, nothing in them belongs to it.
+pub(crate) fn turn<R: AsRef<str>>(id: String, thread: &str, before: u64, messages: Vec<(R, String)>) -> TurnRow {
+    let results_first = before > 0 && messages.first().is_some_and(|(role, _)| answers_a_call(role.as_ref()));
+    let answer_at = messages.iter().position(|(role, _)| role.as_ref() == "assistant");
     let messages: Vec<String> = messages.into_iter().map(|(_, raw)| raw).collect();
     TurnRow {
         id,
@@ -118,7 +119,7 @@ pub(crate) fn turn<R: AsRef<str>>(id: String, thread: &str, messages: Vec<(R, St
         finish_reason: None,
         title: title::of(messages.iter().map(String::as_str)),
         results_first,
-        answered,
+        answer_at,
         messages,
         alternatives: Vec::new(),
     }

@@ -84,12 +84,13 @@ impl Titles {
     pub(crate) fn offer(&self, caller: &Caller, turn: &TurnRow) {
         let Some((offers, metrics)) = &self.0 else { return };
         let (Some(thread), Some(title)) = (&turn.thread, &turn.title) else { return };
-        if !turn.complete || !turn.answered {
+        if !turn.complete || turn.answer_at.is_none() {
             return;
         }
         let (thread, title) = (thread.clone(), title.clone());
         if offers.try_send(Job { caller: caller.clone(), thread, turn: turn.id.clone(), title }).is_err() {
-            metrics.count(Count::TitleDropped);
+            // It need not be its thread's first, so that perhaps no title is lost.
+            metrics.count(Count::TitleOverlooked);
         }
     }
 }
@@ -194,6 +195,7 @@ mod tests {
             choice: 0,
             raw,
             complete: true,
+            finish_reason: None,
             created_at: Micros::default(),
         };
         let check = |raw: &[String]| beginning(&raw.iter().cloned().map(row).collect::<Vec<_>>());

@@ -125,6 +125,70 @@ async fn what_is_wrong_is_named_and_nothing_is_written() {
 }
 
 #[tokio::test]
+async fn calls_and_results_that_lack_each_other_are_shown_and_told_to_no_model() {
+    let app = TestApp::start().await;
+    let token = app.token("ada").await;
+    let result = |id: &str| json!({"role": "tool", "tool_call_id": id, "content": "ok"});
+    let call = |id: &str| {
+        json!({"role": "assistant", "content": "I look.", "tool_calls": [{"id": id, "type": "function",
+        "function": {"name": "f", "arguments": "{}"}}]})
+    };
+    let said = json!({"role": "assistant", "content": "done"});
+    send(&app, "POST", "/v1/threads", &token, json!({"id": "t1"})).await;
+    // It begins with what nobody asked for, and goes on where a tool was called.
+    let messages = [result("c0"), user("1"), call("c1"), user("2"), call("c2"), result("c2"), said.clone(), user("3")];
+    let body = json!({"messages": messages, "turn_id": "x"});
+    assert_eq!(send(&app, "POST", "/v1/threads/t1/messages", &token, body).await.0, 201);
+    let history = async || {
+        let (turn, history, _) = app.open("ada", json!({"thread": "t1"})).await;
+        app.record(&turn, "ada", json!({"thread": "t1"}), ("", "")).await;
+        history
+    };
+    assert_eq!(history().await, json!([user("1"), user("2"), call("c2"), result("c2"), said, user("3")]));
+    let shown = app.get("/v1/threads/t1/messages", &token).await.json();
+    assert_eq!(shown["data"].as_array().unwrap().len(), messages.len());
+    let delete =
+        async |id: &str| app.public("DELETE", &format!("/v1/threads/t1/messages/{id}"), &token, "").await.status;
+    assert_eq!((delete("msg_x_5").await, history().await), (204, json!([user("1"), user("2"), said, user("3")])));
+    let items = app.get("/v1/conversations/t1/items?order=asc", &token).await.json();
+    let kinds: Vec<_> = items["data"].as_array().unwrap().iter().map(|it| it["type"].as_str().unwrap()).collect();
+    assert_eq!(kinds.iter().filter(|it| **it == "function_call").count(), 2, "{kinds:?}");
+}
+
+#[tokio::test]
+async fn of_imports_at_once_no_more_are_stored_than_there_is_room_for() {
+    let app = std::sync::Arc::new(TestApp::with(|it| (it.limits.messages, it.limits.threads) = (5, 5)).await);
+    let token = app.token("ada").await;
+    send(&app, "POST", "/v1/threads", &token, json!({"id": "t1"})).await;
+    let at_once = async |path: &'static str, body: &Value| {
+        let mut asked = tokio::task::JoinSet::new();
+        for _ in 0..8 {
+            let (app, token, body) = (app.clone(), token.clone(), body.to_string());
+            asked.spawn(async move { app.public("POST", path, &token, &body).await.status });
+        }
+        let mut statuses = asked.join_all().await;
+        statuses.sort_unstable();
+        statuses
+    };
+    let two = json!({"messages": [user("a"), user("b")]});
+    assert_eq!(at_once("/v1/threads/t1/messages", &two).await, [201, 201, 409, 409, 409, 409, 409, 409]);
+    let one = json!({"items": [user("c")]});
+    assert_eq!(at_once("/v1/conversations/t1/items", &one).await, [200, 409, 409, 409, 409, 409, 409, 409]);
+    assert_eq!(app.get("/v1/threads/t1", &token).await.json()["message_count"], 5);
+    assert_eq!(at_once("/v1/threads", &json!({})).await, [201, 201, 201, 201, 409, 409, 409, 409]);
+    // What was stored under a name is found again, however full the thread is.
+    let named = |id: &str| json!({"messages": [user("a")], "turn_id": id});
+    let threads = app.get("/v1/threads", &token).await.json();
+    let thread = &threads["data"].as_array().unwrap().iter().find(|it| it["id"] != "t1").unwrap()["id"];
+    let path = format!("/v1/threads/{}/messages", thread.as_str().unwrap());
+    let mut statuses = Vec::new();
+    for id in ["a", "b", "c", "d", "e", "f", "a"] {
+        statuses.push(send(&app, "POST", &path, &token, named(id)).await.0);
+    }
+    assert_eq!(statuses, [201, 201, 201, 201, 201, 409, 201]);
+}
+
+#[tokio::test]
 async fn threads_are_searched_exported_and_erased_by_their_owner_alone() {
     let app = TestApp::start().await;
     let (ada, eve) = (app.token("ada").await, app.token("eve").await);

@@ -151,6 +151,36 @@ async fn a_message_keeps_its_members_and_cannot_overwrite_ours() {
 }
 
 #[tokio::test]
+async fn an_answer_says_why_it_ended_and_nothing_else_does() {
+    let app = TestApp::start().await;
+    let token = app.token("ada").await;
+    let said = |role: &str| json!({"role": role, "content": "x", "finish_reason": "forged"});
+    let turn = |id: &str, complete: bool, reason: Value| {
+        json!({"turn": id, "project": app.project, "user": "ada", "thread": "t1", "complete": complete,
+            "finish_reason": reason, "input": [said("assistant"), said("user")], "output": [said("assistant")],
+            "alternatives": [{"index": 1, "message": said("assistant"), "complete": true}]})
+    };
+    let turns = json!({"turns": [turn("1", true, json!("stop")), turn("2", false, json!("length")), turn("3", false, Value::Null)]});
+    assert_eq!(app.internal("/internal/v1/turns", &turns.to_string()).await.json(), json!({"stored": 3}));
+    let line = |it: &Value| json!([it["turn_id"], it["complete"], it["finish_reason"]]);
+    let shown = |list: &Value| list.as_array().unwrap().iter().map(line).collect::<Value>();
+    let [none, stop, length] = [Value::Null, json!("stop"), json!("length")];
+    let turn = |id: &str, complete: bool, reason: &Value| {
+        [(complete, &none), (complete, &none), (complete, reason), (true, &none)].map(|it| json!([id, it.0, it.1]))
+    };
+    let expected: Value = [turn("1", true, &stop), turn("2", false, &length), turn("3", false, &none)].concat().into();
+    assert_eq!(shown(&app.get("/v1/threads/t1/messages", &token).await.json()["data"]), expected);
+    let lines = String::from_utf8(app.get("/v1/threads/t1/export", &token).await.body.to_vec()).unwrap();
+    assert_eq!(shown(&lines.lines().map(|it| serde_json::from_str::<Value>(it).unwrap()).collect()), expected);
+    // Without its answer, a turn has no reason to tell.
+    assert_eq!(app.public("DELETE", "/v1/threads/t1/messages/msg_2_2", &token, "").await.status, 204);
+    assert!(!app.get("/v1/threads/t1/messages", &token).await.json().to_string().contains("length"));
+    let items = app.get("/v1/conversations/t1/items?order=asc", &token).await.json();
+    let status: Vec<_> = items["data"].as_array().unwrap().iter().map(|it| it["status"].as_str().unwrap()).collect();
+    assert_eq!(status[status.len() - 1], "incomplete");
+}
+
+#[tokio::test]
 async fn a_deleted_thread_does_not_come_back_with_a_late_turn() {
     let app = TestApp::start().await;
     let token = app.token("ada").await;

@@ -6,6 +6,7 @@
 //! project wants that.
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails"))]
 
+pub mod answered;
 pub mod config;
 pub mod filter;
 pub mod memory;

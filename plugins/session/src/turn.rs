@@ -1,5 +1,6 @@
 //! One turn: what is put into its request, what is kept of it, and what is reported.
 
+use crate::answered;
 use crate::config::Limits;
 use crate::memory::{self, Memory, Whose};
 use crate::recognise::recognise;
@@ -155,7 +156,13 @@ impl Turn {
         let messages = body.messages()?;
         let said: Vec<&str> = messages.iter().filter(|it| !it.instructs()).map(|it| it.raw).collect();
         let history: Vec<&RawValue> = history.iter().map(AsRef::as_ref).collect();
-        let found = recognise(&history.iter().map(|it| it.get()).collect::<Vec<_>>(), &said);
+        let texts: Vec<&str> = history.iter().map(|it| it.get()).collect();
+        let mut found = recognise(&texts, &said);
+        // If nothing is known, no message of the client's is the history's last call either.
+        let kept = if found.known == 0 { answered::kept(&texts, &said) } else { texts.len() };
+        if kept < texts.len() {
+            found = recognise(texts.get(..kept).unwrap_or_default(), &said);
+        }
         let new = said.get(found.known..).unwrap_or_default();
         let bytes = new.iter().fold(0_usize, |sum, it| sum.saturating_add(it.len()));
         if bytes > limit {

@@ -26,8 +26,8 @@ CREATE TABLE sessions (
 );
 CREATE INDEX sessions_by_end ON sessions (expires_at);
 
--- `seq` is the order of arrival; `results_first` says that it begins with what tools answered, so that the turn before
--- it belongs to it.
+-- `seq` is the order of arrival; `answer_at` is the place of the answer's first message, -1 without one; `results_first` says
+-- that the turn begins with what tools answered, so that the one before it belongs to it.
 CREATE TABLE turns (
     seq           BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     project       TEXT COLLATE "C" NOT NULL,
@@ -38,7 +38,7 @@ CREATE TABLE turns (
     model         TEXT COLLATE "C" NOT NULL,
     complete      BIGINT NOT NULL,
     finish_reason TEXT COLLATE "C" NOT NULL,
-    answered      BIGINT NOT NULL,
+    answer_at     BIGINT NOT NULL,
     results_first BIGINT NOT NULL,
     bytes         BIGINT NOT NULL,
     tokens        BIGINT NOT NULL,

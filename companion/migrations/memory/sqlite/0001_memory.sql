@@ -26,8 +26,8 @@ CREATE TABLE sessions (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX sessions_by_end ON sessions (expires_at);
 
--- `seq` is the order of arrival; `results_first` says that it begins with what tools answered, so that the turn before
--- it belongs to it.
+-- `seq` is the order of arrival; `answer_at` is the place of the answer's first message, -1 without one; `results_first` says
+-- that the turn begins with what tools answered, so that the one before it belongs to it.
 CREATE TABLE turns (
     seq           INTEGER PRIMARY KEY AUTOINCREMENT,
     project       TEXT NOT NULL,
@@ -38,7 +38,7 @@ CREATE TABLE turns (
     model         TEXT NOT NULL,
     complete      INTEGER NOT NULL,
     finish_reason TEXT NOT NULL,
-    answered      INTEGER NOT NULL,
+    answer_at     INTEGER NOT NULL,
     results_first INTEGER NOT NULL,
     bytes         INTEGER NOT NULL,
     tokens        INTEGER NOT NULL,

@@ -85,6 +85,24 @@ fn history_goes_in_and_only_the_new_messages_are_remembered() {
 }
 
 #[test]
+fn a_call_that_nobody_answers_any_more_is_left_out() {
+    let (hi, call) = (r#"{"role":"user","content":"hi"}"#, r#"{"role":"assistant","tool_calls":[{"id":"c"}]}"#);
+    let (ok, new) = (r#"{"role":"tool","tool_call_id":"c"}"#, r#"{"role":"user","content":"new"}"#);
+    for (sent, expected, remembered) in [
+        (ok.to_owned(), format!("{hi},{call},{ok}"), vec![ok]),
+        (new.to_owned(), format!("{hi},{new}"), vec![new]),
+        // A client that sends all of it again has done the same already, or brings the call along.
+        (format!("{hi},{new}"), format!("{hi},{new}"), vec![new]),
+        (format!("{call},{ok}"), format!("{hi},{call},{ok}"), vec![ok]),
+        (format!("{hi},{call},{ok}"), format!("{hi},{call},{ok}"), vec![ok]),
+    ] {
+        let whole = |it: &str| format!(r#"{{"messages":[{it}]}}"#);
+        let remembered = remembered.into_iter().map(str::to_owned).collect();
+        assert_eq!(check(&format!("{hi},{call}"), &whole(&sent)), Ok((whole(&expected), remembered)), "{sent}");
+    }
+}
+
+#[test]
 fn the_member_that_names_the_thread_is_the_gateways_alone() {
     let (without, input) = check("", r#"{"conversation_id":"t", "messages":[{"role":"user"}]}"#).unwrap();
     assert_eq!((without.as_str(), input.len()), (r#"{"messages":[{"role":"user"}]}"#, 1));

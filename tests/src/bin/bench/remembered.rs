@@ -46,7 +46,7 @@ pub(crate) fn fill(url: &str) -> i64 {
              {numbers} SELECT '{PROJECT}', 'u' || (k % {USERS}), 't' || k, NULL, '{{}}', 2 * ({count}), {then}, {then} + k FROM threads_of"
         ),
         format!(
-            "INSERT INTO turns (project, user_id, id, thread, session, model, complete, finish_reason, answered,
+            "INSERT INTO turns (project, user_id, id, thread, session, model, complete, finish_reason, answer_at,
                  results_first, bytes, tokens, created_at)
              {numbers} SELECT '{PROJECT}', 'u' || (k % {USERS}), 'turn_' || {id}, 't' || k, '', 'gpt-4o', 1, 'stop', 1, 0,
                  600, 150, {then} + n FROM turns_of, threads_of WHERE n < {count} ORDER BY n, k"
