@@ -108,7 +108,7 @@ impl EnvoyConfig {
         assert!(found, "no plugin {name:?} in this configuration, there are {:?}", self.plugins());
     }
 
-    /// Takes the plugin `name` out of every chain of filters.
+    /// Takes the plugin `name` out of every chain of filters, and all others of the same filter if it is named as the filter.
     ///
     /// # Panics
     /// If there is no such plugin.
@@ -117,7 +117,10 @@ impl EnvoyConfig {
         assert!(before.contains(name), "no plugin {name:?} in this configuration, there are {before:?}");
         walk(&mut self.root, &mut |value| {
             if let Some(filters) = value.get_mut("http_filters").and_then(Value::as_array_mut) {
-                filters.retain(|filter| filter["typed_config"]["config"]["name"] != name);
+                filters.retain(|filter| {
+                    let plugin = &filter["typed_config"]["config"];
+                    plugin["name"] != name && plugin["root_id"] != name
+                });
             }
         });
     }

@@ -68,7 +68,9 @@ fn filters_in(place: &str, value: &Value) -> usize {
     let name = value["name"].as_str().unwrap_or_default();
     if value["vm_config"].is_object() {
         let config = plugin_config(value).to_string();
-        parse(name, config.as_bytes()).unwrap_or_else(|why| panic!("{place}: {why}"));
+        // A filter that stands there twice has two names.
+        parse(value["root_id"].as_str().unwrap_or(name), config.as_bytes())
+            .unwrap_or_else(|why| panic!("{place}: {why}"));
         count += 1;
     } else if !name.is_empty() && !value["config"].is_null() && !value["config"]["vm_config"].is_object() {
         let config = match &value["config"] {

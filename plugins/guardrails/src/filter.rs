@@ -21,6 +21,9 @@ use domain::{
 use host::{CallId, Chunk, Edit, Next, NoAnswer, Plugin, RequestHead, ResponseHead, Root, Watch, companion::Client};
 use std::rc::Rc;
 
+/// The note of what the numbers of a thread's placeholders are made of.
+const NUMBERS: &str = "guardrails";
+
 /// The filter, configured.
 pub struct Guardrails {
     config: Config,
@@ -120,7 +123,8 @@ impl Stream {
 
     /// Does with a request what the guards say, when somebody else found these names in it.
     fn decide(&mut self, endpoint: Endpoint, body: &[u8], named: &[Named]) -> Edit {
-        let outcome = policy::inspect_with(self.rules(), body, named);
+        let mut outcome = policy::inspect_with(self.rules(), body, named);
+        self.agree_on_numbers(&mut outcome.vault);
         if outcome.unseen {
             self.plugin.meters.unseen(Direction::Input);
         }
@@ -139,6 +143,16 @@ impl Stream {
                 reply.headers.extend(self.report.take().map(|report| (policy::REPORT, report)));
                 Edit::Reply(reply)
             }
+        }
+    }
+
+    /// One instance may look at requests and another at answers, and filters between them change what names the thread:
+    /// the first one tells the second what it makes numbers of.
+    fn agree_on_numbers(&self, vault: &mut Vault) {
+        if !self.guards().look_at_requests() {
+            host::note::read(NUMBERS).into_iter().for_each(|it| *vault = Vault::numbered_as(it));
+        } else if let Some(numbers) = vault.numbers() {
+            host::note::write(NUMBERS, numbers);
         }
     }
 
@@ -263,7 +277,7 @@ impl host::Stream for Stream {
         };
         let (found, hits) = answer.found();
         self.plugin.meters.restored(hits.restored);
-        if answer.is_unseen() {
+        if answer.is_unseen() && self.guards().look_at_responses() {
             self.plugin.meters.unseen(Direction::Output);
         }
         self.tell(Direction::Output, &found);

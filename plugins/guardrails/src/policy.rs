@@ -93,7 +93,7 @@ pub fn inspect(rules: Rules, body: &[u8]) -> Outcome {
 #[must_use]
 pub(crate) fn inspect_with(rules: Rules, body: &[u8], named: &[Named]) -> Outcome {
     if !rules.guards.look_at_requests() {
-        return untouched(body);
+        return untouched(rules, body);
     }
     let (body, texts) = match read(rules.guards, body) {
         Ok(both) => both,
@@ -120,9 +120,10 @@ pub(crate) fn inspect_with(rules: Rules, body: &[u8], named: &[Named]) -> Outcom
     let found = Found { pii: Pii::of(shield.mode, looked.iter().flat_map(|it| &it.hits)), sentinel };
     let report =
         [over.then(|| "scan=ends".to_owned()), found.report()].into_iter().flatten().collect::<Vec<_>>().join(";");
-    let named = body.member("conversation_id").and_then(|it| it.strip_prefix('"')?.strip_suffix('"'));
-    let thread = rules.thread.or(named);
-    let mut vault = thread.map_or_else(Vault::default, |it| Vault::of_thread(rules.project, it));
+    let mut vault = vault(rules, &body);
+    if !shield.looks_at_requests() {
+        leave(&mut vault, &body);
+    }
     Outcome {
         deed: deed(rules, &body, &looked, &found, &mut vault),
         report: Some(report).filter(|it| !it.is_empty()),
@@ -145,9 +146,23 @@ fn deed(rules: Rules, body: &Body, looked: &[Looked], found: &Found, vault: &mut
     if edits.is_empty() { Deed::Pass } else { Deed::Mask(body.apply(edits)) }
 }
 
-/// A request that nobody wants to look at; what its answer needs to know of it. What some other filter, or somebody, wrote
-/// there as a placeholder is no value of the answer's.
-fn untouched(body: &[u8]) -> Outcome {
+/// No placeholders yet, with numbers of the thread that the request goes on with, if any.
+fn vault(rules: Rules, body: &Body) -> Vault {
+    let named = body.member("conversation_id").and_then(|it| it.strip_prefix('"')?.strip_suffix('"'));
+    let thread = rules.thread.or(named);
+    thread.map_or_else(Vault::default, |it| Vault::of_thread(rules.project, it))
+}
+
+/// What some other filter, or somebody, wrote as a placeholder is no value of the answer's. In a thread it may be: an
+/// earlier answer's comes back with the history, and has the number that the value still has.
+fn leave(vault: &mut Vault, body: &Body) {
+    if vault.numbers().is_none() {
+        body.texts().unwrap_or_default().iter().for_each(|it| vault.reserve(&it.text));
+    }
+}
+
+/// A request that nobody wants to look at; what its answer needs to know of it.
+fn untouched(rules: Rules, body: &[u8]) -> Outcome {
     let mut outcome = Outcome {
         deed: Deed::Pass,
         report: None,
@@ -160,7 +175,8 @@ fn untouched(body: &[u8]) -> Outcome {
     if let Ok(body) = Body::parse(body) {
         outcome.model = body.model().map(str::to_owned);
         outcome.wants_usage = wants_usage(&body);
-        body.texts().unwrap_or_default().iter().for_each(|it| outcome.vault.reserve(&it.text));
+        outcome.vault = vault(rules, &body);
+        leave(&mut outcome.vault, &body);
     }
     outcome
 }

@@ -6,6 +6,7 @@ mod identity;
 mod limits;
 mod memory;
 mod replies;
+mod stored;
 mod wire;
 
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! What happens to bytes on their way through six filters.
+//! What happens to bytes on their way through seven filters.
 
 use std::time::Duration;
 
@@ -96,17 +96,6 @@ fn a_stream_is_passed_on_as_it_comes_and_its_end_is_not_hidden() {
     let huge = stage.client().chat(&token, "openai/fake-huge", "hi").send();
     assert_eq!(huge.status, 200);
     assert!(huge.body.len() > 1_000_000 && !huge.broken);
-}
-
-#[test]
-fn an_address_is_masked_on_its_way_to_the_model() {
-    let stage = Stage::new();
-    let token = stage.token("u1");
-    let answer = stage.client().chat(&token, "openai/gpt-4o", "write to ada@example.com now").send();
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    let seen = stage.fake.only_request();
-    let text = String::from_utf8_lossy(&seen.body).into_owned();
-    assert!(!text.contains("ada@example.com") && text.contains("write to "), "{text}");
 }
 
 #[test]

@@ -62,6 +62,16 @@ impl Vault {
         Self { thread: Some(format!("{project}\n{thread}")), ..Self::default() }
     }
 
+    /// What numbers are made of, in a thread.
+    pub(crate) fn numbers(&self) -> Option<&str> {
+        self.thread.as_deref()
+    }
+
+    /// No placeholders yet, with numbers that are made of the same as another vault's of this exchange.
+    pub(crate) fn numbered_as(numbers: String) -> Self {
+        Self { thread: Some(numbers), ..Self::default() }
+    }
+
     /// Reserves the placeholders that stand in `text`. Every text of a request comes here before the first
     /// [`Self::mask`].
     pub fn reserve(&mut self, text: &str) {

@@ -161,6 +161,30 @@ fn a_side_that_is_off_is_not_looked_at() {
 }
 
 #[test]
+fn what_others_masked_is_no_name_for_what_the_model_says_though_the_request_is_not_looked_at() {
+    let body = r#"{"messages":[{"role":"system","content":"[EMAIL_1]"},{"role":"user","content":"[EMAIL_2]"}]}"#;
+    let off = r#"{"request": false}"#;
+    for json in [format!(r#"{{"pii": {off}, "sentinel": {off}}}"#), format!(r#"{{"pii": {off}}}"#)] {
+        assert_eq!(said(&json, body.as_bytes()).vault.mask("email", "eve@example.com"), "[EMAIL_3]", "{json}");
+    }
+}
+
+#[test]
+fn in_a_thread_an_answers_numbers_are_those_of_its_request() {
+    let body = r#"{"conversation_id":"t","messages":[{"role":"user","content":"ada@example.com"}]}"#;
+    let (masked, _) = check(r#"{"sentinel": {"mode": "off"}}"#, body);
+    let mut asked = said("{}", body.as_bytes()).vault;
+    let mut answered = said(r#"{"pii": {"request": false}, "sentinel": {"request": false}}"#, masked.as_bytes()).vault;
+    // A filter between them may take the thread's name out of the body.
+    let mut unnamed = Vault::numbered_as(asked.numbers().unwrap().to_owned());
+    let name = asked.mask("email", "ada@example.com");
+    assert!(name.len() == "[EMAIL_482913]".len() && masked.contains(&name), "{name} {masked}");
+    for vault in [&mut answered, &mut unnamed] {
+        assert_eq!(vault.mask("email", "ada@example.com"), name);
+    }
+}
+
+#[test]
 fn what_cannot_be_read_is_refused() {
     let twice = r#"{"messages":[{"content":"a","content":"b"}]}"#;
     for body in ["", "{", "[]", "\"a@b.io\"", twice, r#"{"Messages":[]}"#] {

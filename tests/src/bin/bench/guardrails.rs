@@ -1,4 +1,5 @@
-//! The `guardrails` filter next to no filter: requests, answers and streams of three sizes, with one guard and with both.
+//! The `guardrails` filter next to no filter: requests, answers and streams of three sizes, with one guard, with both, and
+//! with both in two instances, as they are shipped.
 //!
 //! The texts are prose with a mail address, a card and a token in each kilobyte, so that the guards find, mask and restore
 //! something. What the filter adds is over the row without it in the same round, for a kilobyte too.
@@ -15,6 +16,10 @@ use crate::upstream;
 const ROUNDS: usize = 7;
 const CONNECTIONS: usize = 4;
 const PATH: &str = "/v1/chat/completions";
+/// Both guards as they are shipped, in two instances.
+const TWICE: &str = "both, twice";
+/// The second instance of the filter, which looks at answers.
+const SECOND: &str = "guardrails-answers";
 /// The other filters of the chain.
 const OTHERS: [&str; 6] = ["auth", "ratelimit", "session", "router", "budget", "provider"];
 /// The sizes in kilobytes, with the requests of one measurement.
@@ -73,18 +78,22 @@ fn rows(way: Way, kilobytes: usize, count: usize) -> Vec<Row> {
     };
     let said = if way == Way::Request { text.as_str() } else { "hello" };
     let body = json!({"model": "m", "messages": [{"role": "user", "content": said}], "stream": way == Way::Stream});
-    let off = json!({"mode": "off"});
     [
         ("no filter", None),
-        ("pii", Some(json!({"sentinel": off}))),
-        ("sentinel", Some(json!({"pii": off}))),
-        ("both", Some(json!({}))),
+        ("pii", Some(&["sentinel"][..])),
+        ("sentinel", Some(&["pii"])),
+        ("both", Some(&[])),
+        (TWICE, None),
     ]
     .into_iter()
-    // Answers are not judged.
-    .filter(|(name, _)| way == Way::Request || !matches!(*name, "sentinel" | "both"))
-    .map(|(name, config)| {
-        let mut envoy = config.as_ref().map_or_else(bare, with);
+    // Answers are hardly judged.
+    .filter(|(name, _)| way == Way::Request || *name != "sentinel")
+    .map(|(name, off)| {
+        let mut envoy = match off {
+            Some(off) => once(off),
+            None if name == TWICE => twice(),
+            None => bare(),
+        };
         envoy.providers_at(upstream);
         let gateway = Gateway::with(envoy).workers(1).start();
         let requests = Requests::new(PATH, ["none".to_owned()], &body.to_string());
@@ -93,18 +102,31 @@ fn rows(way: Way, kilobytes: usize, count: usize) -> Vec<Row> {
     .collect()
 }
 
-/// The shipped chain with this filter alone.
-fn with(change: &Value) -> EnvoyConfig {
+/// The shipped chain with this filter alone, twice as it is shipped.
+fn twice() -> EnvoyConfig {
     let mut config = EnvoyConfig::load("envoy/envoy.yaml").expect("envoy/envoy.yaml");
     for filter in OTHERS {
         config.without_filter(filter);
     }
-    config.filter("guardrails", |it| {
-        let all = it.as_object_mut().expect("an object");
-        all.remove("companion");
-        all.extend(change.as_object().expect("an object").clone());
-    });
+    for name in ["guardrails", SECOND] {
+        config.filter(name, |it| drop(it.as_object_mut().expect("an object").remove("companion")));
+    }
     one_route(&mut config);
+    config
+}
+
+/// The same with one instance, which has both sides; without these guards.
+fn once(off: &[&str]) -> EnvoyConfig {
+    let mut config = twice();
+    config.without_filter(SECOND);
+    config.filter("guardrails", |it| {
+        for guard in ["pii", "sentinel"] {
+            it[guard]["response"] = json!(true);
+        }
+        for guard in off {
+            it[guard] = json!({"mode": "off"});
+        }
+    });
     config
 }
 
