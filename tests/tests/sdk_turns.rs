@@ -30,24 +30,40 @@ fn conversations(fake: &FakeProvider) -> Vec<Value> {
     (0..CONVERSATIONS).map(conversation).collect()
 }
 
-/// The history that the provider was shown is what the API says now, up to there.
+/// The history that the provider was shown is what the API says now, up to there, without the calls that nobody answered.
 fn check_histories(companion: &Companion, token: &str, fake: &FakeProvider, conversations: &[Value]) {
     let requests: Vec<Value> = fake.requests().iter().map(tests::Received::json).collect();
     for conversation in conversations {
         let path = format!("/v1/threads/{}/messages?limit=1000", conversation["thread"].as_str().unwrap());
         let stored = companion.client().get(&path).bearer(token).send().json();
         let stored: Vec<Value> = stored["data"].as_array().into_iter().flatten().filter_map(sent).collect();
+        let told = answered(&stored);
         for turn in conversation["turns"].as_array().unwrap() {
             let model = turn["model"].as_str().unwrap();
             let asked = requests.iter().filter(|it| it["model"].as_str().is_some_and(|it| model.ends_with(it)));
             // More than one where the gateway asked again, and none where it had reason not to ask.
             for shown in asked.map(|it| it["messages"].as_array().unwrap()) {
                 let answer = shown.iter().rposition(|it| it["role"] == "assistant");
-                let history = answer.map_or(0, |it| it + 1);
-                assert_eq!(shown[..history], stored[..history], "{conversation}");
+                // A call is followed by its results, which came to nothing where the provider failed then.
+                let asked = answer.filter(|it| shown[*it]["tool_calls"].is_array());
+                assert!(asked.is_none_or(|it| stored.contains(&shown[it])), "{conversation}");
+                let history = asked.or(answer.map(|it| it + 1)).unwrap_or_default();
+                assert_eq!(shown[..history], told[..history], "{conversation}");
+                assert_eq!(answered(shown).len(), shown.len(), "a provider would refuse it: {conversation}");
             }
         }
     }
+}
+
+/// Without the calls that not all results follow, for which a provider would refuse the rest.
+fn answered(messages: &[Value]) -> Vec<Value> {
+    let results =
+        |at: usize| messages[at + 1..].iter().take_while(|it| it["role"] == "tool").map(|it| &it["tool_call_id"]);
+    let is_answered = |at: usize| {
+        let mut calls = messages[at]["tool_calls"].as_array().into_iter().flatten();
+        calls.all(|call| results(at).any(|it| *it == call["id"]))
+    };
+    (0..messages.len()).filter(|at| is_answered(*at)).map(|at| messages[at].clone()).collect()
 }
 
 /// A stored message as it is sent to a provider; `None`: it never is.

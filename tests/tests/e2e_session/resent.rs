@@ -60,3 +60,31 @@ fn what_was_said_comes_back_byte_for_byte_and_once() {
     let asked_again = format!("{whole},{fifth},{},{fifth},{next}", dumped(last));
     assert_eq!(world.received_bytes(), body(&asked_again));
 }
+
+#[test]
+fn a_call_is_told_as_long_as_somebody_may_answer_it() {
+    let world = World::start();
+    let tools = json!([{"type": "function", "function": {"name": "get_weather", "parameters": {"type": "object"}}}]);
+    let user = |text: &str| json!({"role": "user", "content": text});
+    let send = |thread: &str, model: &str, messages: Value| {
+        let body = json!({"model": model, "tools": tools, "messages": messages}).to_string();
+        let answer = world.raw(&body).thread(thread).send();
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let received = world.fake.requests().pop().unwrap().json();
+        (received["messages"].clone(), answer.json()["choices"][0]["message"].clone())
+    };
+    let (_, call) = send("answered", "fake-tools", json!([user("weather?")]));
+    let result = json!({"role": "tool", "tool_call_id": call["tool_calls"][0]["id"], "content": "rain"});
+    let (received, said) = send("answered", "gpt-4o", json!([result]));
+    assert_eq!(received, json!([user("weather?"), call, result]));
+    let (received, _) = send("answered", "gpt-4o", json!([user("thanks")]));
+    assert_eq!(received, json!([user("weather?"), call, result, said, user("thanks")]));
+
+    send("left", "fake-tools", json!([user("weather?")]));
+    let (received, said) = send("left", "gpt-4o", json!([user("never mind")]));
+    assert_eq!(received, json!([user("weather?"), user("never mind")]), "no provider takes a call without its result");
+    let (received, _) = send("left", "gpt-4o", json!([user("bye")]));
+    assert_eq!(received, json!([user("weather?"), user("never mind"), said, user("bye")]));
+    let shown = world.shown("ada", "left");
+    assert!(shown[1]["tool_calls"].is_array() && shown.len() == 6, "{shown:?}");
+}
