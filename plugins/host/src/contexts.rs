@@ -15,12 +15,16 @@ use crate::{
 };
 use std::{
     cell::{Cell, RefCell},
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     rc::Rc,
 };
 
 /// The largest answer to a call-out that is read, in bytes.
 const MAX_ANSWER: usize = 16 << 20;
+
+/// How many exchanges go on in one callback. Envoy lets each go on within the one before, on the same stack, and V8 gives up
+/// at some 1,500 of them: then the worker's filters are gone, and whoever was held waits for good.
+const TOGETHER: usize = 128;
 
 /// Who asked for a call-out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +52,8 @@ struct Contexts {
     calls: RefCell<BTreeMap<u32, Owner>>,
     /// The exchanges that wait, by the root of their plugin and what they wait for.
     held: RefCell<BTreeMap<(u32, u32), Vec<u32>>>,
+    /// Those of them that may go on, each with its root.
+    free: RefCell<VecDeque<(u32, u32)>>,
     /// What an exchange lets go on, once its own callback is over.
     woken: RefCell<Vec<(u32, u32)>>,
     /// The exchange whose callback this is.
@@ -155,6 +161,7 @@ pub(crate) fn tick(id: u32) {
     if let Some(root) = root(id) {
         root.tick();
     }
+    go_on();
 }
 
 /// Runs `act` on an exchange; a request without one is refused, anything else goes on.
@@ -175,15 +182,31 @@ pub(crate) fn hold(root: u32, number: u32, id: u32) {
     CONTEXTS.with(|it| it.held.borrow_mut().entry((root, number)).or_default().push(id));
 }
 
-/// Lets the exchanges go on that wait for this root and number; one that waits again waits for the next time.
+/// Lets the exchanges go on that wait for this root and number, [`TOGETHER`] with this callback and the others with the
+/// next ticks and answers; one that waits again waits for the next time.
 pub(crate) fn release(root: u32, number: u32) {
-    let free = CONTEXTS.with(|it| it.held.borrow_mut().remove(&(root, number))).unwrap_or_default();
-    for id in &free {
-        abi::act_for(*id);
-        exchange(*id, |it| it.released());
+    CONTEXTS.with(|it| {
+        let free = it.held.borrow_mut().remove(&(root, number)).unwrap_or_default();
+        it.free.borrow_mut().extend(free.into_iter().map(|id| (root, id)));
+    });
+}
+
+/// At the end of a callback that is no exchange's own: some of those go on that may.
+fn go_on() {
+    let free = CONTEXTS.with(|it| {
+        let mut free = it.free.borrow_mut();
+        let some = free.len().min(TOGETHER);
+        free.drain(..some).collect::<Vec<_>>()
+    });
+    for (_, id) in &free {
+        // One that is gone has nobody to answer to.
+        if CONTEXTS.with(|it| it.exchanges.borrow().contains_key(id)) {
+            abi::act_for(*id);
+            exchange(*id, |it| it.released());
+        }
     }
-    if !free.is_empty() {
-        abi::act_for(root);
+    if let Some((root, _)) = free.last() {
+        abi::act_for(*root);
     }
 }
 
@@ -243,6 +266,7 @@ pub(crate) fn answered(token: u32, headers: usize, size: usize) {
             release_woken();
         }
     }
+    go_on();
 }
 
 fn read_answer(headers: usize, size: usize) -> Result<Answer, NoAnswer> {

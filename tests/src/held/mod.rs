@@ -11,10 +11,11 @@ use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::{Value, json};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{self, Runtime};
 use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
 
-use crate::gateway::Gateway;
+use crate::gateway::{Builder, Gateway};
 use crate::process::wait_until;
 
 /// What an open stream may cost Envoy, in KiB: both of its connections with their buffers, and what `session` keeps of it.
@@ -25,7 +26,7 @@ const BEGINNING: usize = 16;
 const WARM_UP: usize = 200;
 /// Files of a process that are no stream.
 const OTHERS: u64 = 400;
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// What it cost, in KiB of Envoy's resident memory.
 #[derive(Debug, Clone, Copy)]
@@ -80,29 +81,70 @@ pub fn fitting(wanted: usize) -> usize {
 /// If a stream does not begin, or does not come to its end.
 #[must_use]
 pub fn measure(streams: usize, history: Option<usize>) -> Growth {
-    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
-    let (release, held) = watch::channel(());
     let opened: Arc<str> = opened(history.unwrap_or_default()).into();
-    let provider = runtime.block_on(wire::serve(move |_| wire::Reply::Held(held.clone()))).expect("a free port");
-    let companion = runtime.block_on(wire::serve(move |path| of_companion(path, &opened))).expect("a free port");
-    let gateway = gateway(provider, companion);
-    let run = |count: usize| {
-        let open = runtime.block_on(begin(gateway.port(), count, history.is_some()));
-        wait_until(LIMIT, "Envoy to count them", || {
-            (gateway.stat("http.gateway.downstream_rq_active") == count as u64).then_some(())
-        });
-        let memory = resident(gateway.process_id());
-        release.send_replace(());
-        end(&runtime, open);
-        memory
-    };
-    run(WARM_UP.min(streams));
-    let before = resident(gateway.process_id());
-    let open = run(streams);
-    Growth { streams, history, before, open, after: resident(gateway.process_id()) }
+    let scene = Scene::new(move |path, _| of_companion(path, &opened), |gateway| gateway);
+    scene.run(WARM_UP.min(streams), history.is_some());
+    let before = resident(scene.gateway.process_id());
+    let open = scene.run(streams, history.is_some());
+    Growth { streams, history, before, open, after: resident(scene.gateway.process_id()) }
 }
 
-fn gateway(provider: u16, companion: u16) -> Gateway {
+/// Has so many streams of one worker end at once while the companion takes no turn, so that all of them are held and let go
+/// together, and then so many again: the worker is still there.
+///
+/// # Panics
+/// If a stream does not begin, or does not come to its end.
+pub fn end_together(streams: usize) {
+    let opened: Arc<str> = opened(0).into();
+    let companion = move |path: &str, never: &watch::Receiver<()>| match path.ends_with("/open") {
+        true => of_companion(path, &opened),
+        false => wire::Reply::Held(never.clone()),
+    };
+    let soon = |config: &mut Value| {
+        config["hold_end"] = json!("2s");
+    };
+    let scene = Scene::new(companion, |gateway| gateway.workers(1).edit_filter("session", soon));
+    for _ in 0..2 {
+        scene.run(streams, true);
+    }
+}
+
+/// A gateway, and what is around it.
+struct Scene {
+    runtime: Runtime,
+    gateway: Gateway,
+    /// Lets the provider's streams end.
+    release: watch::Sender<()>,
+    /// Nothing is ever sent by it.
+    _never: watch::Sender<()>,
+}
+
+impl Scene {
+    fn new(
+        companion: impl Fn(&str, &watch::Receiver<()>) -> wire::Reply + Send + Sync + 'static,
+        change: impl FnOnce(Builder) -> Builder,
+    ) -> Self {
+        let runtime = runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+        let ((release, held), (never, nothing)) = (watch::channel(()), watch::channel(()));
+        let provider = runtime.block_on(wire::serve(move |_| wire::Reply::Held(held.clone()))).expect("a free port");
+        let companion = runtime.block_on(wire::serve(move |path| companion(path, &nothing))).expect("a free port");
+        Self { runtime, gateway: gateway(provider, companion, change), release, _never: never }
+    }
+
+    /// So many streams are opened and end together; Envoy's memory when all were open.
+    fn run(&self, count: usize, remembered: bool) -> u64 {
+        let open = self.runtime.block_on(begin(self.gateway.port(), count, remembered));
+        wait_until(LIMIT, "Envoy to count them", || {
+            (self.gateway.stat("http.gateway.downstream_rq_active") == count as u64).then_some(())
+        });
+        let memory = resident(self.gateway.process_id());
+        self.release.send_replace(());
+        end(&self.runtime, open);
+        memory
+    }
+}
+
+fn gateway(provider: u16, companion: u16, change: impl FnOnce(Builder) -> Builder) -> Gateway {
     // Envoy's own bounds on what it holds towards a cluster are not what this is about.
     let unbounded = |root: &mut Value| {
         let most = json!({"max_connections": 1_000_000, "max_pending_requests": 1_000_000, "max_requests": 1_000_000});
@@ -110,7 +152,8 @@ fn gateway(provider: u16, companion: u16) -> Gateway {
             cluster["circuit_breakers"] = json!({"thresholds": [most]});
         }
     };
-    Gateway::from("envoy/examples/session.yaml").ports(provider, companion).edit(unbounded).start()
+    let gateway = Gateway::from("envoy/examples/session.yaml").ports(provider, companion).edit(unbounded);
+    change(gateway).start()
 }
 
 /// The companion's answer to whoever opens a turn.
@@ -131,7 +174,8 @@ async fn begin(port: u16, count: usize, remembered: bool) -> Vec<wire::Client> {
         let turn = Arc::clone(&turn);
         tokio::spawn(async move {
             let _place = turn.acquire().await;
-            wire::Client::begin(port, remembered.then_some(number)).await.expect("a stream that begins")
+            let client = timeout(LIMIT, wire::Client::begin(port, remembered.then_some(number)));
+            client.await.expect("a stream that begins in time").expect("a stream that begins")
         })
     };
     let beginning: Vec<_> = (0..count).map(client).collect();
@@ -144,7 +188,8 @@ async fn begin(port: u16, count: usize, remembered: bool) -> Vec<wire::Client> {
 
 fn end(runtime: &Runtime, open: Vec<wire::Client>) {
     for client in open {
-        let rest = runtime.block_on(client.rest()).expect("a stream that ends");
+        let rest = runtime.block_on(async { timeout(LIMIT, client.rest()).await });
+        let rest = rest.expect("a stream that ends in time").expect("a stream that ends");
         assert!(rest.contains("data: [DONE]") && rest.ends_with("0\r\n\r\n"), "{rest}");
     }
 }

@@ -27,7 +27,9 @@ pub(super) async fn serve(reply: impl Fn(&str) -> Reply + Send + Sync + 'static)
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let (port, reply) = (listener.local_addr()?.port(), Arc::new(reply));
     tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
+        loop {
+            // Without a file for it nobody would ever be answered again, and the test would not know why.
+            let (stream, _) = listener.accept().await.expect("a connection");
             let reply = Arc::clone(&reply);
             // A gateway that goes away is the test's affair.
             tokio::spawn(async move { answer(BufReader::new(stream), &*reply).await.ok() });

@@ -27,3 +27,8 @@ fn an_open_stream_holds_nothing_of_its_history() {
     eprintln!("{growth}");
     assert!(growth.each() < held::EACH, "each of them has a megabyte of history: {growth}");
 }
+
+#[test]
+fn thousands_of_ends_that_are_held_are_let_go_together_and_harm_no_worker() {
+    held::end_together(held::fitting(2_500));
+}
