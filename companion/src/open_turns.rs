@@ -193,7 +193,7 @@ impl Work for Openings {
         let place = |(turn, begun): (&Beginning, Begun)| Place {
             store: self.store.clone(),
             waiting: self.waiting.clone(),
-            turn: Some(turn.clone()),
+            turn: begun.open.then(|| turn.clone()),
             begun,
         };
         Ok(batch.iter().zip(begun).map(place).collect())

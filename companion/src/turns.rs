@@ -22,6 +22,10 @@ const SESSION_SECONDS: u64 = 24 * 60 * 60;
 #[serde(deny_unknown_fields)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Opening {
+    /// What the turn is to be called, so that its gateway can close it also when it does not hear the answer; the companion
+    /// names it where this is absent.
+    #[serde(default)]
+    turn: Option<String>,
     /// The project.
     project: String,
     /// The end user.
@@ -165,7 +169,7 @@ pub(crate) async fn open(
     if thread.is_none() && session.is_none() {
         return Err(Failure::invalid("thread", "expected a `thread`, a `session` or both, found neither"));
     }
-    let turn = random::id("turn_")?;
+    let turn = optional_name("turn", input.turn)?.map_or_else(|| random::id("turn_"), Ok)?;
     let session = session.map(|it| (it, lifetime));
     let id = turn.clone();
     let beginning = Beginning { caller: caller.clone(), id, thread: thread.clone(), session: session.clone(), at: now };

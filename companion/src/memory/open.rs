@@ -39,6 +39,8 @@ pub(crate) struct Begun {
     pub(crate) behind: u64,
     /// Since when its session runs.
     pub(crate) since: Micros,
+    /// Whether it is open: not if its gateway closed it before this companion came to it.
+    pub(crate) open: bool,
 }
 
 /// Which open turns are meant.
@@ -160,22 +162,42 @@ async fn begin(tx: &mut AnyConnection, turn: &Beginning) -> Result<Begun, sqlx::
         None => Micros::default(),
     };
     let sql = "INSERT INTO open_turns (project, user_id, id, thread, session, opened_at, given_up, behind)
-               VALUES ($1, $2, $3, $4, $5, $6, 0, (SELECT COUNT(*) FROM open_turns WHERE project = $1 AND user_id = $2
-                   AND opened_at > $7 AND ((thread = $4 AND thread <> '') OR (session = $5 AND session <> ''))))
-               RETURNING seq, behind";
+               SELECT $1, $2, $3, $4, $5, $6, 0, (SELECT COUNT(*) FROM open_turns WHERE project = $1 AND user_id = $2
+                   AND opened_at > $7 AND ((thread = $4 AND thread <> '') OR (session = $5 AND session <> '')))
+               WHERE NOT EXISTS (SELECT 1 FROM forgotten_turns WHERE project = $1 AND user_id = $2 AND id = $3)
+               ON CONFLICT DO NOTHING RETURNING seq, behind";
     let query = sqlx::query(sql).bind(turn.caller.project.as_str()).bind(turn.caller.user.as_str()).bind(&turn.id);
     let query = query.bind(turn.thread.as_deref().unwrap_or_default());
     let query = query.bind(turn.session.as_ref().map(|it| it.0.as_str()).unwrap_or_default());
-    let row: AnyRow = query.bind(to_sql(turn.at)).bind(before(turn.at, LIFETIME)).fetch_one(tx).await?;
+    let row: Option<AnyRow> = query.bind(to_sql(turn.at)).bind(before(turn.at, LIFETIME)).fetch_optional(tx).await?;
+    let Some(row) = row else {
+        return Ok(Begun { seq: 0, behind: 0, since, open: false });
+    };
     let behind: i64 = row.try_get("behind")?;
-    Ok(Begun { seq: row.try_get("seq")?, behind: u64::try_from(behind).unwrap_or_default(), since })
+    Ok(Begun { seq: row.try_get("seq")?, behind: u64::try_from(behind).unwrap_or_default(), since, open: true })
 }
 
-/// A turn is not open any more.
-pub(super) async fn close(tx: &mut AnyConnection, caller: &Caller, id: &str) -> Result<(), sqlx::Error> {
+/// A turn is not open any more. Returns whether it was.
+pub(super) async fn close(tx: &mut AnyConnection, caller: &Caller, id: &str) -> Result<bool, sqlx::Error> {
     let sql = "DELETE FROM open_turns WHERE project = $1 AND user_id = $2 AND id = $3";
     let query = sqlx::query(sql).bind(caller.project.as_str()).bind(caller.user.as_str()).bind(id);
-    query.execute(tx).await.map(|_| ())
+    Ok(query.execute(tx).await?.rows_affected() > 0)
+}
+
+/// A turn that comes to nothing is closed; if it is not open yet, it will not be.
+pub(super) async fn close_for_good(
+    tx: &mut AnyConnection,
+    caller: &Caller,
+    id: &str,
+    now: Micros,
+) -> Result<(), sqlx::Error> {
+    if close(tx, caller, id).await? {
+        return Ok(());
+    }
+    let sql = "INSERT INTO forgotten_turns (project, user_id, id, forgotten_at) VALUES ($1, $2, $3, $4)
+               ON CONFLICT DO NOTHING";
+    let query = sqlx::query(sql).bind(caller.project.as_str()).bind(caller.user.as_str()).bind(id);
+    query.bind(to_sql(now)).execute(tx).await.map(|_| ())
 }
 
 /// Keeps the ids of open turns, of a thread or of all, so that they are not stored when they arrive.

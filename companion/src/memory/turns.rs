@@ -128,8 +128,12 @@ impl Store {
     ) -> Result<u64, sqlx::Error> {
         let mut stored: u64 = 0;
         for (caller, turn) in turns {
+            if turn.messages.is_empty() {
+                open::close_for_good(tx, caller, &turn.id, now).await?;
+                continue;
+            }
             open::close(tx, caller, &turn.id).await?;
-            if turn.messages.is_empty() || is_known(tx, caller, &turn.id).await? {
+            if is_known(tx, caller, &turn.id).await? {
                 continue;
             }
             if let Some(thread) = &turn.thread {

@@ -136,6 +136,32 @@ async fn a_turn_that_never_arrives_is_forgotten_and_one_that_arrives_after_that_
     turns.store.close().await;
 }
 
+async fn a_turn_that_its_gateway_closed_is_not_open_whichever_came_first(url: &str) {
+    let (one, other) = (companion(url).await, companion(url).await);
+    let close = || Arc::new(vec![(caller("ada"), turn("1", "", "", &[]))]);
+    // The opening was answered to nobody.
+    one.opened("ada", "1", "t", "s").await.keep();
+    assert_eq!(other.record(close(), second(NOW)).await.unwrap(), 0);
+    assert!(one.finds_all("ada", "t", "s").await);
+    // It came later than its end, here twice; and another user's turn of that name is another one.
+    for _ in 0..2 {
+        other.record(close(), second(NOW)).await.unwrap();
+    }
+    one.opened("ada", "1", "t", "s").await.keep();
+    one.opened("eve", "1", "t", "").await.keep();
+    assert!(other.finds_all("ada", "t", "s").await && other.misses("eve", "t", "").await);
+    one.until_open(1).await;
+    // A name that is open is not open twice, and whoever opens it again takes nothing back.
+    drop(one.opened("eve", "1", "t", "").await);
+    tokio::task::yield_now().await;
+    assert!(other.misses("eve", "t", "").await);
+    one.arrives("eve", "1", "t").await;
+    assert!(other.finds_all("eve", "t", "").await);
+    for it in [one, other] {
+        it.store.close().await;
+    }
+}
+
 /// Everything at once: turns of two users in two threads each, opened and reported at any of three companions, some twice,
 /// some not at all.
 async fn no_turn_is_lost_doubled_or_begun_from_an_older_history_than_it_must_be(url: &str) {
@@ -246,5 +272,6 @@ on_both! {
     a_companion_that_was_started_anew_still_waits_and_stores_what_arrives,
     a_turn_is_waited_for_in_vain_only_once_and_told_as_missing_until_it_arrives,
     a_turn_that_never_arrives_is_forgotten_and_one_that_arrives_after_that_is_stored,
+    a_turn_that_its_gateway_closed_is_not_open_whichever_came_first,
     no_turn_is_lost_doubled_or_begun_from_an_older_history_than_it_must_be,
 }

@@ -59,6 +59,12 @@ impl Outbox {
         }
     }
 
+    /// Queues one report that there can be very many of while nobody takes any: it is left out, and not counted as dropped,
+    /// unless what waits before it is little.
+    pub fn offer(&self, report: Vec<u8>) {
+        self.queue.borrow_mut().offer(report);
+    }
+
     /// Queues one report and sends it at once, unless another batch is on its way, which it then follows. The number that
     /// [`Root::release`] is called with when it was taken or refused for good, or after `patience`; `None` when there was no
     /// room for it.

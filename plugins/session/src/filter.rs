@@ -1,6 +1,7 @@
 //! The callbacks: read, ask the policy, carry out.
 
 use crate::config::Config;
+use crate::ids::Ids;
 use crate::memory::{self, Memory};
 use crate::policy;
 use crate::room::Room;
@@ -27,6 +28,7 @@ pub struct Session {
     /// Where the proxy lets an answer be held.
     waker: Option<Waker>,
     room: Rc<Room>,
+    ids: Ids,
     opened: Counter,
     unavailable: Counter,
     full: Counter,
@@ -81,6 +83,7 @@ impl Plugin for Session {
             unavailable: Counter::define("tollgate_session_companion_unavailable"),
             full: Counter::define("tollgate_session_memory_full"),
             room: Room::new(bytes(config.max_open_bytes)),
+            ids: Ids::new(host::now()),
             incomplete: Counter::define("tollgate_session_turns_incomplete"),
             config,
             companion,
@@ -137,8 +140,9 @@ impl Stream {
             };
         };
         let limits = config.limits(&caller.project);
-        let question = memory.question(&caller, limits, head.headers().text("x-request-id"));
-        self.state = State::Opening(Wanted { caller, memory, limits, held }, body);
+        let wanted = Wanted { id: self.plugin.ids.next(host::now()), caller, memory, limits, held };
+        let question = wanted.question(head.headers().text("x-request-id"));
+        self.state = State::Opening(wanted, body);
         Ok(Some(self.plugin.companion.call("/internal/v1/turns/open", question)))
     }
 
@@ -151,27 +155,41 @@ impl Stream {
 
     /// The turn that the companion opened, and its history; the `body` is held beside them.
     fn opened(&mut self, wanted: Wanted, body: usize, answer: Result<Answer, NoAnswer>) -> Result<Open, Without> {
-        let said = match &answer {
-            Ok(answer) => format!("status {}", answer.status),
-            Err(why) => format!("{why:?}"),
+        let (status, said) = match answer {
+            Ok(answer) => (answer.status, answer.body),
+            Err(why) => {
+                self.plugin.withdraw(&wanted);
+                return Err(self.unopened(&format!("{why:?}")));
+            }
         };
-        let refused = answer.as_ref().ok().and_then(|it| turn::refused(it.status, &it.body));
-        if let Some(reply) = refused {
+        if let Some(reply) = turn::refused(status, &said) {
             return Err(Without::Refuse(reply));
         }
-        if let Some((mut turn, history)) = answer.ok().and_then(|it| turn::opened(wanted, it.status, &it.body)) {
-            self.plugin.opened.add(1);
-            let size = history.iter().map(|it| it.get().len()).fold(body, usize::saturating_add);
-            if turn.fits(size) {
-                return Ok((turn, history));
+        let (mut turn, history) = match turn::opened(wanted, status, &said) {
+            Ok(open) => open,
+            Err(wanted) => {
+                // What it refused it did not open. Whatever else may come of a proxy on the way.
+                if !(400..500).contains(&status) {
+                    self.plugin.withdraw(&wanted);
+                }
+                return Err(self.unopened(&format!("status {status}")));
             }
-            self.plugin.close(&turn);
-            return Err(self.full());
+        };
+        self.plugin.opened.add(1);
+        let size = history.iter().map(|it| it.get().len()).fold(body, usize::saturating_add);
+        if turn.fits(size) {
+            return Ok((turn, history));
         }
+        self.plugin.close(&turn);
+        Err(self.full())
+    }
+
+    /// The companion opened no turn, as far as is known.
+    fn unopened(&mut self, said: &str) -> Without {
         self.plugin.unavailable.add(1);
         log::warn!("the companion opened no turn: {said}");
         self.state = State::Skipped;
-        Err(policy::unopened(self.plugin.config.on_failure).map_or(Without::Pass, Without::Refuse))
+        policy::unopened(self.plugin.config.on_failure).map_or(Without::Pass, Without::Refuse)
     }
 
     /// Puts the history into the request.
@@ -349,7 +367,9 @@ impl host::Stream for Stream {
         match mem::take(&mut self.state) {
             State::Answering(turn, assembly) => drop(self.plugin.report(&turn, &assembly.finish(false))),
             State::Opened(turn, _) | State::Asked(turn) => self.plugin.close(&turn),
-            State::Idle | State::Reading(_) | State::Opening(..) | State::Skipped => {}
+            // The companion's answer, if there was one, came too late to be heard.
+            State::Opening(wanted, _) => self.plugin.withdraw(&wanted),
+            State::Idle | State::Reading(_) | State::Skipped => {}
         }
     }
 }
@@ -366,6 +386,11 @@ impl Session {
     /// Reports that nothing was answered.
     fn close(&self, turn: &Turn) {
         self.send(turn.report(&Said::default()));
+    }
+
+    /// Takes a turn back that may or may not be open.
+    fn withdraw(&self, wanted: &Wanted) {
+        self.outbox.offer(wanted.withdrawal());
     }
 
     fn send(&self, report: Vec<u8>) -> Option<u32> {

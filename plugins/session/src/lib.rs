@@ -9,6 +9,7 @@
 pub mod answered;
 pub mod config;
 pub mod filter;
+pub mod ids;
 pub mod memory;
 pub mod policy;
 pub mod recognise;

@@ -44,6 +44,7 @@ pub(crate) struct Whose<'a> {
 
 #[derive(Serialize)]
 struct Question<'a> {
+    turn: &'a str,
     #[serde(flatten)]
     whose: Whose<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,10 +76,27 @@ pub fn asked(headers: &Headers) -> Result<Option<Memory>, Reply> {
     Ok(Some(Memory { session, thread: thread.or(alias), new_session }))
 }
 
-/// Whether a body may have the member; without a look at what it means, since most have not.
+/// Whether a body may have the member, in whatever spelling; without a look at what it means, since most have not.
 #[must_use]
 pub fn may_name(body: &[u8]) -> bool {
-    body.split(|it| *it == b'"').any(|it| it == MEMBER.as_bytes())
+    body.split(|it| *it == b'"').any(is_member)
+}
+
+/// Whether what stands between two quotes is the member's name to some parser: Go's ignores letter case, and any reads
+/// escapes. Such a name is refused by whoever reads the body, so it must not be overlooked here.
+fn is_member(text: &[u8]) -> bool {
+    /// With each letter escaped.
+    const LONGEST: usize = MEMBER.len().saturating_mul(6);
+    if text.eq_ignore_ascii_case(MEMBER.as_bytes()) {
+        return true;
+    }
+    let begins = matches!(text.first(), Some(b'c' | b'C' | b'\\'));
+    if !begins || !(MEMBER.len()..=LONGEST).contains(&text.len()) || text.iter().all(|it| it.is_ascii() && *it != b'\\')
+    {
+        return false;
+    }
+    let quoted = [b"\"", text, b"\""].concat();
+    serde_json::from_slice::<String>(&quoted).is_ok_and(|it| it.to_uppercase() == MEMBER.to_uppercase())
 }
 
 /// The thread that the body names.
@@ -165,10 +183,11 @@ impl Memory {
         }
     }
 
-    /// The question that opens a turn, as JSON.
+    /// The question that opens a turn of this name, as JSON.
     #[must_use]
-    pub fn question(&self, caller: &Caller, limits: Limits, request_id: Option<&str>) -> Vec<u8> {
+    pub fn question(&self, turn: &str, caller: &Caller, limits: Limits, request_id: Option<&str>) -> Vec<u8> {
         let question = Question {
+            turn,
             whose: self.of(caller, limits),
             max_turns: limits.max_turns.map(Into::into),
             max_tokens: limits.max_tokens.map(Into::into),
@@ -253,6 +272,15 @@ mod tests {
             (r#"{"conversation_id" : 1}"#, true),
             (r#"{"messages":[{"content":"conversation_id"}]}"#, true),
             (r#"{"messages":[{"content":"the \"conversation_id\""}]}"#, false),
+            (r#"{"conversation\u005fid":1}"#, true),
+            (
+                r#"{"\u0063\u006F\u006e\u0076\u0065\u0072\u0073\u0061\u0074\u0069\u006f\u006e\u005f\u0069\u0064":1}"#,
+                true,
+            ),
+            (r#"{"Conversation_ID":1}"#, true),
+            ("{\"conver\u{17f}ation_id\":1}", true),
+            (r#"{"conversation\u005fids":1,"conversation\u002did":2,"caf\u00e9 conversations":3}"#, false),
+            (r#"{"conversation\ud800_id":1,"conversation\q_id":2}"#, false),
             ("", false),
             ("{}", false),
         ] {
@@ -281,18 +309,22 @@ mod tests {
     fn the_question_names_the_caller_the_memory_and_how_much_of_it() {
         let caller = Caller { project: "p".into(), user: "ada\"".into(), ..Caller::default() };
         let limits = Limits { session_ttl_seconds: 60, ..Limits::default() };
-        let check =
-            |memory: Memory, limits: Limits, id| String::from_utf8(memory.question(&caller, limits, id)).unwrap();
+        let check = |memory: Memory, limits: Limits, id| {
+            String::from_utf8(memory.question("turn_1", &caller, limits, id)).unwrap()
+        };
         let thread = memory("", "t", false);
         assert_eq!(
             check(thread.clone(), limits, Some("r1")),
-            r#"{"project":"p","user":"ada\"","thread":"t","request_id":"r1"}"#
+            r#"{"turn":"turn_1","project":"p","user":"ada\"","thread":"t","request_id":"r1"}"#
         );
-        assert_eq!(check(thread, limits, Some("r 1")), r#"{"project":"p","user":"ada\"","thread":"t"}"#);
+        assert_eq!(
+            check(thread, limits, Some("r 1")),
+            r#"{"turn":"turn_1","project":"p","user":"ada\"","thread":"t"}"#
+        );
         let few = Limits { max_turns: 2.try_into().ok(), max_tokens: 9.try_into().ok(), ..limits };
         assert_eq!(
             check(memory("", "", true), few, None),
-            r#"{"project":"p","user":"ada\"","new_session":true,"session_ttl_seconds":60,"max_turns":2,"max_tokens":9}"#
+            r#"{"turn":"turn_1","project":"p","user":"ada\"","new_session":true,"session_ttl_seconds":60,"max_turns":2,"max_tokens":9}"#
         );
     }
 }

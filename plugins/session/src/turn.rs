@@ -35,6 +35,8 @@ pub struct Turn {
 /// Whose turn is to be opened, and for what.
 #[derive(Debug)]
 pub struct Wanted {
+    /// What the turn is to be called.
+    pub id: String,
     /// Who calls.
     pub caller: Caller,
     /// What is asked for.
@@ -54,6 +56,12 @@ struct Opened {
     messages: Vec<Box<RawValue>>,
     #[serde(default)]
     stale: bool,
+}
+
+impl Opened {
+    fn is_whole(&self) -> bool {
+        !self.turn.is_empty() && self.messages.iter().all(|it| it.get().starts_with('{'))
+    }
 }
 
 #[derive(Deserialize)]
@@ -90,20 +98,24 @@ struct Alternative {
     complete: bool,
 }
 
-/// Reads the companion's answer: the turn and its history. `None` when it is none.
-#[must_use]
-pub fn opened(wanted: Wanted, status: u16, body: &[u8]) -> Option<(Turn, Vec<Box<RawValue>>)> {
-    let answer: Opened = serde_json::from_slice(body).ok().filter(|_| status == 200)?;
-    let Wanted { caller, mut memory, limits, held } = wanted;
-    let objects = answer.messages.iter().all(|it| it.get().starts_with('{'));
-    if answer.turn.is_empty() || !objects {
-        return None;
+/// Reads the companion's answer: the turn and its history.
+///
+/// # Errors
+/// What was wanted, when the answer opens no turn.
+pub fn opened(wanted: Wanted, status: u16, body: &[u8]) -> Result<(Turn, Vec<Box<RawValue>>), Wanted> {
+    let Some(answer) = serde_json::from_slice::<Opened>(body).ok().filter(|it| status == 200 && it.is_whole()) else {
+        return Err(wanted);
+    };
+    let made = answer.session.filter(|it| is_id(it));
+    if wanted.memory.new_session && made.is_none() {
+        return Err(wanted);
     }
+    let Wanted { caller, mut memory, limits, held, .. } = wanted;
     if memory.new_session {
-        memory = Memory { session: Some(answer.session.filter(|it| is_id(it))?), new_session: false, ..memory };
+        memory = Memory { session: made, new_session: false, ..memory };
     }
     let turn = Turn { id: answer.turn, caller, memory, limits, stale: answer.stale, input: Vec::new(), held };
-    Some((turn, answer.messages))
+    Ok((turn, answer.messages))
 }
 
 /// What the companion refuses for good, in its words: the thread, or the user, has all that it may have. `None` when it
@@ -125,6 +137,22 @@ pub fn unnamed(body: &[u8]) -> Result<Option<Vec<u8>>, Reply> {
     }
     let body = Body::parse(body)?;
     Ok(body.remove_member(memory::MEMBER).map(|edit| body.apply([edit])))
+}
+
+impl Wanted {
+    /// The question that opens the turn, as JSON.
+    #[must_use]
+    pub fn question(&self, request_id: Option<&str>) -> Vec<u8> {
+        self.memory.question(&self.id, &self.caller, self.limits, request_id)
+    }
+
+    /// The report that nothing comes of it, as JSON. The companion may have opened the turn or be about to, and would tell
+    /// everybody that it is missing.
+    #[must_use]
+    pub fn withdrawal(&self) -> Vec<u8> {
+        let memory = Memory::default();
+        report(&Report::of(&self.id, memory.of(&self.caller, self.limits)))
+    }
 }
 
 impl Turn {
@@ -207,19 +235,37 @@ impl Turn {
             answer.alternatives.iter().filter(|_| !output.is_empty()).filter_map(|it| {
                 Some(Alternative { index: it.index, message: raw(&it.message)?, complete: it.complete })
             });
-        let report = Report {
-            turn: &self.id,
-            whose: self.memory.of(&self.caller, self.limits),
+        report(&Report {
             model: answer.model.as_deref(),
             complete: answer.complete,
             finish_reason: answer.finish_reason.as_deref(),
             input: if output.is_empty() && !self.limits.keep_unanswered { &[] } else { &self.input },
             alternatives: alternatives.collect(),
             output,
-        };
-        // Strings and raw JSON always serialise.
-        serde_json::to_vec(&report).unwrap_or_default()
+            ..Report::of(&self.id, self.memory.of(&self.caller, self.limits))
+        })
     }
+}
+
+impl<'a> Report<'a> {
+    /// That of a turn in which nothing was said.
+    fn of(turn: &'a str, whose: Whose<'a>) -> Self {
+        Self {
+            turn,
+            whose,
+            model: None,
+            complete: false,
+            finish_reason: None,
+            input: &[],
+            output: Vec::new(),
+            alternatives: Vec::new(),
+        }
+    }
+}
+
+fn report(it: &Report<'_>) -> Vec<u8> {
+    // Strings and raw JSON always serialise.
+    serde_json::to_vec(it).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -10,6 +10,8 @@ const MAX_BATCH: usize = 64;
 const MAX_BATCH_BYTES: usize = 1 << 20;
 /// How many bytes of reports wait at the most, in each worker.
 const MAX_QUEUED_BYTES: usize = 16 << 20;
+/// So many when more is taken that can be left out.
+const LITTLE_QUEUED_BYTES: usize = 1 << 20;
 /// The first wait after a failure; each further one doubles it.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 /// The longest wait between two tries.
@@ -91,6 +93,13 @@ impl Queue {
         self.bytes = bytes;
         self.reports.push_back(Report { json, awaited });
         true
+    }
+
+    /// Queues a report that can be left out, if little waits.
+    pub(super) fn offer(&mut self, json: Vec<u8>) {
+        if self.bytes.saturating_add(json.len()) <= LITTLE_QUEUED_BYTES {
+            self.push(json, None);
+        }
     }
 
     /// A number to wait under.
@@ -253,6 +262,8 @@ mod tests {
         let report = vec![b'x'; MAX_BATCH_BYTES / 2 + 1];
         while queue.push(report.clone(), None) {}
         assert!(queue.bytes <= MAX_QUEUED_BYTES);
+        queue.offer(b"{}".to_vec());
+        assert_eq!(queue.reports.back().map(|it| it.json.len()), Some(report.len()));
         assert_eq!(queue.next(Micros(0), SECOND).unwrap().len(), 1);
     }
 

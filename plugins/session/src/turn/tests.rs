@@ -6,12 +6,12 @@ const SYSTEM: &str = r#"{"role":"system"}"#;
 
 fn wanted(memory: Memory, limits: Limits) -> Wanted {
     let caller = Caller { project: "p".into(), user: "ada\"".into(), ..Caller::default() };
-    Wanted { caller, memory, limits, held: Room::new(1 << 20).hold(COST).unwrap() }
+    Wanted { id: "asked".into(), caller, memory, limits, held: Room::new(1 << 20).hold(COST).unwrap() }
 }
 
 fn open_with(limits: Limits, json: &str) -> Option<(Turn, Vec<Box<RawValue>>)> {
     let memory = Memory { thread: Some("t".into()), ..Memory::default() };
-    opened(wanted(memory, limits), 200, json.as_bytes())
+    opened(wanted(memory, limits), 200, json.as_bytes()).ok()
 }
 
 fn open(json: &str) -> Option<(Turn, Vec<Box<RawValue>>)> {
@@ -34,7 +34,18 @@ fn only_a_whole_answer_opens_a_turn() {
         assert!(open(wrong).is_none(), "{wrong}");
     }
     let good = br#"{"turn":"t","messages":[]}"#;
-    assert!(opened(wanted(Memory::default(), Limits::default()), 503, good).is_none());
+    let unopened = opened(wanted(Memory::default(), Limits::default()), 503, good).unwrap_err();
+    assert_eq!(unopened.id, "asked");
+}
+
+#[test]
+fn what_was_asked_for_can_be_taken_back_without_an_answer() {
+    let memory = Memory { new_session: true, thread: Some("t".into()), session: None };
+    let wanted = wanted(memory, Limits { keep_unanswered: true, ..Limits::default() });
+    let asked = String::from_utf8(wanted.question(Some("r"))).unwrap();
+    assert!(asked.starts_with(r#"{"turn":"asked","project":"p","user":"ada\"","new_session":true"#), "{asked}");
+    let withdrawn = r#"{"turn":"asked","project":"p","user":"ada\"","complete":false,"input":[],"output":[]}"#;
+    assert_eq!(String::from_utf8(wanted.withdrawal()).unwrap(), withdrawn);
 }
 
 #[test]
@@ -52,7 +63,7 @@ fn what_a_thread_or_a_user_may_not_have_is_refused_in_the_companions_words() {
 fn a_session_that_was_asked_for_is_the_companions() {
     let check = |json: &str| {
         let memory = Memory { new_session: true, ..Memory::default() };
-        let (turn, _) = opened(wanted(memory, Limits::default()), 200, json.as_bytes())?;
+        let (turn, _) = opened(wanted(memory, Limits::default()), 200, json.as_bytes()).ok()?;
         Some(turn.response_headers().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>())
     };
     let made = r#"{"turn":"1","messages":[],"session":"sess_1"}"#;
