@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::marker::PhantomData;
 
 /// What is to be done with a request's messages; all that follow instructions were left out of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,7 +99,7 @@ fn text(message: &str) -> Option<String> {
     let content = serde_json::from_str::<Message<'_>>(message).ok()?.content?.get();
     let text = match serde_json::from_str::<Text<'_>>(content) {
         Ok(Text(text)) => text.into_owned(),
-        Err(_) => serde_json::from_str::<Vec<Part<'_>>>(content).ok()?.into_iter().filter_map(|it| it.text).collect(),
+        Err(_) => serde_json::from_str::<Few<Part<'_>>>(content).ok()?.0.into_iter().filter_map(|it| it.text).collect(),
     };
     Some(text).filter(|it| !it.is_empty())
 }
@@ -128,6 +129,38 @@ fn prefix_lengths(text: &[u64]) -> Vec<usize> {
     lengths
 }
 
+/// So many calls or parts of one message are looked at; one with more is compared by its bytes. Some bytes of a body can
+/// stand for a hundred times as many in memory, which a worker never gives back.
+const FEW: usize = 4096;
+
+/// At most [`FEW`] elements.
+struct Few<T>(Vec<T>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Few<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct List<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for List<T> {
+            type Value = Few<T>;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("a list")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Few<T>, A::Error> {
+                let mut few = Vec::new();
+                while let Some(element) = list.next_element()? {
+                    if few.len() >= FEW {
+                        return Err(A::Error::custom("too many"));
+                    }
+                    few.push(element);
+                }
+                Ok(Few(few))
+            }
+        }
+        from.deserialize_seq(List(PhantomData))
+    }
+}
+
 #[derive(Deserialize)]
 struct Message<'a> {
     #[serde(borrow, default)]
@@ -141,7 +174,7 @@ struct Message<'a> {
     #[serde(borrow, default)]
     refusal: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
-    tool_calls: Option<Vec<Call<'a>>>,
+    tool_calls: Option<Few<Call<'a>>>,
     #[serde(borrow, default)]
     function_call: Option<Called<'a>>,
 }
@@ -201,7 +234,7 @@ impl Message<'_> {
         let mut refusal = self.refusal.as_deref().unwrap_or_default().to_owned();
         hash_content(self.content.map_or("\"\"", RawValue::get), &mut refusal, hasher);
         refusal.hash(hasher);
-        for call in self.tool_calls.iter().flatten() {
+        for call in self.tool_calls.iter().flat_map(|it| &it.0) {
             call.id.as_deref().unwrap_or_default().hash(hasher);
             for called in [&call.function, &call.custom].into_iter().flatten() {
                 called.hash_into(hasher);
@@ -232,13 +265,13 @@ fn hash_content(raw: &str, refusal: &mut String, hasher: &mut DefaultHasher) {
         text.hash(hasher);
         return;
     }
-    let Ok(parts) = serde_json::from_str::<Vec<&RawValue>>(raw) else {
+    let Ok(parts) = serde_json::from_str::<Few<&RawValue>>(raw) else {
         raw.hash(hasher);
         return;
     };
     let mut texts = String::new();
     let mut others = Vec::new();
-    for part in parts {
+    for part in parts.0 {
         match serde_json::from_str::<Part<'_>>(part.get()) {
             // A model's thoughts, which are not kept of a stream.
             Ok(Part { kind: Some(kind), .. }) if kind == "thinking" => {}

@@ -236,3 +236,20 @@ proptest! {
         prop_assert_eq!(&found[1.min(found.len())..], (1..text.len()).map(naive).collect::<Vec<_>>());
     }
 }
+
+#[test]
+fn a_message_of_very_many_parts_is_compared_by_its_bytes_in_little_time() {
+    for (member, element) in [("content", "0"), ("content", "{}"), ("tool_calls", "{}")] {
+        let long = |count: usize| format!(r#"{{"role":"assistant","{member}":[{}]}}"#, vec![element; count].join(","));
+        let (few, many, other) = (long(FEW), long(FEW + 1), long(FEW + 1).replace(',', ", "));
+        assert_ne!(key(&few), key(&many), "{member} {element}");
+        assert_eq!(key(&many), key(&many.clone()));
+        assert_ne!(key(&many), key(&other), "its bytes");
+        assert_eq!(key(&few), key(&few.replace(',', ", ")), "its sense");
+    }
+    let deep = format!(r#"{{"role":"user","content":[{}1{}]}}"#, "[".repeat(5_000), "]".repeat(5_000));
+    assert_eq!(recognise(&[&deep], &[&deep, r#"{"role":"user"}"#]), Recognised { insert: 0, known: 1 });
+    // A history and messages that are alike everywhere.
+    let same = vec!["{}"; 20_000];
+    assert_eq!(recognise(&same, &same).known, 19_999);
+}
