@@ -18,6 +18,10 @@ use serde_json::value::RawValue;
 /// What an open turn takes besides its messages, about: ids, the caller, where it is.
 pub const COST: usize = 2048;
 
+/// How many messages a request with memory may have. Three bytes are a message, and take thirty times as much to be looked
+/// at.
+const MOST_MESSAGES: usize = 65_536;
+
 /// A turn that the companion opened.
 #[derive(Debug)]
 pub struct Turn {
@@ -102,13 +106,13 @@ struct Alternative {
 ///
 /// # Errors
 /// What was wanted, when the answer opens no turn.
-pub fn opened(wanted: Wanted, status: u16, body: &[u8]) -> Result<(Turn, Vec<Box<RawValue>>), Wanted> {
+pub fn opened(wanted: Wanted, status: u16, body: &[u8]) -> Result<(Turn, Vec<Box<RawValue>>), Box<Wanted>> {
     let Some(answer) = serde_json::from_slice::<Opened>(body).ok().filter(|it| status == 200 && it.is_whole()) else {
-        return Err(wanted);
+        return Err(Box::new(wanted));
     };
     let made = answer.session.filter(|it| is_id(it));
     if wanted.memory.new_session && made.is_none() {
-        return Err(wanted);
+        return Err(Box::new(wanted));
     }
     let Wanted { caller, mut memory, limits, held, .. } = wanted;
     if memory.new_session {
@@ -167,7 +171,7 @@ impl Turn {
     ///
     /// # Errors
     /// A 400 when the body cannot be read in only one way or names another thread, a 413 when it brings more than
-    /// `limit` bytes of new messages.
+    /// `limit` bytes of new messages or very many messages.
     pub fn begin(
         &mut self,
         body: &[u8],
@@ -180,6 +184,10 @@ impl Turn {
         if member {
             self.memory.clone().and_thread(memory::named(&body)?)?;
             edits.extend(body.remove_member(memory::MEMBER));
+        }
+        if body.raw_messages().count() > MOST_MESSAGES {
+            let what = format!("`messages` holds more than {MOST_MESSAGES}, as many as are looked at with memory");
+            return Err(Reply::new(413, "request_too_large", what).about("messages"));
         }
         let messages = body.messages()?;
         let said: Vec<&str> = messages.iter().filter(|it| !it.instructs()).map(|it| it.raw).collect();

@@ -51,6 +51,25 @@ fn a_thread_has_three_names_and_the_provider_sees_none_of_them() {
             ("400 invalid_request", &json!("conversation_id"))
         );
     }
+    // What some parser would take for the name, or for two of them, is no way around it.
+    let spelled = [
+        r#""conversation\u005fid":"t1","#,
+        r#""Conversation_Id":"t1","#,
+        r#""conversation_id":"t1","conversation\u005fid":"t1","#,
+        r#""conversation_id":"t1","conversation_id":"t1","#,
+    ];
+    let before = world.fake.requests().len();
+    for member in spelled {
+        for call in [world.raw(&body(member, "x")), world.raw(&body(member, "x")).header("x-tollgate-memory", "off")] {
+            let refused = call.send();
+            assert_eq!(
+                (refused.status, &refused.json()["error"]["param"]),
+                (400, &json!("conversation_id")),
+                "{member}"
+            );
+        }
+    }
+    assert_eq!(world.fake.requests().len(), before);
     let other = r#""conversation_id":"t2","#;
     for (headers, param) in [
         (vec![("x-thread-id", "t1")], "conversation_id"),

@@ -3,7 +3,7 @@
 use super::{SOON, World};
 use serde_json::{Value, json};
 use tests::client::Call;
-use tests::wait_until;
+use tests::{Companion, FakeProvider, Gateway, wait_until};
 
 #[test]
 fn a_project_has_as_many_turns_as_it_may_and_its_questions_are_kept_if_it_says_so() {
@@ -34,6 +34,35 @@ fn a_project_has_as_many_turns_as_it_may_and_its_questions_are_kept_if_it_says_s
     assert_eq!(refused.status, 400);
     assert_eq!(world.chat("ada", "gpt-4o", "z").thread("t3").send().status, 200);
     world.wait_for("ada", "t3", &["user: z", "assistant: You said: z"]);
+}
+
+#[test]
+fn what_a_later_filter_refuses_is_kept_as_a_question_if_the_project_says_so_and_not_at_all_else() {
+    let (companion, fake) = (Companion::start(), FakeProvider::start());
+    let project = companion.project("acme", "memory");
+    let gateway = Gateway::from(super::EXAMPLE).fake(&fake).companion(&companion);
+    let keeps = |config: &mut Value| config["projects"] = json!({&project.project_id: {"keep_unanswered": true}});
+    let refuse = |root: &mut Value| {
+        let filter = json!({"name": "refuse", "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault",
+            "headers": [{"name": "x-refuse", "present_match": true}],
+            "abort": {"http_status": 402, "percentage": {"numerator": 100, "denominator": "HUNDRED"}}}});
+        let chains = &mut root["static_resources"]["listeners"][0]["filter_chains"];
+        let filters = chains[0]["filters"][0]["typed_config"]["http_filters"].as_array_mut().unwrap();
+        filters.insert(filters.len() - 1, filter);
+    };
+    let gateway = gateway.edit_filter("session", keeps).edit(refuse).start();
+    let world = World { companion, project, fake, gateway };
+    assert_eq!(world.chat("ada", "gpt-4o", "x").thread("t1").header("x-refuse", "1").send().status, 402);
+    world.wait_for("ada", "t1", &["user: x (incomplete)"]);
+    let other = || super::caller(world.gateway.client().chat("t", "gpt-4o", "y"), "other", "ada").thread("t1");
+    assert_eq!(other().header("x-refuse", "1").send().status, 402);
+    assert_eq!(world.fake.requests().len(), 0);
+    for ask in [world.chat("ada", "gpt-4o", "y").thread("t1"), other()] {
+        let answer = ask.send();
+        assert_eq!((answer.status, answer.header("x-tollgate-memory")), (200, None));
+        assert_eq!(world.received(), ["user: y"]);
+    }
 }
 
 #[test]

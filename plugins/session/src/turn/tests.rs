@@ -137,6 +137,8 @@ fn a_body_that_cannot_be_remembered_is_refused() {
     ] {
         assert_eq!(check("", body).unwrap_err().0, status, "{body}");
     }
+    let many = |count: usize| format!(r#"{{"messages":[{}]}}"#, vec!["{}"; count].join(","));
+    assert_eq!(check("", &many(MOST_MESSAGES + 1)).unwrap_err(), (413, Some("messages".into())));
     // What is sent again counts for nothing.
     let long = format!(r#"{{"role":"assistant","content":"{}"}}"#, "x".repeat(200));
     assert!(check(&long, &format!(r#"{{"messages":[{long},{{"role":"user"}}]}}"#)).is_ok());
