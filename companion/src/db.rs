@@ -156,6 +156,18 @@ impl Db {
         }
     }
 
+    /// The SQL of all rows as one text, a list in JSON: of each the `columns`, then `bytes` in hexadecimal digits, in this
+    /// `order`.
+    pub(crate) fn json_list(&self, columns: &[&str], bytes: &str, order: &str) -> String {
+        let columns = columns.join(", ");
+        match self.kind {
+            Kind::Sqlite => format!("json_group_array(json_array({columns}, hex({bytes})) ORDER BY {order})"),
+            Kind::Postgres => format!(
+                "CAST(COALESCE(json_agg(json_build_array({columns}, encode({bytes}, 'hex')) ORDER BY {order}), '[]') AS TEXT)"
+            ),
+        }
+    }
+
     /// The moment, by a clock that is the same for all who share the database: PostgreSQL's own, or for a
     /// file `clock`, the machine's.
     ///

@@ -3,8 +3,8 @@
 use super::{Store, mend, message_place, to_sql, whose};
 use crate::caller::Caller;
 use domain::time::Micros;
-use sqlx::Row;
-use sqlx::any::AnyRow;
+use serde::Deserialize;
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// How much is given back at most, whatever is asked: more would not fit a gateway's call-out.
@@ -122,45 +122,53 @@ impl Store {
 
     /// The newest turns that there is room for, oldest first.
     async fn newest(&self, caller: &Caller, pick: &Pick<'_>, room: &Room) -> Result<Vec<Said>, sqlx::Error> {
+        let answer = self.picked(caller, pick, room).await?;
+        let rows: Vec<Picked<'_>> = serde_json::from_str(&answer).map_err(|it| sqlx::Error::Decode(it.into()))?;
         let mut turns: Vec<Said> = Vec::new();
         let mut last = None;
-        for row in self.picked(caller, pick, room).await? {
-            let (seq, id): (i64, String) = (row.try_get("seq")?, row.try_get("id")?);
-            let raw: Vec<u8> = row.try_get("raw")?;
-            let message = self.open_text(&raw, &message_place(whose(caller), &id, row.try_get("position")?))?;
+        for Picked(seq, id, results_first, bytes, tokens, at, position, sealed) in rows {
+            let sealed = hex::decode(sealed).map_err(|it| sqlx::Error::Decode(it.into()))?;
+            let message = self.open_text(&sealed, &message_place(whose(caller), &id, position))?;
             match turns.last_mut().filter(|_| last == Some(seq)) {
                 Some(turn) => turn.messages.push(message),
-                None => turns.push(Said {
-                    at: row.try_get("created_at")?,
-                    results_first: row.try_get::<i64, _>("results_first")? != 0,
-                    bytes: row.try_get("bytes")?,
-                    tokens: row.try_get("tokens")?,
-                    messages: vec![message],
-                }),
+                None => {
+                    turns.push(Said { at, results_first: results_first != 0, bytes, tokens, messages: vec![message] });
+                }
             }
             last = Some(seq);
         }
         Ok(turns)
     }
 
-    /// One question for both, which turns fit and what was said in them.
-    async fn picked(&self, caller: &Caller, pick: &Pick<'_>, room: &Room) -> Result<Vec<AnyRow>, sqlx::Error> {
+    /// One question for both, which turns fit and what was said in them; the answer is one row, a list in JSON, because a
+    /// row costs more than what is in it.
+    async fn picked(&self, caller: &Caller, pick: &Pick<'_>, room: &Room) -> Result<String, sqlx::Error> {
+        let list = self.db.json_list(
+            &["seq", "id", "results_first", "bytes", "tokens", "created_at", "position"],
+            "raw",
+            "seq, position",
+        );
         let sql = format!(
-            "SELECT n.seq, n.id, n.results_first, n.bytes, n.tokens, n.created_at, m.position, m.raw FROM (
+            "SELECT {list} FROM (SELECT n.seq, n.id, n.results_first, n.bytes, n.tokens, n.created_at, m.position, m.raw FROM (
                  SELECT c.*, SUM(c.bytes) OVER (ORDER BY c.seq DESC) AS all_bytes,
                      SUM(c.tokens) OVER (ORDER BY c.seq DESC) AS all_tokens FROM (
                      SELECT t.seq, t.id, t.results_first, t.bytes, t.tokens, t.created_at FROM turns t
                      WHERE t.project = $1 AND t.user_id = $2 AND {} AND (t.complete = 1 OR t.answer_at >= 0)
                      ORDER BY t.seq DESC LIMIT $6) AS c) AS n
-             JOIN messages m ON m.turn = n.seq AND m.choice = 0 WHERE n.all_bytes <= $7 AND n.all_tokens <= $8
-             ORDER BY n.seq, m.position",
+             JOIN messages m ON m.turn = n.seq AND m.choice = 0 WHERE n.all_bytes <= $7 AND n.all_tokens <= $8) AS picked",
             pick.filter
         );
-        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(caller.project.as_str()).bind(caller.user.as_str());
+        let query = sqlx::query_scalar(sqlx::AssertSqlSafe(sql));
+        let query = query.bind(caller.project.as_str()).bind(caller.user.as_str());
         let query = query.bind(pick.name).bind(pick.other).bind(pick.since);
-        query.bind(room.turns).bind(room.bytes).bind(room.tokens).fetch_all(self.db.pool()).await
+        query.bind(room.turns).bind(room.bytes).bind(room.tokens).fetch_one(self.db.pool()).await
     }
 }
+
+/// A message, with the turn that it was said in: the turn's number, its id, whether it begins with results, its size, its
+/// tokens and when it arrived; then the message's position, and its sealed text in hexadecimal digits.
+#[derive(Deserialize)]
+struct Picked<'a>(i64, #[serde(borrow)] Cow<'a, str>, i64, i64, i64, i64, i64, &'a str);
 
 /// What may still be given back.
 struct Room {
