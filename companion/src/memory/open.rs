@@ -15,6 +15,9 @@ use std::time::Duration;
 /// looks the same as what is still being said.
 pub(crate) const LIFETIME: Duration = Duration::from_secs(75 * 60);
 
+/// Turns of one statement.
+const TOGETHER: usize = 8;
+
 /// A turn that begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Beginning {
@@ -115,7 +118,7 @@ impl Store {
     /// When the database does not answer.
     pub(crate) async fn withdraw(&self, caller: &Caller, id: &str) -> Result<(), sqlx::Error> {
         let mut tx = self.db.write_quick().await?;
-        close(&mut tx, caller, id).await?;
+        close(&mut tx, &[(caller, id)]).await?;
         tx.commit().await
     }
 
@@ -177,11 +180,23 @@ async fn begin(tx: &mut AnyConnection, turn: &Beginning) -> Result<Begun, sqlx::
     Ok(Begun { seq: row.try_get("seq")?, behind: u64::try_from(behind).unwrap_or_default(), since, open: true })
 }
 
-/// A turn is not open any more. Returns whether it was.
-pub(super) async fn close(tx: &mut AnyConnection, caller: &Caller, id: &str) -> Result<bool, sqlx::Error> {
-    let sql = "DELETE FROM open_turns WHERE project = $1 AND user_id = $2 AND id = $3";
-    let query = sqlx::query(sql).bind(caller.project.as_str()).bind(caller.user.as_str()).bind(id);
-    Ok(query.execute(tx).await?.rows_affected() > 0)
+/// These turns are not open any more. Returns how many were.
+pub(super) async fn close(tx: &mut AnyConnection, turns: &[(&Caller, &str)]) -> Result<u64, sqlx::Error> {
+    let mut closed: u64 = 0;
+    for some in turns.chunks(TOGETHER) {
+        let values = (0..some.len()).map(|nth| {
+            let [a, b, c] = [1, 2, 3].map(|it| nth.saturating_mul(3).saturating_add(it));
+            format!("(${a}, ${b}, ${c})")
+        });
+        let values = values.collect::<Vec<_>>().join(", ");
+        let sql = format!("DELETE FROM open_turns WHERE (project, user_id, id) IN (VALUES {values})");
+        let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
+        for (caller, id) in some {
+            query = query.bind(caller.project.as_str()).bind(caller.user.as_str()).bind(*id);
+        }
+        closed = closed.saturating_add(query.execute(&mut *tx).await?.rows_affected());
+    }
+    Ok(closed)
 }
 
 /// A turn that comes to nothing is closed; if it is not open yet, it will not be.
@@ -191,7 +206,7 @@ pub(super) async fn close_for_good(
     id: &str,
     now: Micros,
 ) -> Result<(), sqlx::Error> {
-    if close(tx, caller, id).await? {
+    if close(tx, &[(caller, id)]).await? > 0 {
         return Ok(());
     }
     let sql = "INSERT INTO forgotten_turns (project, user_id, id, forgotten_at) VALUES ($1, $2, $3, $4)

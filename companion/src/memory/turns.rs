@@ -126,14 +126,21 @@ impl Store {
         turns: &[(Caller, TurnRow)],
         now: Micros,
     ) -> Result<u64, sqlx::Error> {
+        let (said, unsaid): (Vec<_>, Vec<_>) = turns.iter().partition(|(_, it)| !it.messages.is_empty());
+        for (caller, turn) in unsaid {
+            open::close_for_good(tx, caller, &turn.id, now).await?;
+        }
+        let ids: Vec<_> = said.iter().map(|(caller, turn)| (caller, turn.id.as_str())).collect();
+        open::close(tx, &ids).await?;
         let mut stored: u64 = 0;
-        for (caller, turn) in turns {
-            if turn.messages.is_empty() {
-                open::close_for_good(tx, caller, &turn.id, now).await?;
-                continue;
-            }
-            open::close(tx, caller, &turn.id).await?;
-            if is_known(tx, caller, &turn.id).await? {
+        for (caller, turn) in said {
+            let elsewhere = self.is_in_redis(turn);
+            let new = if elsewhere {
+                !is_known(tx, caller, &turn.id).await?
+            } else {
+                self.add_turn(tx, caller, turn, now).await?
+            };
+            if !new {
                 continue;
             }
             if let Some(thread) = &turn.thread {
@@ -142,11 +149,7 @@ impl Store {
             if let Some((session, lifetime)) = &turn.session {
                 sessions::touch(tx, caller, session, *lifetime, now).await?;
             }
-            if self.is_in_redis(turn) {
-                continue;
-            }
-            self.add_turn(tx, caller, turn, now).await?;
-            stored = stored.saturating_add(1);
+            stored = stored.saturating_add(u64::from(!elsewhere));
         }
         Ok(stored)
     }
@@ -174,16 +177,19 @@ impl Store {
         query.execute(tx).await.map(|_| ())
     }
 
+    /// Adds a turn and its messages, unless it is stored already or was deleted since; whether it was new.
     pub(super) async fn add_turn(
         &self,
         tx: &mut AnyConnection,
         caller: &Caller,
         turn: &TurnRow,
         now: Micros,
-    ) -> Result<(), sqlx::Error> {
+    ) -> Result<bool, sqlx::Error> {
         let sql = "INSERT INTO turns (project, user_id, id, thread, session, model, complete, finish_reason, answer_at,
                        results_first, bytes, tokens, created_at)
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING seq";
+                   SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 WHERE NOT EXISTS (
+                       SELECT 1 FROM forgotten_turns WHERE project = $1 AND user_id = $2 AND id = $3)
+                   ON CONFLICT (project, user_id, id) DO NOTHING RETURNING seq";
         let bytes = turn.messages.iter().map(String::len).fold(0, usize::saturating_add);
         let tokens = turn.messages.iter().map(|it| estimate::json_tokens(it)).fold(0, u64::saturating_add);
         let query = sqlx::query(sql).bind(caller.project.as_str()).bind(caller.user.as_str()).bind(&turn.id);
@@ -194,7 +200,8 @@ impl Store {
             query.bind(turn.finish_reason.as_deref().unwrap_or_default()).bind(turn.answer_at.map_or(-1, count));
         let query = query.bind(i64::from(turn.results_first)).bind(count(bytes));
         let query = query.bind(i64::try_from(tokens).unwrap_or(i64::MAX)).bind(to_sql(now));
-        let seq: i64 = query.fetch_one(&mut *tx).await?.try_get("seq")?;
+        let Some(row) = query.fetch_optional(&mut *tx).await? else { return Ok(false) };
+        let seq: i64 = row.try_get("seq")?;
         let said = turn.messages.iter().map(|raw| (0, turn.complete, raw));
         let others = turn.alternatives.iter().map(|it| (it.choice, it.complete, &it.raw));
         let messages: Vec<_> = said.chain(others).enumerate().collect();
@@ -213,7 +220,7 @@ impl Store {
             }
             query.execute(&mut *tx).await?;
         }
-        Ok(())
+        Ok(true)
     }
 }
 
