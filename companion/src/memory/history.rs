@@ -108,8 +108,9 @@ impl Store {
         other: &str,
         room: &Room,
     ) -> Result<Vec<Said>, sqlx::Error> {
-        let all = "t.session = $3 AND t.thread <> $4 AND t.created_at >= $5";
-        let in_threads = "t.session = $3 AND t.thread <> $4 AND t.created_at >= $5 AND t.thread <> ''";
+        let all = "t.session = $3 AND t.session <> '' AND t.thread <> $4 AND t.created_at >= $5";
+        let in_threads =
+            "t.session = $3 AND t.session <> '' AND t.thread <> $4 AND t.created_at >= $5 AND t.thread <> ''";
         let filter = if self.in_redis.is_some() { in_threads } else { all };
         let pick = Pick { filter, name: &session.id, other, since: to_sql(session.since) };
         let mut turns = self.newest(caller, &pick, room).await?;

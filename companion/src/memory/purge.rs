@@ -11,14 +11,14 @@ use std::time::Duration;
 const BATCH: i64 = 200;
 
 impl Store {
-    /// Deletes a batch of what is too old: sessions that ended, open turns that never arrived, and threads without a new turn for as long as their
-    /// project says. Says how many rows went; a full batch may have left some.
+    /// Deletes a batch of what is too old: sessions that ended, open turns that never arrived, and threads without a new turn
+    /// for as long as their project says. Says how many rows went; a full batch may have left some.
     ///
     /// # Errors
     /// When the database does not answer.
     pub(crate) async fn purge(&self, now: Micros) -> Result<u64, sqlx::Error> {
         let mut tx = self.db.write_quick().await?;
-        let mut gone = sessions::purge(&mut tx, now, BATCH).await?;
+        let mut gone = sessions::purge(&self.db, &mut tx, now, BATCH).await?;
         gone = gone.saturating_add(open::purge(&mut tx, now, BATCH).await?);
         gone = gone.saturating_add(turns::purge_forgotten(&mut tx, now, BATCH).await?);
         tx.commit().await?;

@@ -1,7 +1,8 @@
 //! Sessions: memory that ends when nothing was said for a while.
 
-use super::{before, from_sql, to_sql};
+use super::{from_sql, to_sql};
 use crate::caller::Caller;
+use crate::db::Db;
 use domain::time::Micros;
 use sqlx::AnyConnection;
 use std::time::Duration;
@@ -14,8 +15,10 @@ pub(super) async fn touch(
     lifetime: Duration,
     now: Micros,
 ) -> Result<Micros, sqlx::Error> {
-    let sql = "INSERT INTO sessions (project, user_id, id, started_at, expires_at) VALUES ($1, $2, $3, $4, $5)
+    let sql =
+        "INSERT INTO sessions (project, user_id, id, started_at, expires_at, renewed) VALUES ($1, $2, $3, $4, $5, 0)
                ON CONFLICT (project, user_id, id) DO UPDATE SET
+                   renewed = CASE WHEN sessions.expires_at <= excluded.started_at THEN 1 ELSE sessions.renewed END,
                    started_at = CASE WHEN sessions.expires_at <= excluded.started_at
                                 THEN excluded.started_at ELSE sessions.started_at END,
                    expires_at = CASE WHEN sessions.expires_at < excluded.expires_at
@@ -27,19 +30,39 @@ pub(super) async fn touch(
     Ok(from_sql(since))
 }
 
-/// Deletes at most `most` sessions that ended, and says how many. A turn that belongs to a thread too stays in it.
-pub(super) async fn purge(tx: &mut AnyConnection, now: Micros, most: i64) -> Result<u64, sqlx::Error> {
-    // What a session said before it began anew goes with it: its turns are older than any session may live.
-    let turns = "DELETE FROM turns WHERE seq IN (
-                     SELECT t.seq FROM turns t WHERE t.thread = '' AND t.created_at < $1 AND NOT EXISTS (
-                         SELECT 1 FROM sessions s WHERE s.project = t.project AND s.user_id = t.user_id
-                         AND s.id = t.session AND s.started_at <= t.created_at AND s.expires_at > $1)
-                     LIMIT $2)";
-    let gone = sqlx::query(turns).bind(to_sql(now)).bind(most).execute(&mut *tx).await?.rows_affected();
-    let sessions = "DELETE FROM sessions WHERE (project, user_id, id) IN (
-                        SELECT project, user_id, id FROM sessions WHERE expires_at < $1 LIMIT $2)";
-    // A day later than needed, so that turns that come late find what they belong to.
-    let late = before(now, Duration::from_secs(24 * 60 * 60));
-    let ended = sqlx::query(sessions).bind(late).bind(most).execute(tx).await?.rows_affected();
-    Ok(gone.saturating_add(ended))
+/// Deletes at most `most` sessions that ended and as many of their turns, and says how many. A turn that belongs to a thread
+/// too stays in it. What a session said before it began anew goes as well.
+pub(super) async fn purge(db: &Db, tx: &mut AnyConnection, now: Micros, most: i64) -> Result<u64, sqlx::Error> {
+    let ended =
+        "SELECT project, user_id, id FROM sessions WHERE expires_at <= $1 ORDER BY expires_at, project, user_id, id
+                 LIMIT $2";
+    let renewed = "SELECT project, user_id, id FROM sessions WHERE renewed = 1 AND $1 > 0 LIMIT $2";
+    let mut gone: u64 = 0;
+    for (which, old, then) in [
+        (ended, "TRUE", "DELETE FROM sessions AS s WHERE"),
+        (renewed, "t.created_at < s.started_at", "UPDATE sessions AS s SET renewed = 0 WHERE"),
+    ] {
+        let said = format!(
+            "t.project = s.project AND t.user_id = s.user_id AND t.session = s.id AND t.session <> '' AND t.thread = ''
+             AND {old}"
+        );
+        let turns = format!(
+            "DELETE FROM turns WHERE seq IN (SELECT t.seq FROM ({which}) AS k
+                 JOIN sessions s ON s.project = k.project AND s.user_id = k.user_id AND s.id = k.id
+                 JOIN turns t ON {said} LIMIT $2)"
+        );
+        let sessions = format!(
+            "{then} (s.project, s.user_id, s.id) IN ({which}) AND NOT EXISTS (SELECT 1 FROM turns t WHERE {said})"
+        );
+        let mut done = async |sql: String| {
+            let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(to_sql(now)).bind(most);
+            query.execute(&mut *tx).await.map(|it| it.rows_affected())
+        };
+        // Nobody prolongs them meanwhile.
+        done(format!("{which}{}", db.for_update())).await?;
+        gone = gone.saturating_add(done(turns).await?);
+        let settled = done(sessions).await?;
+        gone = gone.saturating_add(if which == ended { settled } else { 0 });
+    }
+    Ok(gone)
 }

@@ -222,6 +222,10 @@ async fn a_session_lives_on_while_it_is_used_and_begins_anew_after_its_end() {
         assert_eq!(said(&store, "ada", &session("s"), Bounds::default(), 3 * day + 2).await, ["two", "."]);
         assert_eq!(store.purge(second(3 * day + 3)).await.unwrap(), 1, "what was said before it began anew");
         assert_eq!(said(&store, "ada", &session("s"), Bounds::default(), 3 * day + 4).await, ["two", "."]);
+        add(&store, "ada", &[turn("3", "t", "s", &["three", "."])], 3 * day + 5).await;
+        assert_eq!(store.purge(second(5 * day)).await.unwrap(), 2, "the session, and its turn that is in no thread");
+        assert_eq!(store.purge(second(5 * day)).await.unwrap(), 0);
+        assert_eq!(said(&store, "ada", &thread("t"), Bounds::default(), 5 * day).await, ["three", "."]);
         store.close().await;
     }
 }

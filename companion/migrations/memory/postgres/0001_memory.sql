@@ -15,16 +15,19 @@ CREATE TABLE threads (
 CREATE INDEX threads_by_update ON threads (project, user_id, updated_at, id);
 CREATE INDEX threads_by_age ON threads (project, updated_at);
 
--- A session that expired and is used again begins anew: what was said before `started_at` is not its own.
+-- A session that expired and is used again begins anew: what was said before `started_at` is not its own,
+-- and `renewed` is 1 as long as some of that is still there.
 CREATE TABLE sessions (
     project    TEXT COLLATE "C" NOT NULL,
     user_id    TEXT COLLATE "C" NOT NULL,
     id         TEXT COLLATE "C" NOT NULL,
     started_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
+    renewed    BIGINT NOT NULL,
     PRIMARY KEY (project, user_id, id)
 );
 CREATE INDEX sessions_by_end ON sessions (expires_at);
+CREATE INDEX sessions_renewed ON sessions (project, user_id, id) WHERE renewed = 1;
 
 -- `seq` is the order of arrival; `answer_at` is the place of the answer's first message, -1 without one; `results_first` says
 -- that the turn begins with what tools answered, so that the one before it belongs to it.
@@ -46,8 +49,7 @@ CREATE TABLE turns (
     UNIQUE (project, user_id, id)
 );
 CREATE INDEX turns_by_thread ON turns (project, user_id, thread, seq);
-CREATE INDEX turns_by_session ON turns (project, user_id, session, seq);
-CREATE INDEX turns_outside_threads ON turns (created_at) WHERE thread = '';
+CREATE INDEX turns_by_session ON turns (project, user_id, session, seq) WHERE session <> '';
 
 -- `raw` is the message's JSON text as it came, byte for byte. `choice` is 0, or the place among several answers to one
 -- question of one that is not the history's. `complete` is 0 of what broke off.
