@@ -48,8 +48,7 @@ impl OpenTurns {
         let (waiting, workers) = (Waiting::default(), store.writers());
         let openings = Openings { store: store.clone(), waiting: waiting.clone() };
         let reports = Reports { store: store.clone() };
-        // One of those that report waits for the disk while another writes.
-        let (openings, reports) = (Queue::start(openings, workers), Queue::start(reports, workers.saturating_add(1)));
+        let (openings, reports) = (Queue::start(openings, workers), Queue::start(reports, workers));
         Self { store, clock, waiting, openings, reports }
     }
 
@@ -188,7 +187,6 @@ struct Openings {
 impl Work for Openings {
     type In = Beginning;
     type Out = Place;
-    const MOST: usize = 64;
 
     async fn carry_out(&self, batch: &[Beginning]) -> Result<Vec<Place>, sqlx::Error> {
         let begun = self.store.begin_turns(batch).await?;
@@ -211,7 +209,6 @@ struct Reports {
 impl Work for Reports {
     type In = Report;
     type Out = u64;
-    const MOST: usize = 8;
 
     async fn carry_out(&self, batch: &[Report]) -> Result<Vec<u64>, sqlx::Error> {
         self.store.add_reports(batch).await

@@ -9,6 +9,8 @@ use tokio::time::{Instant, timeout_at};
 
 /// What waits; further ones wait for room, and their requests with them.
 const QUEUE: usize = 1024;
+/// How many are one transaction at most, which takes some milliseconds then.
+const BATCH: usize = 64;
 /// How long the parts of a transaction that failed are tried one by one.
 const ALONE_FOR: Duration = Duration::from_secs(5);
 
@@ -18,8 +20,6 @@ pub(crate) trait Work: Send + Sync + 'static {
     type In: Send + Sync + 'static;
     /// What it comes to.
     type Out: Send + 'static;
-    /// How many are one transaction at most: as many as take some milliseconds, because nobody else writes meanwhile.
-    const MOST: usize;
 
     /// Does all of `batch` or nothing; an answer for each.
     fn carry_out(&self, batch: &[Self::In]) -> impl Future<Output = Result<Vec<Self::Out>, Error>> + Send;
@@ -63,7 +63,7 @@ impl<W: Work> Clone for Queue<W> {
 async fn serve<W: Work>(work: Arc<W>, queue: Arc<Mutex<mpsc::Receiver<Waiting<W>>>>) {
     loop {
         let mut batch = Vec::new();
-        if queue.lock().await.recv_many(&mut batch, W::MOST).await == 0 {
+        if queue.lock().await.recv_many(&mut batch, BATCH).await == 0 {
             return;
         }
         let (inputs, answers): (Vec<_>, Vec<_>) = batch.into_iter().unzip();

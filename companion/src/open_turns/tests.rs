@@ -215,7 +215,6 @@ async fn what_is_refused_together_is_tried_alone() {
     impl Work for Odd {
         type In = u32;
         type Out = u32;
-        const MOST: usize = 64;
         async fn carry_out(&self, batch: &[u32]) -> Result<Vec<u32>, sqlx::Error> {
             self.0.fetch_add(1, SeqCst);
             tokio::task::yield_now().await;
