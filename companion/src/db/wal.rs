@@ -19,6 +19,8 @@ const EVERY: Duration = Duration::from_secs(2);
 /// So many pages in the log, and writers are kept off for a checkpoint, because while they write none gets to the log's end
 /// and the log grows: 128 MiB.
 const LONG: i64 = 32_768;
+/// So many more checkpoints before that, so that writers are kept off for a few pages only.
+const AHEAD: u32 = 3;
 
 impl Db {
     /// Returns when everything that was committed before is on the disk.
@@ -58,7 +60,10 @@ async fn checkpoints(pool: AnyPool, writer: Arc<Semaphore>) {
             () = pool.close_event() => return,
         }
         if checkpoint(&pool).await.is_some_and(|pages| pages > LONG) {
-            // Most of it has just been done.
+            // Each leaves what was written during it, which is less and less.
+            for _ in 0..AHEAD {
+                checkpoint(&pool).await;
+            }
             let _turn = writer.acquire().await;
             checkpoint(&pool).await;
         }
