@@ -6,9 +6,7 @@
 //! message is changed. Only the calls at the end stay whatever they lack, for what answers them is in the request that the
 //! history is for; the gateway, which reads that, leaves them out if it is not.
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-use std::borrow::Cow;
+use domain::calls::{Call, Part, part};
 
 /// Without calls and results that lack each other, but for the calls at the end.
 pub(super) fn mended(messages: Vec<String>) -> Vec<String> {
@@ -33,21 +31,6 @@ struct Open {
     calls: Vec<Call>,
     /// Those without a result so far.
     missing: Vec<Call>,
-}
-
-/// What a message is to another.
-enum Part {
-    /// Neither of these.
-    Else,
-    Calls(Vec<Call>),
-    Result(Call),
-}
-
-/// What a call and its result have in common: an id, or, as calls were before they had ids, a function's name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Call {
-    Id(String),
-    Function(String),
 }
 
 impl Mending {
@@ -78,58 +61,6 @@ impl Mending {
             self.kept.truncate(open.from);
         }
     }
-}
-
-#[derive(Deserialize)]
-struct Head<'a> {
-    #[serde(borrow, default)]
-    role: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    tool_call_id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    name: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    tool_calls: Option<Vec<Called<'a>>>,
-    #[serde(borrow, default)]
-    function_call: Option<Named<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Called<'a> {
-    #[serde(borrow, default)]
-    id: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct Named<'a> {
-    #[serde(borrow, default)]
-    name: Option<&'a RawValue>,
-}
-
-/// Reads as little of a message as tells that it is of no interest. One that cannot be read is none that anybody could
-/// find a counterpart of.
-fn part(message: &str) -> Part {
-    if !["tool", "function", "\\u"].iter().any(|it| message.contains(it)) {
-        return Part::Else;
-    }
-    let Ok(head) = serde_json::from_str::<Head<'_>>(message) else { return Part::Else };
-    match head.role.as_deref() {
-        Some("tool") => Part::Result(Call::Id(text(head.tool_call_id))),
-        Some("function") => Part::Result(Call::Function(text(head.name))),
-        Some("assistant") => {
-            let named = head.function_call.map(|it| Call::Function(text(it.name)));
-            let ids = head.tool_calls.into_iter().flatten().map(|it| Call::Id(text(it.id)));
-            let calls: Vec<Call> = ids.chain(named).collect();
-            if calls.is_empty() { Part::Else } else { Part::Calls(calls) }
-        }
-        _ => Part::Else,
-    }
-}
-
-/// An id, however it was written. Some providers give none, and neither do those who answer them.
-fn text(written: Option<&RawValue>) -> String {
-    let raw = written.map(RawValue::get).filter(|it| *it != "null").unwrap_or("\"\"");
-    serde_json::from_str(raw).unwrap_or_else(|_| raw.to_owned())
 }
 
 #[cfg(test)]

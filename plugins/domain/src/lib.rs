@@ -7,6 +7,7 @@
 
 pub mod budget;
 pub mod caller;
+pub mod calls;
 pub mod chat;
 pub mod choice;
 pub mod companion;

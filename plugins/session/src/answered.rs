@@ -4,9 +4,7 @@
 //!
 //! The rule reads the history's last messages alone: from its end back to the first that is no result.
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-use std::borrow::Cow;
+use domain::calls::{Call, Part, part};
 
 /// How many of the history's messages can stand before `messages`, the client's own without instructions: all of them, or
 /// those before a call that lacks results which `messages` do not begin with.
@@ -25,65 +23,22 @@ pub fn kept(history: &[&str], messages: &[&str]) -> usize {
     if missing.is_empty() || missing.iter().any(|it| now.contains(it)) { history.len() } else { at }
 }
 
-/// What a call and its result have in common: an id, or, as calls were before they had ids, a function's name.
-#[derive(PartialEq, Eq)]
-enum Call {
-    Id(String),
-    Function(String),
-}
-
-#[derive(Deserialize)]
-struct Message<'a> {
-    #[serde(borrow, default)]
-    role: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    tool_call_id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    name: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    tool_calls: Option<Vec<Called<'a>>>,
-    #[serde(borrow, default)]
-    function_call: Option<Named<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Called<'a> {
-    #[serde(borrow, default)]
-    id: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct Named<'a> {
-    #[serde(borrow, default)]
-    name: Option<&'a RawValue>,
-}
-
 fn calls(message: &str) -> Vec<Call> {
-    let Ok(message) = serde_json::from_str::<Message<'_>>(message) else { return Vec::new() };
-    if message.role.as_deref() != Some("assistant") {
-        return Vec::new();
+    match part(message) {
+        Part::Calls(calls) => calls,
+        Part::Result(_) | Part::Else => Vec::new(),
     }
-    let named = message.function_call.map(|it| Call::Function(text(it.name)));
-    message.tool_calls.into_iter().flatten().map(|it| Call::Id(text(it.id))).chain(named).collect()
 }
 
 fn result(message: &str) -> Option<Call> {
-    let message = serde_json::from_str::<Message<'_>>(message).ok()?;
-    match message.role.as_deref()? {
-        "tool" => Some(Call::Id(text(message.tool_call_id))),
-        "function" => Some(Call::Function(text(message.name))),
-        _ => None,
+    match part(message) {
+        Part::Result(call) => Some(call),
+        Part::Calls(_) | Part::Else => None,
     }
 }
 
 fn is_result(message: &str) -> bool {
     result(message).is_some()
-}
-
-/// An id, however it was written. Some providers give none, and neither do those who answer them.
-fn text(written: Option<&RawValue>) -> String {
-    let raw = written.map(RawValue::get).filter(|it| *it != "null").unwrap_or("\"\"");
-    serde_json::from_str(raw).unwrap_or_else(|_| raw.to_owned())
 }
 
 #[cfg(test)]
