@@ -75,8 +75,8 @@ pub(crate) struct Db {
     reports: Arc<Semaphore>,
     /// The turn to write, where one may at a time.
     writer: Arc<Semaphore>,
-    /// SQLite's write-ahead log.
-    log: Option<Arc<PathBuf>>,
+    /// SQLite's file.
+    file: Option<Arc<PathBuf>>,
 }
 
 impl Db {
@@ -114,13 +114,20 @@ impl Db {
             tries = tries.saturating_add(1);
         }
         let (reports, writer) = (Arc::new(Semaphore::new(REPORTS)), Arc::new(Semaphore::new(1)));
-        let log = (kind == Kind::Sqlite).then(|| SqliteConnectOptions::from_str(url)).transpose()?;
-        let log = log.map(|it| wal::of(it.get_filename()));
-        let db = Self { pool, quick, kind, probe: tables.probe, reports, writer, log };
+        let file = (kind == Kind::Sqlite).then(|| SqliteConnectOptions::from_str(url)).transpose()?;
+        let file = file.map(|it| Arc::new(it.get_filename().to_owned()));
+        let db = Self { pool, quick, kind, probe: tables.probe, reports, writer, file };
         if tables.apart {
             db.make_checkpoints();
         }
         Ok(db)
+    }
+
+    /// The path of the database's file with this behind its name; `None` when it is no file.
+    pub(crate) fn file_with(&self, end: &str) -> Option<PathBuf> {
+        let mut name = self.file.as_ref()?.as_os_str().to_owned();
+        name.push(end);
+        Some(PathBuf::from(name))
     }
 
     /// For reads.

@@ -29,7 +29,8 @@ pub(crate) struct OpenTurns {
     store: Store,
     clock: Clock,
     waiting: Waiting,
-    openings: Queue<Openings>,
+    /// Where openings that come at once are better written down together.
+    openings: Option<Queue<Openings>>,
     reports: Queue<Reports>,
 }
 
@@ -46,9 +47,9 @@ impl OpenTurns {
     /// Those in `store`.
     pub(crate) fn new(store: Store, clock: Clock) -> Self {
         let (waiting, workers) = (Waiting::default(), store.writers());
-        let openings = Openings { store: store.clone(), waiting: waiting.clone() };
-        let reports = Reports { store: store.clone() };
-        let (openings, reports) = (Queue::start(openings, workers), Queue::start(reports, workers));
+        let together = Openings { store: store.clone(), waiting: waiting.clone() };
+        let openings = store.opens_together().then(|| Queue::start(together, workers));
+        let reports = Queue::start(Reports { store: store.clone() }, workers);
         Self { store, clock, waiting, openings, reports }
     }
 
@@ -57,7 +58,15 @@ impl OpenTurns {
     /// # Errors
     /// When the database does not answer.
     pub(crate) async fn open(&self, turn: Beginning) -> Result<Place, sqlx::Error> {
-        self.openings.ask(turn).await
+        if let Some(openings) = &self.openings {
+            return openings.ask(turn).await;
+        }
+        // Whoever stops waiting takes it back.
+        let unheard = Place::of(&self.store, &self.waiting, &turn, Begun { open: true, ..Begun::default() });
+        let begun = self.store.begin_turns(std::slice::from_ref(&turn)).await?;
+        unheard.keep();
+        let begun = begun.first().copied().unwrap_or_default();
+        Ok(Place::of(&self.store, &self.waiting, &turn, begun))
     }
 
     /// Stores turns that arrived, all or none, and wakes those that wait for them; says how many were new. A turn without
@@ -95,6 +104,11 @@ impl OpenTurns {
 }
 
 impl Place {
+    fn of(store: &Store, waiting: &Waiting, turn: &Beginning, begun: Begun) -> Self {
+        let turn = begun.open.then(|| turn.clone());
+        Self { store: store.clone(), waiting: waiting.clone(), turn, begun }
+    }
+
     /// Since when the turn's session runs.
     pub(crate) fn since(&self) -> Micros {
         self.begun.since
@@ -190,12 +204,7 @@ impl Work for Openings {
 
     async fn carry_out(&self, batch: &[Beginning]) -> Result<Vec<Place>, sqlx::Error> {
         let begun = self.store.begin_turns(batch).await?;
-        let place = |(turn, begun): (&Beginning, Begun)| Place {
-            store: self.store.clone(),
-            waiting: self.waiting.clone(),
-            turn: begun.open.then(|| turn.clone()),
-            begun,
-        };
+        let place = |(turn, begun): (&Beginning, Begun)| Place::of(&self.store, &self.waiting, turn, begun);
         Ok(batch.iter().zip(begun).map(place).collect())
     }
 }

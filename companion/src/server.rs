@@ -82,7 +82,7 @@ pub async fn serve(settings: Settings) -> Result<Running, StartError> {
     let store = open_store(&settings.database_url).await?;
     let usage = open_usage(settings.usage_database_url.clone(), &settings.database_url).await?;
     let url = settings.memory_database_url.clone();
-    let memory = open_memory(url, settings.data_keys.as_ref(), &settings.database_url).await?;
+    let memory = open_memory(url, settings.data_keys.as_ref(), &settings.database_url, Use::Serve).await?;
     let redis = settings.redis_url.as_ref().map(Link::open).transpose();
     let redis = redis.map_err(|it| StartError(format!("redis-url: {it}")))?;
     let memory = with_sessions(memory, settings.session_store, redis.as_ref())?;
@@ -188,6 +188,15 @@ pub(crate) async fn open_usage(url: Option<String>, main: &str) -> Result<usage:
     usage::open(&url).await.map_err(wrong)
 }
 
+/// What a memory database is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// A companion.
+    Serve,
+    /// A command of the operator.
+    Tend,
+}
+
 /// Opens the database of threads and sessions at `url`, or the one beside the database at `main`.
 ///
 /// # Errors
@@ -196,12 +205,17 @@ pub(crate) async fn open_memory(
     url: Option<String>,
     keys: Option<&Secret>,
     main: &str,
+    what_for: Use,
 ) -> Result<memory::Store, StartError> {
     let missing =
         || StartError("memory database: expected --memory-database-url, because the main one is no file".to_owned());
     let url = url.or_else(|| db::beside(main, "memory")).ok_or_else(missing)?;
     let seal = Seal::parse(keys).map_err(StartError)?;
-    memory::Store::open(&url, seal).await.map_err(|it| match it {
+    let opened = match what_for {
+        Use::Serve => memory::Store::open(&url, seal).await,
+        Use::Tend => memory::Store::tend(&url, seal).await,
+    };
+    opened.map_err(|it| match it {
         NotOpened::Database(error) => StartError(format!("memory database {}: {error}", db::shown(&url))),
         NotOpened::NoKey(id) => StartError(format!(
             "{DATA_KEY_VARIABLE}: texts in the memory database are sealed with the key {id}, which is not among the keys"

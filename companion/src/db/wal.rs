@@ -9,7 +9,6 @@ use super::{Db, Kind};
 use sqlx::{AnyPool, Row};
 use std::fs::File;
 use std::io::ErrorKind;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -28,8 +27,8 @@ impl Db {
     /// # Errors
     /// When the disk refuses.
     pub(crate) async fn flush(&self) -> Result<(), sqlx::Error> {
-        let Some(log) = self.log.clone() else { return Ok(()) };
-        let flushed = tokio::task::spawn_blocking(move || match File::open(&*log) {
+        let Some(log) = self.file_with("-wal") else { return Ok(()) };
+        let flushed = tokio::task::spawn_blocking(move || match File::open(log) {
             Ok(log) => log.sync_data(),
             // It goes when what was in it has been taken to the database, and that to the disk.
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
@@ -44,13 +43,6 @@ impl Db {
             tokio::spawn(checkpoints(self.pool.clone(), self.writer.clone()));
         }
     }
-}
-
-/// Where the log of an SQLite database is.
-pub(super) fn of(file: &std::path::Path) -> Arc<PathBuf> {
-    let mut name = file.as_os_str().to_owned();
-    name.push("-wal");
-    Arc::new(PathBuf::from(name))
 }
 
 async fn checkpoints(pool: AnyPool, writer: Arc<Semaphore>) {

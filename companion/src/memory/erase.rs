@@ -23,12 +23,13 @@ impl Store {
     /// When the database does not answer; then nothing is erased.
     pub(crate) async fn erase(&self, caller: &Caller, now: Micros) -> Result<Erased, sqlx::Error> {
         let (project, user) = (caller.project.as_str(), caller.user.as_str());
+        let _quiet = self.written.quiet(caller).await;
         if let Some(redis) = &self.in_redis {
             // First what is open, so that nothing comes back, and last the names of the sessions, without which they could
             // not be found again.
             let mut tx = self.db.write().await?;
             open::lock(&self.db, &mut tx, std::iter::once(caller)).await?;
-            open::forget(&mut tx, caller, None, now).await?;
+            self.written.forget(&mut tx, caller, None, now).await?;
             tx.commit().await?;
             let sql = "SELECT id FROM sessions WHERE project = $1 AND user_id = $2";
             let sessions: Vec<String> =
@@ -41,7 +42,7 @@ impl Store {
                       SELECT project, user_id, id, $3 FROM turns WHERE project = $1 AND user_id = $2
                       ON CONFLICT DO NOTHING";
         sqlx::query(forget).bind(project).bind(user).bind(super::to_sql(now)).execute(&mut *tx).await?;
-        open::forget(&mut tx, caller, None, now).await?;
+        self.written.forget(&mut tx, caller, None, now).await?;
         let mut gone = [0; 3];
         for (gone, sql) in gone.iter_mut().zip([
             "DELETE FROM threads WHERE project = $1 AND user_id = $2",
@@ -51,6 +52,7 @@ impl Store {
             *gone = sqlx::query(sql).bind(project).bind(user).execute(&mut *tx).await?.rows_affected();
         }
         tx.commit().await?;
+        self.written.forgotten(caller, None).await?;
         let [threads, sessions, turns] = gone;
         Ok(Erased { threads, sessions, turns })
     }

@@ -42,6 +42,7 @@ use crate::db::{Db, from_sql, to_sql};
 use crate::redis_link::Link;
 use domain::time::Micros;
 use in_redis::InRedis;
+use open::Written;
 use std::time::Duration;
 
 /// The memory of all users.
@@ -49,6 +50,7 @@ use std::time::Duration;
 pub(crate) struct Store {
     db: Db,
     seal: Seal,
+    written: Written,
     /// Where sessions are that do not belong to a thread, if not in the database.
     in_redis: Option<InRedis>,
 }
@@ -81,11 +83,22 @@ pub(crate) enum NotOpened {
 }
 
 impl Store {
-    /// Opens the database at `url` (`sqlite://path` or `postgres://user@host/name`) and brings it up to date.
+    /// Opens the database at `url` (`sqlite://path` or `postgres://user@host/name`) for a companion, and brings it up to date.
+    ///
+    /// # Errors
+    /// When it cannot be opened or migrated, when it is a file that another companion runs on, or when `seal` lacks a key
+    /// that something in it is sealed with.
+    pub(crate) async fn open(url: &str, seal: Seal) -> Result<Self, NotOpened> {
+        let store = Self::tend(url, seal).await?;
+        let written = Written::open(&store.db).await?;
+        Ok(Self { written, ..store })
+    }
+
+    /// The same for a command of the operator, beside a companion or without one, which opens no turns.
     ///
     /// # Errors
     /// When it cannot be opened or migrated, or `seal` lacks a key that something in it is sealed with.
-    pub(crate) async fn open(url: &str, seal: Seal) -> Result<Self, NotOpened> {
+    pub(crate) async fn tend(url: &str, seal: Seal) -> Result<Self, NotOpened> {
         let db = Db::open(url, &tables::TABLES).await?;
         let keys: Vec<String> = sqlx::query_scalar("SELECT id FROM data_keys").fetch_all(db.pool()).await?;
         if let Some(missing) = keys.iter().find(|it| !seal.has(it)) {
@@ -95,7 +108,7 @@ impl Store {
             let sql = "INSERT INTO data_keys (id) VALUES ($1) ON CONFLICT DO NOTHING";
             sqlx::query(sql).bind(current).execute(db.pool()).await?;
         }
-        Ok(Self { db, seal, in_redis: None })
+        Ok(Self { db, seal, written: Written::Table, in_redis: None })
     }
 
     /// With what was said in sessions outside of any thread in this Redis.
@@ -111,6 +124,7 @@ impl Store {
     /// Closes every connection.
     pub(crate) async fn close(&self) {
         self.db.close().await;
+        self.written.leave();
     }
 
     /// Seals a text for its place in the database.

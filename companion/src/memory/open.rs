@@ -1,22 +1,24 @@
 //! Turns that have begun and not yet arrived, so that whoever comes next waits for them or is told that they are missing:
 //! in this process or another one, and after a restart.
 
-use super::{Store, before, sessions, to_sql};
+mod here;
+mod journal;
+mod table;
+
+use super::{Store, sessions, turns};
 use crate::caller::Caller;
 use crate::db::Db;
 use domain::time::Micros;
+use here::Here;
 use sha2::{Digest, Sha256};
-use sqlx::any::{Any, AnyArguments, AnyRow};
-use sqlx::query::Query;
-use sqlx::{AnyConnection, Row};
+use sqlx::AnyConnection;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::RwLockWriteGuard;
 
 /// How long a turn that does not arrive is told as missing. An answer may take an hour, and what was lost with its gateway
 /// looks the same as what is still being said.
 pub(crate) const LIFETIME: Duration = Duration::from_secs(75 * 60);
-
-/// Turns of one statement.
-const TOGETHER: usize = 8;
 
 /// A turn that begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +36,7 @@ pub(crate) struct Beginning {
 }
 
 /// A turn that has begun.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Begun {
     /// Its place among all that have begun.
     pub(crate) seq: i64,
@@ -66,23 +68,162 @@ pub(crate) struct Open {
     pub(crate) missing: u64,
 }
 
-impl Store {
-    /// Writes down that turns begin, all or none, and prolongs their sessions.
+/// Where it is written down which turns are open.
+#[derive(Debug, Clone)]
+pub(super) enum Written {
+    /// In a table of the database.
+    Table,
+    /// In this process, which has the database's file for itself.
+    Here(Arc<Here>),
+}
+
+impl Written {
+    /// For a companion on this database.
     ///
-    /// The commit does not wait for the disk. What is lost when the machine loses its power are the openings since the last
-    /// turn that was recorded, some milliseconds; and such a machine is gone for longer than most answers take.
+    /// # Errors
+    /// When the database is a file that another companion runs on, or the journal beside it cannot be read or written.
+    pub(super) async fn open(db: &Db) -> Result<Self, sqlx::Error> {
+        let Some(path) = db.file_with("-open-turns") else { return Ok(Self::Table) };
+        let here = Arc::new(Here::open(&path).await.map_err(sqlx::Error::Io)?);
+        // It was killed after they were stored.
+        let mut connection = db.pool().acquire().await?;
+        for (caller, id) in here.all() {
+            if turns::is_known(&mut connection, &caller, &id).await? {
+                here.close(std::iter::once((&caller, id.as_str())));
+            }
+        }
+        Ok(Self::Here(here))
+    }
+
+    /// Another companion may have them.
+    pub(super) fn leave(&self) {
+        if let Self::Here(here) = self {
+            here.leave();
+        }
+    }
+
+    /// In a transaction that stores turns: those of them that are not open any more with it, and those that come to nothing.
+    pub(super) async fn close_in(
+        &self,
+        tx: &mut AnyConnection,
+        said: &[(&Caller, &str)],
+        unsaid: &[(&Caller, &str)],
+        now: Micros,
+    ) -> Result<(), sqlx::Error> {
+        if matches!(self, Self::Here(_)) {
+            return Ok(());
+        }
+        for (caller, id) in unsaid {
+            table::close_for_good(tx, caller, id, now).await?;
+        }
+        table::close(tx, said).await.map(|_| ())
+    }
+
+    /// After that transaction: whoever finds a turn no longer open finds it stored.
+    pub(super) async fn closed(&self, turns: Vec<(Caller, String)>) -> Result<(), sqlx::Error> {
+        let Self::Here(here) = self else { return Ok(()) };
+        let here = here.clone();
+        apart(move || here.close(turns.iter().map(|(caller, id)| (caller, id.as_str())))).await
+    }
+
+    /// While this is kept, none of the caller's turns begins, where no lock of the database has that effect.
+    pub(super) async fn quiet(&self, caller: &Caller) -> Option<RwLockWriteGuard<'_, ()>> {
+        match self {
+            Self::Table => None,
+            Self::Here(here) => here.quiet(caller).await,
+        }
+    }
+
+    /// Keeps the ids of open turns, of a thread or of all, so that they are not stored when they arrive.
+    pub(super) async fn forget(
+        &self,
+        tx: &mut AnyConnection,
+        caller: &Caller,
+        thread: Option<&str>,
+        now: Micros,
+    ) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Table => table::forget(tx, caller, thread, now).await,
+            Self::Here(here) => {
+                for id in here.ids(caller, thread) {
+                    turns::forget_one(tx, caller, &id, now).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// After that transaction, and before any of the caller's turns begins: nobody waits for them any more.
+    pub(super) async fn forgotten(&self, caller: &Caller, thread: Option<&str>) -> Result<(), sqlx::Error> {
+        let Self::Here(here) = self else { return Ok(()) };
+        let (here, caller, thread) = (here.clone(), caller.clone(), thread.map(str::to_owned));
+        apart(move || here.forget(&caller, thread.as_deref())).await
+    }
+
+    /// Deletes those that are too old to be waited for or told as missing, from a table at most `most`, and says how many.
+    pub(super) async fn purge(&self, tx: &mut AnyConnection, now: Micros, most: i64) -> Result<u64, sqlx::Error> {
+        match self {
+            Self::Table => table::purge(tx, now, most).await,
+            Self::Here(here) => {
+                let here = here.clone();
+                apart(move || here.purge(now)).await
+            }
+        }
+    }
+}
+
+impl Store {
+    /// Writes down that turns begin, all or none, and prolongs their sessions if those might end before the turns arrive.
+    ///
+    /// Nothing waits for the disk. What is lost when the machine loses its power are the openings of the last second; and such a
+    /// machine is gone for longer than most answers take.
     ///
     /// # Errors
     /// When the database does not answer.
     pub(crate) async fn begin_turns(&self, turns: &[Beginning]) -> Result<Vec<Begun>, sqlx::Error> {
+        match &self.written {
+            Written::Table => self.begin_in_table(turns).await,
+            Written::Here(here) => {
+                let mut begun = Vec::with_capacity(turns.len());
+                for turn in turns {
+                    let since = self.since(turn).await?;
+                    let _opening = here.opening(&turn.caller).await;
+                    let (here, turn) = (here.clone(), turn.clone());
+                    let place = apart(move || here.begin(&turn)).await?.map_err(sqlx::Error::Io)?;
+                    begun.push(Begun { since, ..place.unwrap_or_default() });
+                }
+                Ok(begun)
+            }
+        }
+    }
+
+    async fn begin_in_table(&self, turns: &[Beginning]) -> Result<Vec<Begun>, sqlx::Error> {
         let mut tx = self.db.write_quick().await?;
         lock(&self.db, &mut tx, turns.iter().map(|it| &it.caller)).await?;
         let mut begun = Vec::with_capacity(turns.len());
         for turn in turns {
-            begun.push(begin(&mut tx, turn).await?);
+            let (since, ends_soon) = since(&mut tx, turn).await?;
+            if ends_soon {
+                prolong(&mut tx, turn).await?;
+            }
+            begun.push(Begun { since, ..table::begin(&mut tx, turn).await?.unwrap_or_default() });
         }
         tx.commit().await?;
         Ok(begun)
+    }
+
+    /// Since when the turn's session runs, which is prolonged if it might end before the turn arrives.
+    async fn since(&self, turn: &Beginning) -> Result<Micros, sqlx::Error> {
+        if turn.session.is_none() {
+            return Ok(Micros::default());
+        }
+        let (since, ends_soon) = since(&mut *self.db.pool().acquire().await?, turn).await?;
+        if ends_soon {
+            let mut tx = self.db.write_quick().await?;
+            prolong(&mut tx, turn).await?;
+            tx.commit().await?;
+        }
+        Ok(since)
     }
 
     /// How many of some turns are open.
@@ -90,15 +231,10 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub(crate) async fn still_open(&self, caller: &Caller, memory: &Memory, now: Micros) -> Result<Open, sqlx::Error> {
-        let sql = format!(
-            "SELECT COUNT(*) AS every, CAST(COALESCE(SUM(given_up), 0) AS BIGINT) AS missing FROM open_turns
-             WHERE {}",
-            memory.filter()
-        );
-        let row = memory.bind(&sql, caller, now).fetch_one(self.db.pool()).await?;
-        let number = |name| Ok::<_, sqlx::Error>(u64::try_from(row.try_get::<i64, _>(name)?).unwrap_or_default());
-        let missing = number("missing")?;
-        Ok(Open { awaited: number("every")?.saturating_sub(missing), missing })
+        match &self.written {
+            Written::Table => table::still_open(self.db.pool(), caller, memory, now).await,
+            Written::Here(here) => Ok(here.still_open(caller, memory, now)),
+        }
     }
 
     /// Has nobody else wait for them; until they arrive they are told as missing.
@@ -106,10 +242,17 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub(crate) async fn give_up(&self, caller: &Caller, memory: &Memory, now: Micros) -> Result<(), sqlx::Error> {
-        let sql = format!("UPDATE open_turns SET given_up = 1 WHERE given_up = 0 AND {}", memory.filter());
-        let mut tx = self.db.write_quick().await?;
-        memory.bind(&sql, caller, now).execute(&mut *tx).await?;
-        tx.commit().await
+        match &self.written {
+            Written::Table => {
+                let mut tx = self.db.write_quick().await?;
+                table::give_up(&mut tx, caller, memory, now).await?;
+                tx.commit().await
+            }
+            Written::Here(here) => {
+                let (here, caller, memory) = (here.clone(), caller.clone(), memory.clone());
+                apart(move || here.give_up(&caller, &memory, now)).await?.map_err(sqlx::Error::Io)
+            }
+        }
     }
 
     /// Takes a turn back whose request went away.
@@ -117,9 +260,14 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub(crate) async fn withdraw(&self, caller: &Caller, id: &str) -> Result<(), sqlx::Error> {
-        let mut tx = self.db.write_quick().await?;
-        close(&mut tx, &[(caller, id)]).await?;
-        tx.commit().await
+        match &self.written {
+            Written::Table => {
+                let mut tx = self.db.write_quick().await?;
+                table::close(&mut tx, &[(caller, id)]).await?;
+                tx.commit().await
+            }
+            Written::Here(_) => self.written.closed(vec![(caller.clone(), id.to_owned())]).await,
+        }
     }
 
     /// How many turns of all users are open.
@@ -127,122 +275,36 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub(crate) async fn count_open(&self) -> Result<u64, sqlx::Error> {
-        let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM open_turns").fetch_one(self.db.pool()).await?;
-        Ok(u64::try_from(count).unwrap_or_default())
-    }
-}
-
-impl Memory {
-    /// In SQL, with the values of [`Memory::bind`].
-    fn filter(&self) -> String {
-        let which = match self {
-            Self::Thread(_) => " AND thread = $4 AND $5 = '' AND $6 <> 0",
-            Self::Any => " AND $4 = '' AND $5 = '' AND $6 <> 0",
-            Self::Before(..) => {
-                " AND ((thread = $4 AND thread <> '') OR (session = $5 AND session <> '')) AND seq < $6"
-            }
-        };
-        format!("project = $1 AND user_id = $2 AND opened_at > $3{which}")
-    }
-
-    fn bind<'a>(&'a self, sql: &str, caller: &'a Caller, now: Micros) -> Query<'a, Any, AnyArguments> {
-        let query = sqlx::query(sqlx::AssertSqlSafe(sql.to_owned()));
-        let query = query.bind(caller.project.as_str()).bind(caller.user.as_str()).bind(before(now, LIFETIME));
-        let (thread, session, seq) = match self {
-            Self::Thread(thread) => (thread.as_str(), "", i64::MAX),
-            Self::Any => ("", "", i64::MAX),
-            Self::Before(thread, session, seq) => {
-                (thread.as_deref().unwrap_or_default(), session.as_deref().unwrap_or_default(), *seq)
-            }
-        };
-        query.bind(thread).bind(session).bind(seq)
-    }
-}
-
-async fn begin(tx: &mut AnyConnection, turn: &Beginning) -> Result<Begun, sqlx::Error> {
-    let since = match &turn.session {
-        Some((session, lifetime)) => sessions::touch(tx, &turn.caller, session, *lifetime, turn.at).await?,
-        None => Micros::default(),
-    };
-    let sql = "INSERT INTO open_turns (project, user_id, id, thread, session, opened_at, given_up, behind)
-               SELECT $1, $2, $3, $4, $5, $6, 0, (SELECT COUNT(*) FROM open_turns WHERE project = $1 AND user_id = $2
-                   AND opened_at > $7 AND ((thread = $4 AND thread <> '') OR (session = $5 AND session <> '')))
-               WHERE NOT EXISTS (SELECT 1 FROM forgotten_turns WHERE project = $1 AND user_id = $2 AND id = $3)
-               ON CONFLICT DO NOTHING RETURNING seq, behind";
-    let query = sqlx::query(sql).bind(turn.caller.project.as_str()).bind(turn.caller.user.as_str()).bind(&turn.id);
-    let query = query.bind(turn.thread.as_deref().unwrap_or_default());
-    let query = query.bind(turn.session.as_ref().map(|it| it.0.as_str()).unwrap_or_default());
-    let row: Option<AnyRow> = query.bind(to_sql(turn.at)).bind(before(turn.at, LIFETIME)).fetch_optional(tx).await?;
-    let Some(row) = row else {
-        return Ok(Begun { seq: 0, behind: 0, since, open: false });
-    };
-    let behind: i64 = row.try_get("behind")?;
-    Ok(Begun { seq: row.try_get("seq")?, behind: u64::try_from(behind).unwrap_or_default(), since, open: true })
-}
-
-/// These turns are not open any more. Returns how many were.
-pub(super) async fn close(tx: &mut AnyConnection, turns: &[(&Caller, &str)]) -> Result<u64, sqlx::Error> {
-    let mut closed: u64 = 0;
-    for some in turns.chunks(TOGETHER) {
-        // Alternatives are looked up in an index, which a list of rows is not.
-        let each = (0..some.len()).map(|nth| {
-            let [a, b, c] = [1, 2, 3].map(|it| nth.saturating_mul(3).saturating_add(it));
-            format!("(project = ${a} AND user_id = ${b} AND id = ${c})")
-        });
-        let each = each.collect::<Vec<_>>().join(" OR ");
-        let sql = format!("DELETE FROM open_turns WHERE {each}");
-        let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
-        for (caller, id) in some {
-            query = query.bind(caller.project.as_str()).bind(caller.user.as_str()).bind(*id);
+        match &self.written {
+            Written::Table => table::count(self.db.pool()).await,
+            Written::Here(here) => Ok(here.count()),
         }
-        closed = closed.saturating_add(query.execute(&mut *tx).await?.rows_affected());
     }
-    Ok(closed)
-}
 
-/// A turn that comes to nothing is closed; if it is not open yet, it will not be.
-pub(super) async fn close_for_good(
-    tx: &mut AnyConnection,
-    caller: &Caller,
-    id: &str,
-    now: Micros,
-) -> Result<(), sqlx::Error> {
-    if close(tx, &[(caller, id)]).await? > 0 {
-        return Ok(());
+    /// Whether openings that come at once are better written down together.
+    pub(crate) fn opens_together(&self) -> bool {
+        matches!(self.written, Written::Table)
     }
-    let sql = "INSERT INTO forgotten_turns (project, user_id, id, forgotten_at) VALUES ($1, $2, $3, $4)
-               ON CONFLICT DO NOTHING";
-    let query = sqlx::query(sql).bind(caller.project.as_str()).bind(caller.user.as_str()).bind(id);
-    query.bind(to_sql(now)).execute(tx).await.map(|_| ())
 }
 
-/// Keeps the ids of open turns, of a thread or of all, so that they are not stored when they arrive.
-pub(super) async fn forget(
-    tx: &mut AnyConnection,
-    caller: &Caller,
-    thread: Option<&str>,
-    now: Micros,
-) -> Result<(), sqlx::Error> {
-    let which = "project = $1 AND user_id = $2 AND (thread = $3 OR $4 = 1)";
-    let keep = format!(
-        "INSERT INTO forgotten_turns (project, user_id, id, forgotten_at)
-         SELECT project, user_id, id, $5 FROM open_turns WHERE {which} ON CONFLICT DO NOTHING"
-    );
-    let bound = |sql: String| {
-        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(caller.project.as_str()).bind(caller.user.as_str());
-        query.bind(thread.unwrap_or_default()).bind(i64::from(thread.is_none()))
-    };
-    bound(keep).bind(to_sql(now)).execute(&mut *tx).await?;
-    bound(format!("DELETE FROM open_turns WHERE {which}")).execute(tx).await.map(|_| ())
+/// Since when the session of a turn runs, and whether it ends before the turn may arrive. One that ended, or was never there,
+/// begins with the turn, and is there when that arrives.
+async fn since(connection: &mut AnyConnection, turn: &Beginning) -> Result<(Micros, bool), sqlx::Error> {
+    let Some((session, _)) = &turn.session else { return Ok((Micros::default(), false)) };
+    Ok(match sessions::running(connection, &turn.caller, session, turn.at).await? {
+        Some((since, end)) => (since, end <= turn.at.after(LIFETIME)),
+        None => (turn.at, false),
+    })
 }
 
-/// Deletes at most `most` of those that are too old to be waited for or told as missing, and says how many.
-pub(super) async fn purge(tx: &mut AnyConnection, now: Micros, most: i64) -> Result<u64, sqlx::Error> {
-    // The oldest come first, so that no index is needed, which each opening would have to write.
-    let sql = "DELETE FROM open_turns WHERE seq IN (
-                   SELECT seq FROM (SELECT seq, opened_at FROM open_turns ORDER BY seq LIMIT $2) AS oldest
-                   WHERE opened_at <= $1)";
-    Ok(sqlx::query(sql).bind(before(now, LIFETIME)).bind(most).execute(tx).await?.rows_affected())
+async fn prolong(tx: &mut AnyConnection, turn: &Beginning) -> Result<(), sqlx::Error> {
+    let Some((session, lifetime)) = &turn.session else { return Ok(()) };
+    sessions::touch(tx, &turn.caller, session, *lifetime, turn.at).await
+}
+
+/// What waits for a disk is done where nobody else waits for it.
+async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, sqlx::Error> {
+    tokio::task::spawn_blocking(work).await.map_err(|it| sqlx::Error::Io(it.into()))
 }
 
 /// Keeps others from writing of the same users until the transaction ends, so that what one companion writes of a user

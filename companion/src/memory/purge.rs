@@ -1,6 +1,6 @@
 //! What grew too old goes, a little at a time, so that no writer waits long.
 
-use super::{Store, before, message_place, open, sessions, title_place, turns};
+use super::{Store, before, message_place, sessions, title_place, turns};
 use crate::caller::Caller;
 use crate::names::Name;
 use domain::time::Micros;
@@ -19,7 +19,7 @@ impl Store {
     pub(crate) async fn purge(&self, now: Micros) -> Result<u64, sqlx::Error> {
         let mut tx = self.db.write_quick().await?;
         let mut gone = sessions::purge(&self.db, &mut tx, now, BATCH).await?;
-        gone = gone.saturating_add(open::purge(&mut tx, now, BATCH).await?);
+        gone = gone.saturating_add(self.written.purge(&mut tx, now, BATCH).await?);
         gone = gone.saturating_add(turns::purge_forgotten(&mut tx, now, BATCH).await?);
         tx.commit().await?;
         for (project, days) in self.retentions().await? {

@@ -176,6 +176,7 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub(crate) async fn delete_thread(&self, caller: &Caller, id: &str, now: Micros) -> Result<bool, sqlx::Error> {
+        let _quiet = self.written.quiet(caller).await;
         let mut tx = self.db.write().await?;
         open::lock(&self.db, &mut tx, std::iter::once(caller)).await?;
         let delete = "DELETE FROM threads WHERE project = $1 AND user_id = $2 AND id = $3";
@@ -184,8 +185,9 @@ impl Store {
             return Ok(false);
         }
         turns::forget_thread(&mut tx, caller, id, now).await?;
-        open::forget(&mut tx, caller, Some(id), now).await?;
+        self.written.forget(&mut tx, caller, Some(id), now).await?;
         tx.commit().await?;
+        self.written.forgotten(caller, Some(id)).await?;
         Ok(true)
     }
 

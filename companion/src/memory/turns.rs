@@ -71,6 +71,8 @@ impl Store {
         }
         let unwanted = self.forgotten(&mut tx, reports).await?;
         tx.commit().await?;
+        let turns = reports.iter().flat_map(|it| it.0.iter()).map(|(caller, turn)| (caller.clone(), turn.id.clone()));
+        self.written.closed(turns.collect()).await?;
         self.db.flush().await?;
         if let Some(redis) = self.in_redis.as_ref().filter(|_| !unwanted.is_empty()) {
             // They were deleted while they were being added.
@@ -127,11 +129,7 @@ impl Store {
         now: Micros,
     ) -> Result<u64, sqlx::Error> {
         let (said, unsaid): (Vec<_>, Vec<_>) = turns.iter().partition(|(_, it)| !it.messages.is_empty());
-        for (caller, turn) in unsaid {
-            open::close_for_good(tx, caller, &turn.id, now).await?;
-        }
-        let ids: Vec<_> = said.iter().map(|(caller, turn)| (caller, turn.id.as_str())).collect();
-        open::close(tx, &ids).await?;
+        self.written.close_in(tx, &ids(&said), &ids(&unsaid), now).await?;
         let mut stored: u64 = 0;
         for (caller, turn) in said {
             let elsewhere = self.is_in_redis(turn);
@@ -224,11 +222,28 @@ impl Store {
     }
 }
 
+fn ids<'a>(turns: &[&'a (Caller, TurnRow)]) -> Vec<(&'a Caller, &'a str)> {
+    turns.iter().map(|(caller, turn)| (caller, turn.id.as_str())).collect()
+}
+
 pub(super) async fn is_known(tx: &mut AnyConnection, caller: &Caller, id: &str) -> Result<bool, sqlx::Error> {
     let sql = "SELECT 1 FROM turns WHERE project = $1 AND user_id = $2 AND id = $3
                UNION ALL SELECT 1 FROM forgotten_turns WHERE project = $1 AND user_id = $2 AND id = $3";
     let query = sqlx::query(sql).bind(caller.project.as_str()).bind(caller.user.as_str()).bind(id);
     Ok(query.fetch_optional(tx).await?.is_some())
+}
+
+/// Keeps the id of a turn, so that it is not stored when it arrives.
+pub(super) async fn forget_one(
+    tx: &mut AnyConnection,
+    caller: &Caller,
+    id: &str,
+    now: Micros,
+) -> Result<(), sqlx::Error> {
+    let sql = "INSERT INTO forgotten_turns (project, user_id, id, forgotten_at) VALUES ($1, $2, $3, $4)
+               ON CONFLICT DO NOTHING";
+    let query = sqlx::query(sql).bind(caller.project.as_str()).bind(caller.user.as_str()).bind(id);
+    query.bind(to_sql(now)).execute(tx).await.map(|_| ())
 }
 
 /// Counts a thread's new messages.

@@ -19,6 +19,22 @@ async fn companion(url: &str) -> OpenTurns {
     OpenTurns::new(open(url, "").await, Clock::from_fn(|| second(NOW)))
 }
 
+/// So many companions on it; but a file is one companion's alone.
+async fn companions(url: &str, many: usize) -> Vec<OpenTurns> {
+    let mut companions = vec![companion(url).await];
+    while companions.len() < many {
+        let another = if url.starts_with("sqlite:") { companions[0].clone() } else { companion(url).await };
+        companions.push(another);
+    }
+    companions
+}
+
+async fn close(companions: &[OpenTurns]) {
+    for it in companions {
+        it.store.close().await;
+    }
+}
+
 impl OpenTurns {
     async fn opened(&self, user: &str, id: &str, thread: &str, session: &str) -> Place {
         self.open(beginning(user, id, thread, session, NOW)).await.unwrap()
@@ -71,7 +87,8 @@ async fn only_the_same_memory_of_the_same_caller_is_waited_for(url: &str) {
 }
 
 async fn turns_go_on_one_after_the_other_wherever_they_were_opened_and_arrive(url: &str) {
-    let (one, other) = (companion(url).await, companion(url).await);
+    let both = companions(url, 2).await;
+    let (one, other) = (&both[0], &both[1]);
     one.opened("ada", "1", "t", "").await.keep();
     let second = other.opened("ada", "2", "t", "").await;
     let third = one.opened("ada", "3", "t", "").await;
@@ -82,16 +99,20 @@ async fn turns_go_on_one_after_the_other_wherever_they_were_opened_and_arrive(ur
     assert!(!waiting.is_finished());
     one.arrives("ada", "2", "t").await;
     assert!(waiting.await.unwrap());
-    one.store.close().await;
-    other.store.close().await;
+    close(&both).await;
 }
 
 async fn a_companion_that_was_started_anew_still_waits_and_stores_what_arrives(url: &str) {
     let before = companion(url).await;
     before.opened("ada", "1", "t", "").await.keep();
+    before.opened("ada", "gone", "t", "").await.keep();
+    before.arrives("ada", "gone", "t").await;
+    assert!(before.misses("ada", "t", "").await);
     // As killed: nothing is told to it.
+    before.store.close().await;
+    drop(before);
     let after = companion(url).await;
-    assert!(after.misses("ada", "t", "").await, "nobody is told that nothing is missing");
+    assert!(!after.probed("ada", "t", "", LONG).await, "it is told as missing, and nobody waits for it");
     let waits = after.opened("ada", "2", "other", "").await;
     waits.keep();
     let reader = tokio::spawn({
@@ -102,9 +123,7 @@ async fn a_companion_that_was_started_anew_still_waits_and_stores_what_arrives(u
     reader.await.unwrap();
     assert_eq!(after.arrives("ada", "1", "t").await, 1);
     assert!(after.finds_all("ada", "t", "").await);
-    for it in [before, after] {
-        it.store.close().await;
-    }
+    after.store.close().await;
 }
 
 async fn a_turn_is_waited_for_in_vain_only_once_and_told_as_missing_until_it_arrives(url: &str) {
@@ -137,15 +156,16 @@ async fn a_turn_that_never_arrives_is_forgotten_and_one_that_arrives_after_that_
 }
 
 async fn a_turn_that_its_gateway_closed_is_not_open_whichever_came_first(url: &str) {
-    let (one, other) = (companion(url).await, companion(url).await);
-    let close = || Arc::new(vec![(caller("ada"), turn("1", "", "", &[]))]);
+    let both = companions(url, 2).await;
+    let (one, other) = (&both[0], &both[1]);
+    let end = || Arc::new(vec![(caller("ada"), turn("1", "", "", &[]))]);
     // The opening was answered to nobody.
     one.opened("ada", "1", "t", "s").await.keep();
-    assert_eq!(other.record(close(), second(NOW)).await.unwrap(), 0);
+    assert_eq!(other.record(end(), second(NOW)).await.unwrap(), 0);
     assert!(one.finds_all("ada", "t", "s").await);
     // It came later than its end, here twice; and another user's turn of that name is another one.
     for _ in 0..2 {
-        other.record(close(), second(NOW)).await.unwrap();
+        other.record(end(), second(NOW)).await.unwrap();
     }
     one.opened("ada", "1", "t", "s").await.keep();
     one.opened("eve", "1", "t", "").await.keep();
@@ -157,18 +177,13 @@ async fn a_turn_that_its_gateway_closed_is_not_open_whichever_came_first(url: &s
     assert!(other.misses("eve", "t", "").await);
     one.arrives("eve", "1", "t").await;
     assert!(other.finds_all("eve", "t", "").await);
-    for it in [one, other] {
-        it.store.close().await;
-    }
+    close(&both).await;
 }
 
 /// Everything at once: turns of two users in two threads each, opened and reported at any of three companions, some twice,
 /// some not at all.
 async fn no_turn_is_lost_doubled_or_begun_from_an_older_history_than_it_must_be(url: &str) {
-    let mut companions = Vec::new();
-    for _ in 0..3 {
-        companions.push(companion(url).await);
-    }
+    let companions = companions(url, 3).await;
     let mut tasks = Vec::new();
     for number in 0..96_usize {
         let (one, other) = (companions[number % 3].clone(), companions[number / 3 % 3].clone());
@@ -204,9 +219,7 @@ async fn no_turn_is_lost_doubled_or_begun_from_an_older_history_than_it_must_be(
             }
         }
     }
-    for it in companions {
-        it.store.close().await;
-    }
+    close(&companions).await;
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 -- What is remembered of conversations. Times are microseconds since 1970; a text that is absent is ''. Projects are not
 -- referenced: a gateway may accept tokens of another issuer, whose projects the companion does not know.
+-- Turns that have begun and not yet arrived are not here, but in a journal beside the file.
 -- `title` and `raw` are sealed (AES-256-GCM, when there is a key): the first byte says how.
 CREATE TABLE threads (
     project       TEXT NOT NULL,
@@ -61,21 +62,6 @@ CREATE TABLE messages (
     raw      BLOB NOT NULL,
     PRIMARY KEY (turn, position)
 ) STRICT, WITHOUT ROWID;
-
--- Turns that have begun and not yet arrived. `seq` is the order of opening; `behind` says how many of the same thread or
--- session were open then; `given_up` that somebody waited for it in vain, so that nobody else does.
-CREATE TABLE open_turns (
-    seq       INTEGER PRIMARY KEY,
-    project   TEXT NOT NULL,
-    user_id   TEXT NOT NULL,
-    id        TEXT NOT NULL,
-    thread    TEXT NOT NULL,
-    session   TEXT NOT NULL,
-    opened_at INTEGER NOT NULL,
-    behind    INTEGER NOT NULL,
-    given_up  INTEGER NOT NULL,
-    UNIQUE (project, user_id, id)
-) STRICT;
 
 -- Ids of turns that were deleted, so that a gateway's second try does not bring them back.
 CREATE TABLE forgotten_turns (
