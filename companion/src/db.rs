@@ -242,8 +242,10 @@ impl Kind {
 /// # Errors
 /// When the connection is broken.
 pub(crate) async fn has_ended<C: Connection>(connection: &mut C) -> Result<bool, sqlx::Error> {
-    // What was sent to it before, such as a rollback, has been done then.
-    connection.ping().await?;
+    if connection.is_in_transaction() {
+        // What was sent to it before, such as a rollback, has been done then.
+        connection.ping().await?;
+    }
     Ok(!connection.is_in_transaction())
 }
 

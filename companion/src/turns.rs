@@ -2,7 +2,7 @@
 
 use crate::caller::Caller;
 use crate::failure::Failure;
-use crate::memory::{Alternative, Asked, Beginning, Bounds, Limits, Room, Running, Store, TurnRow};
+use crate::memory::{Alternative, Asked, Beginning, Bounds, Filled, Limits, Running, Store, TurnRow};
 use crate::names::Name;
 use crate::open_turns::OpenTurns;
 use crate::random;
@@ -175,16 +175,14 @@ pub(crate) async fn open(
     let beginning = Beginning { caller: caller.clone(), id, thread: thread.clone(), session: session.clone(), at: now };
     let place = turns.open(beginning).await?;
     let stale = !place.wait(wait).await?;
-    if let Some(thread) = &thread {
-        has_room(store, &caller, thread, limits).await?;
-    }
     let whole = Bounds::default();
     let bounds = Bounds {
         turns: input.max_turns.map_or(whole.turns, i64::from),
         tokens: input.max_tokens.map_or(whole.tokens, i64::from),
     };
     let session = session.map(|(id, lifetime)| Running { id, since: place.since(), lifetime });
-    let raw = store.history(&caller, &Asked { thread, session }, bounds).await?;
+    let (raw, filled) = store.history(&caller, &Asked { thread, session }, bounds).await?;
+    filled.map_or(Ok(()), |it| has_room(it, limits))?;
     let messages = raw.into_iter().map(RawValue::from_string).collect::<Result<Vec<_>, _>>().map_err(|_| corrupt())?;
     place.keep();
     let request = request.as_deref().unwrap_or_default();
@@ -261,12 +259,12 @@ fn alternative(at: &str, place: usize, it: Choice) -> Result<Alternative, Failur
 }
 
 /// Whether the thread takes one turn more.
-async fn has_room(store: &Store, caller: &Caller, thread: &str, limits: Limits) -> Result<(), Failure> {
-    match store.room(caller, thread).await? {
-        Room::Begun { messages } if messages >= u64::from(limits.messages) => {
+fn has_room(thread: Filled, limits: Limits) -> Result<(), Failure> {
+    match thread {
+        Filled::Begun { messages } if messages >= u64::from(limits.messages) => {
             Err(Failure::thread_full(limits.messages))
         }
-        Room::New { others } if others >= u64::from(limits.threads) => Err(Failure::too_many_threads(limits.threads)),
+        Filled::New { others } if others >= u64::from(limits.threads) => Err(Failure::too_many_threads(limits.threads)),
         _ => Ok(()),
     }
 }

@@ -1,6 +1,6 @@
 //! Copies of an SQLite database, whole and at one moment.
 
-use super::tables;
+use super::{open, tables};
 use crate::db::Db;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
@@ -38,6 +38,9 @@ pub(crate) async fn restore(url: &str, file: &Path) -> Result<Option<PathBuf>, S
     let io = |path: &Path, it: std::io::Error| format!("{}: {it}", path.display());
     if !file.exists() {
         return Err(format!("{}: there is no such file", file.display()));
+    }
+    if open::is_taken(&to) {
+        return Err(format!("{}: a companion runs on it; stop it first", to.display()));
     }
     let new = beside(&to, ".restoring");
     std::fs::copy(file, &new).map_err(|it| io(&new, it))?;

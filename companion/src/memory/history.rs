@@ -1,9 +1,11 @@
 //! What came before: the messages that a new turn's request begins with.
 
+use super::threads::{self, Filled};
 use super::{Store, mend, message_place, to_sql, whose};
 use crate::caller::Caller;
 use domain::time::Micros;
 use serde::Deserialize;
+use sqlx::Row;
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -75,7 +77,8 @@ const NO_THREAD: &str = "\u{1}";
 impl Store {
     /// The caller's messages as raw JSON, oldest first: those of the thread, then those of the session that are not in
     /// the thread. A turn that broke off without an answer is left out: it would put two questions in a row. So are calls
-    /// and results that lack each other, for which a provider would refuse the whole; see [`mend`].
+    /// and results that lack each other, for which a provider would refuse the whole; see [`mend`]. And how much there is in
+    /// the thread, all told.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -84,20 +87,22 @@ impl Store {
         caller: &Caller,
         asked: &Asked,
         bounds: Bounds,
-    ) -> Result<Vec<String>, sqlx::Error> {
+    ) -> Result<(Vec<String>, Option<Filled>), sqlx::Error> {
         let mut room = Room { bytes: MAX_BYTES, turns: bounds.turns.min(MAX_TURNS), tokens: bounds.tokens };
-        let mut of_thread = Vec::new();
+        let (mut of_thread, mut filled) = (Vec::new(), None);
         if let Some(thread) = &asked.thread {
             let filter = "t.thread = $3 AND t.thread <> $4 AND t.created_at >= $5";
             let pick = Pick { filter, name: thread, other: NO_THREAD, since: 0 };
-            of_thread = fitting(self.newest(caller, &pick, &room).await?, &mut room);
+            let (turns, all) = self.newest(caller, &pick, &room).await?;
+            (of_thread, filled) = (fitting(turns, &mut room), Some(all));
         }
         let mut of_session = Vec::new();
         if let Some(session) = &asked.session {
             let other = asked.thread.as_deref().unwrap_or(NO_THREAD);
             of_session = fitting(self.of_session(caller, session, other, &room).await?, &mut room);
         }
-        Ok(mend::mended(together(of_thread, of_session).into_iter().flat_map(|it| it.messages).collect()))
+        let messages = together(of_thread, of_session).into_iter().flat_map(|it| it.messages).collect();
+        Ok((mend::mended(messages), filled))
     }
 
     /// The newest turns of a session that are not in the thread `other`.
@@ -113,7 +118,7 @@ impl Store {
             "t.session = $3 AND t.session <> '' AND t.thread <> $4 AND t.created_at >= $5 AND t.thread <> ''";
         let filter = if self.in_redis.is_some() { in_threads } else { all };
         let pick = Pick { filter, name: &session.id, other, since: to_sql(session.since) };
-        let mut turns = self.newest(caller, &pick, room).await?;
+        let (mut turns, _) = self.newest(caller, &pick, room).await?;
         if let Some(redis) = &self.in_redis {
             turns.append(&mut redis.said(caller, session).await?);
             turns.sort_by_key(|it| it.at);
@@ -121,9 +126,9 @@ impl Store {
         Ok(turns)
     }
 
-    /// The newest turns that there is room for, oldest first.
-    async fn newest(&self, caller: &Caller, pick: &Pick<'_>, room: &Room) -> Result<Vec<Said>, sqlx::Error> {
-        let answer = self.picked(caller, pick, room).await?;
+    /// The newest turns that there is room for, oldest first, and how much there is in the thread of that name.
+    async fn newest(&self, caller: &Caller, pick: &Pick<'_>, room: &Room) -> Result<(Vec<Said>, Filled), sqlx::Error> {
+        let (answer, filled) = self.picked(caller, pick, room).await?;
         let rows: Vec<Picked<'_>> = serde_json::from_str(&answer).map_err(|it| sqlx::Error::Decode(it.into()))?;
         let mut turns: Vec<Said> = Vec::new();
         let mut last = None;
@@ -138,31 +143,32 @@ impl Store {
             }
             last = Some(seq);
         }
-        Ok(turns)
+        Ok((turns, filled))
     }
 
     /// One question for both, which turns fit and what was said in them; the answer is one row, a list in JSON, because a
-    /// row costs more than what is in it.
-    async fn picked(&self, caller: &Caller, pick: &Pick<'_>, room: &Room) -> Result<String, sqlx::Error> {
+    /// row costs more than what is in it. SQLite prepares a statement anew each time whose limit is a bare `$6`.
+    async fn picked(&self, caller: &Caller, pick: &Pick<'_>, room: &Room) -> Result<(String, Filled), sqlx::Error> {
         let list = self.db.json_list(
             &["seq", "id", "results_first", "bytes", "tokens", "created_at", "position"],
             "raw",
             "seq, position",
         );
         let sql = format!(
-            "SELECT {list} FROM (SELECT n.seq, n.id, n.results_first, n.bytes, n.tokens, n.created_at, m.position, m.raw FROM (
+            "SELECT {list} AS said, {} FROM (SELECT n.seq, n.id, n.results_first, n.bytes, n.tokens, n.created_at, m.position, m.raw FROM (
                  SELECT c.*, SUM(c.bytes) OVER (ORDER BY c.seq DESC) AS all_bytes,
                      SUM(c.tokens) OVER (ORDER BY c.seq DESC) AS all_tokens FROM (
                      SELECT t.seq, t.id, t.results_first, t.bytes, t.tokens, t.created_at FROM turns t
                      WHERE t.project = $1 AND t.user_id = $2 AND {} AND (t.complete = 1 OR t.answer_at >= 0)
-                     ORDER BY t.seq DESC LIMIT $6) AS c) AS n
+                     ORDER BY t.seq DESC LIMIT CAST($6 AS BIGINT)) AS c) AS n
              JOIN messages m ON m.turn = n.seq AND m.choice = 0 WHERE n.all_bytes <= $7 AND n.all_tokens <= $8) AS picked",
-            pick.filter
+            threads::FILLED, pick.filter
         );
-        let query = sqlx::query_scalar(sqlx::AssertSqlSafe(sql));
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql));
         let query = query.bind(caller.project.as_str()).bind(caller.user.as_str());
         let query = query.bind(pick.name).bind(pick.other).bind(pick.since);
-        query.bind(room.turns).bind(room.bytes).bind(room.tokens).fetch_one(self.db.pool()).await
+        let row = query.bind(room.turns).bind(room.bytes).bind(room.tokens).fetch_one(self.db.pool()).await?;
+        Ok((row.try_get("said")?, Filled::of(&row)?))
     }
 }
 

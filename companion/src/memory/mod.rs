@@ -34,7 +34,7 @@ pub(crate) use open::LIFETIME;
 pub(crate) use open::{Beginning, Begun, Memory};
 pub(crate) use queue::{Queue, Work};
 pub(crate) use seal::{DATA_KEY_VARIABLE, Seal};
-pub(crate) use threads::{Made, Room, ThreadRow};
+pub(crate) use threads::{Filled, Made, ThreadRow};
 pub(crate) use turns::{Alternative, Report, TurnRow};
 
 use crate::caller::Caller;

@@ -12,6 +12,7 @@ use domain::time::Micros;
 use here::Here;
 use sha2::{Digest, Sha256};
 use sqlx::AnyConnection;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::RwLockWriteGuard;
@@ -77,13 +78,23 @@ pub(super) enum Written {
     Here(Arc<Here>),
 }
 
+/// What stands behind the name of a database's file in that of its journal.
+const JOURNAL: &str = "-open-turns";
+
+/// Whether a companion runs on the database in this file.
+pub(super) fn is_taken(file: &Path) -> bool {
+    let mut journal = file.as_os_str().to_owned();
+    journal.push(JOURNAL);
+    here::is_taken(Path::new(&journal))
+}
+
 impl Written {
     /// For a companion on this database.
     ///
     /// # Errors
     /// When the database is a file that another companion runs on, or the journal beside it cannot be read or written.
     pub(super) async fn open(db: &Db) -> Result<Self, sqlx::Error> {
-        let Some(path) = db.file_with("-open-turns") else { return Ok(Self::Table) };
+        let Some(path) = db.file_with(JOURNAL) else { return Ok(Self::Table) };
         let here = Arc::new(Here::open(&path).await.map_err(sqlx::Error::Io)?);
         // It was killed after they were stored.
         let mut connection = db.pool().acquire().await?;

@@ -82,7 +82,7 @@ pub(crate) async fn said(store: &Store, user: &str, asked: &Asked, bounds: Bound
         store.withdraw(&caller(user), "looks").await.unwrap();
         *since = begun[0].since;
     }
-    let raw = store.history(&caller(user), &asked, bounds).await.unwrap();
+    let (raw, _) = store.history(&caller(user), &asked, bounds).await.unwrap();
     let text =
         |it: &String| serde_json::from_str::<serde_json::Value>(it).unwrap()["content"].as_str().unwrap().to_owned();
     raw.iter().map(text).collect()
@@ -143,7 +143,7 @@ fn of_messages(id: &str, thread: &str, session: &str, messages: &[Value]) -> Tur
 }
 
 async fn told(store: &Store, asked: &Asked, bounds: Bounds) -> Vec<Value> {
-    let raw = store.history(&caller("ada"), asked, bounds).await.unwrap();
+    let (raw, _) = store.history(&caller("ada"), asked, bounds).await.unwrap();
     raw.iter().map(|it| serde_json::from_str(it).unwrap()).collect()
 }
 
@@ -341,6 +341,7 @@ async fn a_copy_holds_what_was_there_and_takes_the_place_of_what_came_after() {
     backup(&url, &copy).await.unwrap();
     assert!(backup(&url, &copy).await.unwrap_err().contains("expected a new file"));
     add(&store, "ada", &[turn("2", "t", "", &["two", "."])], 2).await;
+    assert!(restore(&url, &copy).await.unwrap_err().contains("a companion runs on it"));
     store.close().await;
     let kept = restore(&url, &copy).await.unwrap().unwrap();
     let store = open(&url, "").await;

@@ -34,9 +34,9 @@ pub(crate) enum Made {
     TooMany,
 }
 
-/// What there is of a thread that a turn belongs to.
+/// How much there is of a thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Room {
+pub(crate) enum Filled {
     /// It has so many messages.
     Begun {
         /// So many.
@@ -49,7 +49,24 @@ pub(crate) enum Room {
     },
 }
 
+/// Columns that tell how much there is of the thread `$3` of the caller, `$1` and `$2`.
+pub(super) const FILLED: &str =
+    "COALESCE((SELECT message_count FROM threads WHERE project = $1 AND user_id = $2 AND id = $3), -1) AS messages,
+     CASE WHEN EXISTS (SELECT 1 FROM threads WHERE project = $1 AND user_id = $2 AND id = $3) THEN 0
+         ELSE (SELECT COUNT(*) FROM threads WHERE project = $1 AND user_id = $2) END AS others";
+
 const COLUMNS: &str = "SELECT id, title, metadata, message_count, created_at, updated_at FROM threads";
+
+impl Filled {
+    /// What a row with the columns of [`FILLED`] tells.
+    pub(super) fn of(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        let (messages, others): (i64, i64) = (row.try_get("messages")?, row.try_get("others")?);
+        Ok(match u64::try_from(messages) {
+            Ok(messages) => Self::Begun { messages },
+            Err(_) => Self::New { others: u64::try_from(others).unwrap_or_default() },
+        })
+    }
+}
 
 impl Store {
     /// The caller's threads, by their last update; `None` when the page's `after` is no thread of theirs.
@@ -83,25 +100,6 @@ impl Store {
     pub(crate) async fn thread(&self, caller: &Caller, id: &str) -> Result<Option<ThreadRow>, sqlx::Error> {
         let mut connection = self.db.pool().acquire().await?;
         self.thread_in(&mut connection, caller, id).await
-    }
-
-    /// What there is of one of the caller's threads.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub(crate) async fn room(&self, caller: &Caller, id: &str) -> Result<Room, sqlx::Error> {
-        let sql =
-            "SELECT COALESCE((SELECT message_count FROM threads WHERE project = $1 AND user_id = $2 AND id = $3), -1)
-                       AS messages,
-                   CASE WHEN EXISTS (SELECT 1 FROM threads WHERE project = $1 AND user_id = $2 AND id = $3) THEN 0
-                   ELSE (SELECT COUNT(*) FROM threads WHERE project = $1 AND user_id = $2) END AS others";
-        let query = sqlx::query(sql).bind(caller.project.as_str()).bind(caller.user.as_str()).bind(id);
-        let row = query.fetch_one(self.db.pool()).await?;
-        let (messages, others): (i64, i64) = (row.try_get("messages")?, row.try_get("others")?);
-        Ok(match u64::try_from(messages) {
-            Ok(messages) => Room::Begun { messages },
-            Err(_) => Room::New { others: u64::try_from(others).unwrap_or_default() },
-        })
     }
 
     /// Makes a thread with the turn that it begins with, both or neither, unless the caller has `most` already.

@@ -180,6 +180,38 @@ async fn a_turn_that_its_gateway_closed_is_not_open_whichever_came_first(url: &s
     close(&both).await;
 }
 
+/// A thread is deleted while turns begin in it: each is of the thread that was, and stored nowhere, or of the one that comes
+/// after, and knows nothing of what was said before.
+async fn a_turn_begins_before_its_thread_is_deleted_or_after_that(url: &str) {
+    let both = companions(url, 2).await;
+    for round in 0..60_usize {
+        let (user, old) = (format!("u{round}"), format!("old{round}"));
+        both[0].arrives(&user, &old, "t").await;
+        let deleting = tokio::spawn({
+            let (one, user) = (both[0].clone(), user.clone());
+            async move { one.store.delete_thread(&caller(&user), "t", second(NOW)).await.unwrap() }
+        });
+        let mut opening = Vec::new();
+        for number in 0..4 {
+            let (one, user) = (both[number % 2].clone(), user.clone());
+            opening.push(tokio::spawn(async move {
+                let id = format!("{round}-{number}");
+                one.opened(&user, &id, "t", "").await.keep();
+                (said(&one.store, &user, &thread("t"), Bounds::default(), NOW).await, id)
+            }));
+        }
+        assert!(deleting.await.unwrap());
+        for it in opening {
+            let (before, id) = it.await.unwrap();
+            let stored = both[0].arrives(&user, &id, "t").await;
+            let knows = before.contains(&format!("q{old}"));
+            assert!(stored == 0 || !knows, "{id} was answered from what is deleted: {before:?}");
+        }
+        assert_eq!(both[0].count().await.unwrap(), 0);
+    }
+    close(&both).await;
+}
+
 /// Everything at once: turns of two users in two threads each, opened and reported at any of three companions, some twice,
 /// some not at all.
 async fn no_turn_is_lost_doubled_or_begun_from_an_older_history_than_it_must_be(url: &str) {
@@ -220,6 +252,25 @@ async fn no_turn_is_lost_doubled_or_begun_from_an_older_history_than_it_must_be(
         }
     }
     close(&companions).await;
+}
+
+#[tokio::test]
+async fn a_turn_that_was_stored_when_its_companion_was_killed_is_not_open() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("memory.db");
+    let url = format!("sqlite://{}", path.display());
+    let before = companion(&url).await;
+    before.opened("ada", "1", "t", "").await.keep();
+    let journal = dir.path().join("memory.db-open-turns");
+    let opened = std::fs::read(&journal).unwrap();
+    before.arrives("ada", "1", "t").await;
+    before.store.close().await;
+    // As if the journal did not say yet what the database says.
+    std::fs::write(&journal, opened).unwrap();
+    let after = companion(&url).await;
+    assert_eq!(after.count().await.unwrap(), 0);
+    assert!(after.finds_all("ada", "t", "").await);
+    after.store.close().await;
 }
 
 #[tokio::test]
@@ -286,5 +337,6 @@ on_both! {
     a_turn_is_waited_for_in_vain_only_once_and_told_as_missing_until_it_arrives,
     a_turn_that_never_arrives_is_forgotten_and_one_that_arrives_after_that_is_stored,
     a_turn_that_its_gateway_closed_is_not_open_whichever_came_first,
+    a_turn_begins_before_its_thread_is_deleted_or_after_that,
     no_turn_is_lost_doubled_or_begun_from_an_older_history_than_it_must_be,
 }

@@ -13,10 +13,11 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{Error, Result};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use tokio::time::Instant;
 
 /// How long a companion that ends is waited for.
 const LEAVES_WITHIN: Duration = Duration::from_secs(10);
@@ -26,6 +27,7 @@ const LOOK: Duration = Duration::from_millis(20);
 const GROUPS: usize = 64;
 /// So many turns that were closed before they were opened are known at most.
 const EARLY: usize = 65_536;
+const TAKEN: &str = "another companion runs on this file, which is one companion's alone: stop that one first, or use PostgreSQL for several";
 
 /// The open turns.
 #[derive(Debug)]
@@ -363,34 +365,130 @@ fn closed<'a>(caller: &'a Caller, turn: &'a str) -> Line<'a> {
 /// Nobody waits for it.
 fn to_disk(journal: &mut Journal) {
     if let (Some(file), Ok(runtime)) = (journal.to_disk(), tokio::runtime::Handle::try_current()) {
-        runtime.spawn_blocking(move || file.sync_data().inspect_err(|error| {
-            tracing::warn!(%error, "the journal of open turns was not taken to the disk");
-        }));
+        runtime.spawn_blocking(move || {
+            file.sync_data().inspect_err(|error| {
+                tracing::warn!(%error, "the journal of open turns was not taken to the disk");
+            })
+        });
     }
 }
 
 /// A lock that goes with the process, however it ends.
 async fn alone(path: &Path) -> Result<File> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(name)?;
+    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(lock_of(path))?;
     let start = Instant::now();
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
             Err(TryLockError::WouldBlock) if start.elapsed() < LEAVES_WITHIN => tokio::time::sleep(LOOK).await,
-            Err(TryLockError::WouldBlock) => {
-                return Err(Error::other(
-                    "another companion runs on it, and a file is one companion's alone: expected PostgreSQL for several",
-                ));
-            }
+            Err(TryLockError::WouldBlock) => return Err(Error::other(TAKEN)),
             Err(TryLockError::Error(error)) => return Err(error),
         }
     }
+}
+
+/// Whether a companion runs on the database whose journal is at `path`.
+pub(in crate::memory) fn is_taken(path: &Path) -> bool {
+    File::open(lock_of(path)).is_ok_and(|it| matches!(it.try_lock(), Err(TryLockError::WouldBlock)))
+}
+
+fn lock_of(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    PathBuf::from(name)
 }
 
 fn group(caller: &Caller) -> usize {
     let mut hasher = DefaultHasher::new();
     caller.hash(&mut hasher);
     usize::try_from(hasher.finish() % u64::try_from(GROUPS).unwrap_or(1)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::tests::{beginning, caller, second};
+
+    const LONG: usize = 200;
+
+    /// What is open, and what is told as missing.
+    fn open(here: &Here, user: &str) -> (u64, u64) {
+        let open = here.still_open(&caller(user), &Memory::Any, second(1));
+        (open.awaited, open.missing)
+    }
+
+    fn close(here: &Here, user: &str, id: &str) {
+        here.close(std::iter::once((&caller(user), id)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_file_is_one_companions_alone_until_it_leaves() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal");
+        assert!(!is_taken(&path));
+        let one = Here::open(&path).await.unwrap();
+        assert_eq!(Here::open(&path).await.unwrap_err().to_string(), TAKEN);
+        assert!(is_taken(&path));
+        one.leave();
+        Here::open(&path).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_next_companion_knows_what_this_one_knew() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal");
+        let here = Here::open(&path).await.unwrap();
+        for (user, id) in [("ada", "1"), ("ada", "2"), ("ada", "3"), ("e\u{301}ve \"q\"", "1")] {
+            assert!(here.begin(&beginning(user, id, "t", "s", 1)).unwrap().is_some());
+        }
+        close(&here, "ada", "2");
+        here.give_up(&caller("ada"), &Memory::Before(Some("t".into()), None, 2), second(1)).unwrap();
+        let told = ["ada", "e\u{301}ve \"q\"", "nobody"].map(|it| open(&here, it));
+        assert_eq!(told, [(1, 1), (1, 0), (0, 0)]);
+        drop(here);
+        // Twice, because each writes the journal anew.
+        for _ in 0..2 {
+            let here = Here::open(&path).await.unwrap();
+            assert_eq!(["ada", "e\u{301}ve \"q\"", "nobody"].map(|it| open(&here, it)), told);
+            let next = here.begin(&beginning("ada", "4", "t", "", 1)).unwrap().unwrap();
+            assert_eq!(next.behind, 2);
+            close(&here, "ada", "4");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_turn_that_was_closed_first_does_not_begin_and_few_of_those_are_known() {
+        let dir = tempfile::tempdir().unwrap();
+        let here = Here::open(&dir.path().join("journal")).await.unwrap();
+        let ids: Vec<String> = (0..=EARLY).map(|it| it.to_string()).collect();
+        let (first, last) = (&ids[0], &ids[EARLY]);
+        let ada = caller("ada");
+        here.close(ids.iter().map(|it| (&ada, it.as_str())));
+        assert!(here.begin(&beginning("ada", last, "t", "", 1)).unwrap().is_none());
+        assert!(here.begin(&beginning("eve", last, "t", "", 1)).unwrap().is_some());
+        assert!(here.begin(&beginning("ada", first, "t", "", 1)).unwrap().is_some(), "the oldest is forgotten");
+        assert!(here.begin(&beginning("ada", first, "t", "", 1)).unwrap().is_none(), "it is open already");
+        let early = &here.known().early;
+        assert_eq!((early.known.len(), early.order.len()), (EARLY, EARLY));
+    }
+
+    #[tokio::test]
+    async fn the_journal_does_not_grow_with_the_turns_that_there_ever_were() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal");
+        let here = Here::open(&path).await.unwrap();
+        here.begin(&beginning("ada", "stays", "t", "", 1)).unwrap();
+        let long = "x".repeat(LONG);
+        let mut longest = 0;
+        for number in 0..20_000 {
+            let id = format!("{long}{number}");
+            here.begin(&beginning("ada", &id, &long, &long, 1)).unwrap();
+            close(&here, "ada", &id);
+            longest = longest.max(std::fs::metadata(&path).unwrap().len());
+        }
+        assert!((8_000_000..9_000_000).contains(&longest), "{longest}");
+        assert_eq!(open(&here, "ada"), (1, 0));
+        drop(here);
+        assert_eq!(open(&Here::open(&path).await.unwrap(), "ada"), (1, 0));
+    }
 }
