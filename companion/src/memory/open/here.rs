@@ -2,7 +2,7 @@
 //! no writer. The file is this companion's alone as long as it runs.
 
 use super::journal::{self, Journal};
-use super::{Beginning, Begun, LIFETIME, Memory, Open};
+use super::{Beginning, Begun, LIFETIME, Memory, Open, key};
 use crate::caller::Caller;
 use crate::names::Name;
 use domain::time::Micros;
@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::{File, OpenOptions, TryLockError};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{Error, Result};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -364,7 +363,7 @@ fn closed<'a>(caller: &'a Caller, turn: &'a str) -> Line<'a> {
 
 /// Nobody waits for it.
 fn to_disk(journal: &mut Journal) {
-    if let (Some(file), Ok(runtime)) = (journal.to_disk(), tokio::runtime::Handle::try_current()) {
+    if let (Some(file), Ok(runtime)) = (journal.due_on_disk(), tokio::runtime::Handle::try_current()) {
         runtime.spawn_blocking(move || {
             file.sync_data().inspect_err(|error| {
                 tracing::warn!(%error, "the journal of open turns was not taken to the disk");
@@ -399,9 +398,7 @@ fn lock_of(path: &Path) -> PathBuf {
 }
 
 fn group(caller: &Caller) -> usize {
-    let mut hasher = DefaultHasher::new();
-    caller.hash(&mut hasher);
-    usize::try_from(hasher.finish() % u64::try_from(GROUPS).unwrap_or(1)).unwrap_or_default()
+    usize::try_from(key(caller).unsigned_abs()).unwrap_or_default().checked_rem(GROUPS).unwrap_or_default()
 }
 
 #[cfg(test)]

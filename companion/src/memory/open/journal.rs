@@ -96,7 +96,7 @@ impl Journal {
     }
 
     /// The file, if it is time to take it to the disk.
-    pub(super) fn to_disk(&mut self) -> Option<File> {
+    pub(super) fn due_on_disk(&mut self) -> Option<File> {
         if self.on_disk.elapsed() < TO_DISK_EVERY {
             return None;
         }
