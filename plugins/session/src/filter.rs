@@ -322,6 +322,9 @@ impl host::Stream for Stream {
     }
 
     fn response_head(&mut self, head: &mut ResponseHead) -> Watch {
+        if matches!(self.state, State::Idle) {
+            return Watch::Nothing;
+        }
         match mem::take(&mut self.state) {
             State::Asked(turn) => {
                 for (name, value) in turn.response_headers() {
@@ -364,6 +367,9 @@ impl host::Stream for Stream {
     }
 
     fn log(&mut self) {
+        if matches!(self.state, State::Idle) {
+            return;
+        }
         match mem::take(&mut self.state) {
             State::Answering(turn, assembly) => drop(self.plugin.report(&turn, &assembly.finish(false))),
             State::Opened(turn, _) | State::Asked(turn) => self.plugin.close(&turn),
