@@ -79,34 +79,13 @@ pub fn asked(headers: &Headers) -> Result<Option<Memory>, Reply> {
 /// Whether a body may have the member, in whatever spelling; without a look at what it means, since most have not.
 #[must_use]
 pub fn may_name(body: &[u8]) -> bool {
-    let mut rest = body;
-    loop {
-        let length = until_quote(rest);
-        let (text, behind) = rest.split_at_checked(length).unwrap_or((rest, b""));
-        if is_member(text) {
-            return true;
-        }
-        let [_, behind @ ..] = behind else { return false };
-        rest = behind;
-    }
-}
-
-/// How many bytes stand before the first quote. Eight at a time: of what a chat completion without memory costs in here, most
-/// is this look at its body.
-fn until_quote(text: &[u8]) -> usize {
-    const EACH: u64 = 0x0101_0101_0101_0101;
-    let (words, rest) = text.as_chunks::<8>();
-    let quotes = words.iter().map(|word| {
-        // A quote becomes a zero, and the lowest zero is the lowest byte that takes its high bit from one less than it is.
-        let bytes = u64::from_le_bytes(*word) ^ EACH.wrapping_mul(b'"'.into());
-        bytes.wrapping_sub(EACH) & !bytes & (EACH << 7)
-    });
-    if let Some((word, found)) = quotes.enumerate().find(|(_, found)| *found != 0) {
-        let byte = usize::try_from(found.trailing_zeros() / 8).unwrap_or_default();
-        return word.saturating_mul(8).saturating_add(byte);
-    }
-    let last = rest.iter().position(|it| *it == b'"').unwrap_or(rest.len());
-    text.len().saturating_sub(rest.len()).saturating_add(last)
+    let mut begin = 0;
+    // Where nothing is to be remembered, most of the work is this look.
+    memchr::memchr_iter(b'"', body).chain([body.len()]).any(|end| {
+        let text = body.get(begin..end).unwrap_or_default();
+        begin = end.saturating_add(1);
+        is_member(text)
+    })
 }
 
 /// Whether what stands between two quotes is the member's name to some parser: Go's ignores letter case, and any reads
