@@ -44,9 +44,10 @@ pub fn recognise(history: &[&str], messages: &[&str]) -> Recognised {
     match longest(&keys, &sent) {
         Some((known, same)) if same == known => Recognised { insert: history.len().saturating_sub(same), known },
         Some((known, _)) => Recognised { insert: 0, known },
-        None => {
-            again(&keys, &sent, messages).or_else(|| broken_off(&keys, &sent, history, messages)).unwrap_or(nothing)
-        }
+        None => again(&keys, &sent, messages)
+            .or_else(|| another_answer(&keys, &sent, history, messages))
+            .or_else(|| broken_off(&keys, &sent, history, messages))
+            .unwrap_or(nothing),
     }
 }
 
@@ -77,6 +78,46 @@ fn again(history: &[u64], sent: &[u64], messages: &[&str]) -> Option<Recognised>
     let begins = |at: &usize| lengths.get(sent.len().saturating_add(*at)).is_some_and(|it| *it >= sent.len());
     let insert = (0..history.len()).rev().find(begins)?;
     Some(Recognised { insert, known: answer.saturating_add(1).min(sent.len().saturating_sub(1)) })
+}
+
+/// So many answers to one question are looked behind.
+const MOST_ANSWERS: usize = 16;
+
+/// The same of a client that has its own version of something before, such as the second answer to an earlier question: the
+/// first one is in the history beside it, so that what the client sent stands nowhere in one piece. Its last question is the
+/// history's last, and what the history holds before that ends as what the client sent before it.
+fn another_answer(history: &[u64], sent: &[u64], past: &[&str], messages: &[&str]) -> Option<Recognised> {
+    let known = messages.iter().rposition(|it| role(it) == "assistant")?.saturating_add(1);
+    let (said, question) = sent.split_at_checked(known).filter(|it| !it.1.is_empty())?;
+    let mut end = history.len();
+    for _ in 0..MOST_ANSWERS {
+        let at = last_asked(history.get(..end)?, question, past)?;
+        let before = history.get(..at)?;
+        let same = before.iter().rev().zip(said.iter().rev()).take_while(|(one, other)| one == other).count();
+        if same > 0 {
+            return Some(Recognised { insert: if same == known { at.saturating_sub(same) } else { 0 }, known });
+        }
+        let broken_off = broken_off(before, sent, past.get(..at)?, messages);
+        if broken_off.is_some() {
+            return broken_off;
+        }
+        end = at;
+    }
+    None
+}
+
+/// Where `question` stands in the history, if nobody asked anything after it.
+fn last_asked(history: &[u64], question: &[u64], past: &[&str]) -> Option<usize> {
+    for at in (0..=history.len().checked_sub(question.len())?).rev() {
+        let end = at.saturating_add(question.len());
+        if history.get(at..end)? == question {
+            return Some(at);
+        }
+        if role(past.get(end.saturating_sub(1))?) == "user" {
+            return None;
+        }
+    }
+    None
 }
 
 /// A client that stopped an answer and goes on: what it saw of the answer and what is remembered of it seldom end at the same

@@ -2,11 +2,11 @@ use super::*;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-/// `u…` is a user's message, `a…` an assistant's, `t…` a tool's.
+/// `u…` is a user's message, `a…` or `b…` an assistant's, `t…` a tool's.
 fn message(word: &str) -> String {
     let role = match word.as_bytes()[0] {
         b'u' => "user",
-        b'a' => "assistant",
+        b'a' | b'b' => "assistant",
         _ => "tool",
     };
     json!({"role": role, "content": word}).to_string()
@@ -59,6 +59,15 @@ fn nothing_doubles_and_nothing_is_lost() {
         ("u1 a1 u2 a2", "u1 a1 u2", "", "u2"),
         ("u0 a0 u1 a1 u2 a2", "u1 a1 u2", "u0 a0", "u2"),
         ("u1 a1 u2 a2 t2 a3", "u1 a1 u2 a2 t2", "", "t2"),
+        // And once more at a later question, by a client that kept the second answer to an earlier one.
+        ("u1 a1 u2 a2 u2 b2 u3 a3", "u1 a1 u2 b2 u3", "", "u3"),
+        ("u0 a0 u1 a1 u1 b1 u2 a2 t2 a3", "u1 b1 u2", "u0 a0 u1 a1", "u2"),
+        ("u1 a1 u1 b1 u2 a2 u2 b2 u3 a3", "u1 b1 u2 b2 u3", "", "u3"),
+        ("u1 a1 u2 a2 u2 b2 u3 a3 u3 b3", "u1 a1 u2 b2 u3", "", "u3"),
+        // Or that had stopped the answer before.
+        ("u1 a1 u2 a2more u3 a3", "u1 a1 u2 a2 u3", "", "u3"),
+        // Its own version of what came before, and then the last question: that is no other answer to it.
+        ("u1 a1 u2 a2", "u1 a9 u2", "u1 a1 u2 a2", "u1 a9 u2"),
         // Nothing of it: an example in front of each request.
         ("u1 a1", "u8 a8 u2", "u1 a1", "u8 a8 u2"),
         // An answer that the client stopped, and saw less or more of than is remembered.
