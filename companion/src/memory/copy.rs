@@ -1,11 +1,12 @@
 //! Copies of an SQLite database, whole and at one moment.
 
-use super::{open, tables};
+use super::tables;
 use crate::db::Db;
-use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteLockingMode};
 use sqlx::{ConnectOptions, Connection};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
 /// Writes a copy into `file`, which must not be there yet; readable by its owner alone.
 ///
@@ -39,10 +40,13 @@ pub(crate) async fn restore(url: &str, file: &Path) -> Result<Option<PathBuf>, S
     if !file.exists() {
         return Err(format!("{}: there is no such file", file.display()));
     }
-    if open::is_taken(&to) {
-        return Err(format!("{}: a companion runs on it; stop it first", to.display()));
+    if to.exists() && is_open(&to).await {
+        // It would go on writing into the file that was put aside.
+        return Err(format!("{}: somebody has it open; stop the companions that run on it", to.display()));
     }
     let new = beside(&to, ".restoring");
+    // What a restore left that was killed would be read as part of this copy.
+    ["", "-wal", "-shm"].iter().try_for_each(|end| remove(&beside(&new, end)))?;
     std::fs::copy(file, &new).map_err(|it| io(&new, it))?;
     private(&new).map_err(|it| io(&new, it))?;
     // It is one of ours, and brought up to date, before it takes the place of another.
@@ -58,10 +62,27 @@ pub(crate) async fn restore(url: &str, file: &Path) -> Result<Option<PathBuf>, S
         let (old, kept) = (beside(&to, end), beside(&kept, end));
         if old.exists() {
             std::fs::rename(&old, &kept).map_err(|it| io(&old, it))?;
+        } else {
+            // That of an older one.
+            remove(&kept)?;
         }
     }
     std::fs::rename(&new, &to).map_err(|it| io(&to, it))?;
     Ok(Some(kept))
+}
+
+/// Whether somebody has a database open. Nobody else can have it alone then.
+async fn is_open(database: &Path) -> bool {
+    let alone = SqliteConnectOptions::new().filename(database).locking_mode(SqliteLockingMode::Exclusive);
+    let alone = alone.busy_timeout(Duration::ZERO).disable_statement_logging();
+    let looked = async {
+        let mut connection = alone.connect().await?;
+        sqlx::query("SELECT COUNT(*) FROM sqlite_master").execute(&mut connection).await?;
+        connection.close().await
+    };
+    const BUSY: u32 = 5;
+    let Err(sqlx::Error::Database(error)) = looked.await else { return false };
+    error.code().and_then(|it| it.parse::<u32>().ok()).is_some_and(|it| it & 0xff == BUSY)
 }
 
 fn sqlite(url: &str) -> Result<PathBuf, String> {
@@ -77,6 +98,14 @@ fn beside(path: &Path, end: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(end);
     PathBuf::from(name)
+}
+
+/// Removes a file that may be there.
+fn remove(file: &Path) -> Result<(), String> {
+    match std::fs::remove_file(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(format!("{}: {error}", file.display())),
+        _ => Ok(()),
+    }
 }
 
 fn private(file: &Path) -> std::io::Result<()> {

@@ -1,5 +1,7 @@
 //! What holds on SQLite and on PostgreSQL.
 
+mod changed;
+
 use super::mend::tests::{calls, conversation, refusal, result, user};
 use super::*;
 use crate::names::Name;
