@@ -54,7 +54,8 @@ pub(crate) struct Message {
 }
 
 /// Members of a message that are ours to say.
-const OURS: [&str; 7] = ["id", "object", "created_at", "turn_id", "choice_index", "complete", "finish_reason"];
+const OURS: [&str; 8] =
+    ["id", "object", "created_at", "turn_id", "thread_id", "choice_index", "complete", "finish_reason"];
 
 /// One page of the caller's threads.
 ///
@@ -86,24 +87,26 @@ pub(crate) async fn messages(store: &Store, caller: &Caller, id: &str, page: Pag
         None => None,
     };
     let after = after.as_ref().map(|(turn, position)| (turn.as_str(), *position));
-    let rows = store.messages(caller, id, after, &page.one_more()).await?.ok_or_else(no_such_message)?;
-    Ok(List::new("messages", rows.into_iter().map(Message::from).collect(), page.limit))
+    let found = store.messages(caller, id, after, &page).await?.ok_or_else(no_such_message)?;
+    let rows = found.rows.into_iter().map(Message::from).collect();
+    Ok(List { name: "messages", rows, has_more: found.more })
 }
 
-/// Deletes one of the caller's threads with its messages, for good.
+/// Deletes one of the caller's threads with its messages, for good, also while its first turn is under way; whether there
+/// was one.
 ///
 /// # Errors
-/// 404 when they have none of this id, 503 when the database does not answer.
+/// 503 when the database does not answer.
 pub(crate) async fn delete(
     store: &Store,
     turns: &OpenTurns,
     caller: &Caller,
     id: &str,
     now: Micros,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     let gone = store.delete_thread(caller, id, now).await?;
     turns.wake(caller);
-    gone.then_some(()).ok_or_else(Failure::no_such_thread)
+    Ok(gone)
 }
 
 /// Deletes one message of one of the caller's threads, for good.

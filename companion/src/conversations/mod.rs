@@ -144,13 +144,13 @@ pub(crate) async fn make(
     };
     let metadata = change::metadata(&making.metadata.unwrap_or_default())?;
     let items = making.items.filter(|it| !it.is_empty());
-    let turn = match items.map(|it| chats(&it, limits)).transpose()? {
-        Some(chats) => Some(import::turn(random::id("turn_")?, &id, 0, said(chats))),
-        None => None,
+    let turns = match items.map(|it| chats(&it, limits)).transpose()? {
+        Some(chats) => import::turns(&random::id("turn_")?, &id, 0, said(chats)),
+        None => Vec::new(),
     };
-    let title = turn.as_ref().and_then(|it| it.title.clone());
+    let title = turns.iter().find_map(|it| it.title.clone());
     let row = ThreadRow { id, title, metadata, message_count: 0, created_at: now, updated_at: now };
-    change::stored(store, caller, &row, turn.as_ref(), limits).await.map(Conversation::from)
+    change::stored(store, caller, &row, &turns, limits).await.map(Conversation::from)
 }
 
 /// Changes a conversation's metadata.
@@ -183,9 +183,9 @@ pub(crate) async fn items(store: &Store, caller: &Caller, id: &str, page: &Page)
     let start = place.map(|(turn, position)| (turn, position.saturating_add(step)));
     // Each message is an item at least.
     let rows = Page { limit: page.limit.saturating_add(2), ..page.clone() };
-    let rows = store.spoken(caller, id, start, &rows).await?.ok_or_else(unknown)?;
+    let found = store.spoken(caller, id, start, &rows).await?.ok_or_else(unknown)?;
     let mut items = Vec::new();
-    for row in &rows {
+    for row in &found.rows {
         let mut of_row = item::of(row);
         if !page.ascending {
             of_row.reverse();
@@ -197,7 +197,9 @@ pub(crate) async fn items(store: &Store, caller: &Caller, id: &str, page: &Page)
         }
         items.append(&mut of_row);
     }
-    Ok(Listed::new(items, page.limit, Item::id))
+    let mut list = Listed::new(items, page.limit, Item::id);
+    list.has_more |= found.more;
+    Ok(list)
 }
 
 /// One item of a conversation.
@@ -208,8 +210,8 @@ pub(crate) async fn item(store: &Store, caller: &Caller, id: &str, item: &str) -
     row(store, caller, id).await?;
     let (turn, place) = item::place(item).ok_or_else(no_such_item)?;
     let page = Page { limit: 1, after: None, ascending: true };
-    let rows = store.spoken(caller, id, Some((turn, place.saturating_sub(1))), &page).await?.unwrap_or_default();
-    let mut items = rows.iter().flat_map(item::of);
+    let found = store.spoken(caller, id, Some((turn, place.saturating_sub(1))), &page).await?;
+    let mut items = found.iter().flat_map(|it| &it.rows).flat_map(item::of);
     items.find(|it| it.id() == item).ok_or_else(no_such_item)
 }
 
@@ -227,23 +229,15 @@ pub(crate) async fn add(
     now: Micros,
 ) -> Result<Listed<Item>, Failure> {
     let before = row(store, caller, id).await?.message_count;
-    let turn = import::turn(random::id("turn_")?, id, before, said(chats(&adding.items, limits)?));
-    match store.append(caller, &turn, limits.messages, now).await? {
+    let turns = import::turns(&random::id("turn_")?, id, before, said(chats(&adding.items, limits)?));
+    match store.append(caller, id, &turns, (limits.messages, now)).await? {
         // Its id is new.
         Appended::Stored | Appended::Known => (),
         Appended::Full => return Err(Failure::thread_full(limits.messages)),
         Appended::Gone => return Err(no_such_conversation()),
     }
-    let row = |(raw, position): (String, u64)| MessageRow {
-        turn: turn.id.clone(),
-        position,
-        choice: 0,
-        raw,
-        complete: turn.complete,
-        finish_reason: None,
-        created_at: now,
-    };
-    let items: Vec<Item> = turn.messages.iter().cloned().zip(0..).map(row).flat_map(|it| item::of(&it)).collect();
+    let rows = turns.into_iter().flat_map(|it| import::rows(it, now));
+    let items: Vec<Item> = rows.flat_map(|it| item::of(&it)).collect();
     Ok(Listed::new(items, u32::MAX, Item::id))
 }
 

@@ -50,6 +50,7 @@ async fn change(State(app): State<Arc<App>>, id: Id, request: Request) -> Result
     query::none(request.uri().query())?;
     let id = known(id, no_such_conversation)?;
     let change = json::read(request, THREAD_BYTES).await?;
+    app.turns.settle(&caller, Memory::Thread(id.clone()), READ_WAIT).await;
     json::answer(&conversations::change(&app.memory, &caller, &id, change).await?)
 }
 
@@ -57,8 +58,9 @@ async fn remove(State(app): State<Arc<App>>, id: Id, parts: Parts) -> Result<Res
     let caller = caller(&app, &parts.headers, WRITE).await?;
     query::none(parts.uri.query())?;
     let id = known(id, no_such_conversation)?;
-    conversations::get(&app.memory, &caller, &id).await?;
-    threads::delete(&app.memory, &app.turns, &caller, &id, app.clock.now()).await?;
+    if !threads::delete(&app.memory, &app.turns, &caller, &id, app.clock.now()).await? {
+        return Err(no_such_conversation());
+    }
     json::answer(&conversations::deleted(id))
 }
 

@@ -67,6 +67,7 @@ async fn change(State(app): State<Arc<App>>, id: Id, request: Request) -> Result
     query::none(request.uri().query())?;
     let id = known(id, Failure::no_such_thread)?;
     let change = json::read(request, THREAD_BYTES).await?;
+    app.turns.settle(&caller, Memory::Thread(id.clone()), READ_WAIT).await;
     json::answer(&change::change(&app.memory, &caller, &id, change).await?)
 }
 
@@ -91,8 +92,9 @@ async fn import(State(app): State<Arc<App>>, id: Id, request: Request) -> Result
 async fn remove(State(app): State<Arc<App>>, id: Id, parts: Parts) -> Result<Response, Failure> {
     let caller = caller(&app, &parts.headers, WRITE).await?;
     query::none(parts.uri.query())?;
-    threads::delete(&app.memory, &app.turns, &caller, &known(id, Failure::no_such_thread)?, app.clock.now()).await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    let id = known(id, Failure::no_such_thread)?;
+    let gone = threads::delete(&app.memory, &app.turns, &caller, &id, app.clock.now()).await?;
+    if gone { Ok(StatusCode::NO_CONTENT.into_response()) } else { Err(Failure::no_such_thread()) }
 }
 
 async fn remove_message(State(app): State<Arc<App>>, ids: Ids, parts: Parts) -> Result<Response, Failure> {

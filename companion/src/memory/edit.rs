@@ -1,7 +1,7 @@
 //! What a stored thread may be changed in afterwards: one message, the title that was made for it, and what an application
 //! adds to its end.
 
-use super::messages::{COLUMNS, one_message_less};
+use super::messages::{COLUMNS, one_message_less, resize};
 use super::{MessageRow, Store, TurnRow, message_place, open, turns, whose};
 use crate::caller::Caller;
 use domain::time::Micros;
@@ -32,30 +32,33 @@ pub(crate) enum Appended {
 }
 
 impl Store {
-    /// Adds a turn to the end of the thread that it names, all of it or nothing, if it is there and has at most `most`
-    /// messages then, whoever else adds to it meanwhile.
+    /// Adds turns to the end of one of the caller's threads, all of them or none, if it is there and has at most `most`
+    /// messages then, whoever else adds to it meanwhile. The first one's id stands for all.
     ///
     /// # Errors
     /// When the database does not answer.
     pub(crate) async fn append(
         &self,
         caller: &Caller,
-        turn: &TurnRow,
-        most: u32,
-        now: Micros,
+        thread: &str,
+        added: &[TurnRow],
+        (most, now): (u32, Micros),
     ) -> Result<Appended, sqlx::Error> {
         let mut tx = self.db.write().await?;
         open::lock(&self.db, &mut tx, std::iter::once(caller)).await?;
-        let thread = self.thread_in(&mut tx, caller, turn.thread.as_deref().unwrap_or_default()).await?;
+        let thread = self.thread_in(&mut tx, caller, thread).await?;
         let Some(thread) = thread else { return Ok(Appended::Gone) };
-        if turns::is_known(&mut tx, caller, &turn.id).await? {
+        let id = added.first().map(|it| it.id.as_str()).unwrap_or_default();
+        if turns::is_known(&mut tx, caller, id).await? {
             return Ok(Appended::Known);
         }
-        let more = u64::try_from(turn.messages.len()).unwrap_or(u64::MAX);
+        let more = added.iter().map(|it| it.messages.len()).fold(0, usize::saturating_add);
+        let more = u64::try_from(more).unwrap_or(u64::MAX);
         if thread.message_count.saturating_add(more) > u64::from(most) {
             return Ok(Appended::Full);
         }
-        self.add_all(&mut tx, &[(caller.clone(), turn.clone())], now).await?;
+        let added: Vec<_> = added.iter().map(|it| (caller.clone(), it.clone())).collect();
+        self.add_all(&mut tx, &added, now).await?;
         tx.commit().await?;
         Ok(Appended::Stored)
     }
@@ -82,16 +85,19 @@ impl Store {
         let row = query.bind(thread).bind(turn).bind(position).fetch_optional(&mut *tx).await?;
         let Some(row) = row else { return Ok(false) };
         let seq: i64 = row.try_get("seq")?;
-        match edit(&self.message_row(caller, &row)?) {
+        let row = self.message_row(caller, &row)?;
+        match edit(&row) {
             Edit::Keep => return Ok(false),
             Edit::Replace(raw) => {
                 let sealed = self.close_text(&raw, &message_place(whose(caller), turn, position))?;
                 let sql = "UPDATE messages SET raw = $3 WHERE turn = $1 AND position = $2";
                 sqlx::query(sql).bind(seq).bind(position).bind(sealed).execute(&mut *tx).await?;
+                resize(&mut tx, seq, &row.raw, &raw).await?;
             }
             Edit::Delete => {
                 let sql = "DELETE FROM messages WHERE turn = $1 AND position = $2";
                 sqlx::query(sql).bind(seq).bind(position).execute(&mut *tx).await?;
+                resize(&mut tx, seq, &row.raw, "").await?;
                 one_message_less(&mut tx, caller, thread).await?;
             }
         }
@@ -124,7 +130,12 @@ impl Store {
     }
 
     /// Nobody else changes the thread until the transaction ends.
-    async fn lock_thread(&self, tx: &mut AnyConnection, caller: &Caller, thread: &str) -> Result<(), sqlx::Error> {
+    pub(super) async fn lock_thread(
+        &self,
+        tx: &mut AnyConnection,
+        caller: &Caller,
+        thread: &str,
+    ) -> Result<(), sqlx::Error> {
         let sql =
             format!("SELECT 1 FROM threads WHERE project = $1 AND user_id = $2 AND id = $3{}", self.db.for_update());
         let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(caller.project.as_str()).bind(caller.user.as_str());

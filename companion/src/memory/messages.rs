@@ -1,10 +1,24 @@
 //! The messages of threads.
 
-use super::{Page, Store, from_sql, message_place, whose};
+use super::{Page, Store, count, from_sql, message_place, whose};
 use crate::caller::Caller;
+use domain::estimate::json_tokens;
 use domain::time::Micros;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
+
+/// How many bytes of messages are read at once, however many are asked for: so much of the companion's memory one request
+/// takes.
+const PAGE_BYTES: i64 = 8 << 20;
+
+/// Messages that were read at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Messages {
+    /// Those that there was room for; two at least, if there are as many.
+    pub(crate) rows: Vec<MessageRow>,
+    /// Whether others follow.
+    pub(crate) more: bool,
+}
 
 /// A message of a thread.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,8 +45,8 @@ pub(super) const COLUMNS: &str = "t.seq, t.id, m.position, m.choice, m.raw, m.co
     CASE WHEN m.choice = 0 AND t.answer_at >= 0 AND m.position >= t.answer_at THEN t.finish_reason ELSE '' END AS finish_reason";
 
 impl Store {
-    /// The messages of one of the caller's threads, in the order of arrival; `None` when the page's `after`, a turn and
-    /// a position in it, is no message of it.
+    /// The messages of one of the caller's threads, in the order of arrival, fewer than the page's where they are long;
+    /// `None` when the page's `after`, a turn and a position in it, is no message of it.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -42,7 +56,7 @@ impl Store {
         thread: &str,
         after: Option<(&str, i64)>,
         page: &Page,
-    ) -> Result<Option<Vec<MessageRow>>, sqlx::Error> {
+    ) -> Result<Option<Messages>, sqlx::Error> {
         self.messages_of(caller, thread, after, page, "m.choice >= 0").await
     }
 
@@ -56,7 +70,7 @@ impl Store {
         thread: &str,
         after: Option<(&str, i64)>,
         page: &Page,
-    ) -> Result<Option<Vec<MessageRow>>, sqlx::Error> {
+    ) -> Result<Option<Messages>, sqlx::Error> {
         self.messages_of(caller, thread, after, page, "m.choice = 0").await
     }
 
@@ -67,7 +81,7 @@ impl Store {
         after: Option<(&str, i64)>,
         page: &Page,
         choice: &'static str,
-    ) -> Result<Option<Vec<MessageRow>>, sqlx::Error> {
+    ) -> Result<Option<Messages>, sqlx::Error> {
         let start = match after {
             None if page.ascending => (-1, -1),
             None => (i64::MAX, i64::MAX),
@@ -81,14 +95,21 @@ impl Store {
         } else {
             "(t.seq, m.position) < ($4, $5) ORDER BY t.seq DESC, m.position DESC"
         };
-        let sql = format!(
-            "SELECT {COLUMNS} FROM turns t JOIN messages m ON m.turn = t.seq
+        let from = format!(
+            "FROM turns t JOIN messages m ON m.turn = t.seq
              WHERE t.project = $1 AND t.user_id = $2 AND t.thread = $3 AND {choice} AND {order} LIMIT $6"
         );
-        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(caller.project.as_str()).bind(caller.user.as_str());
-        let query = query.bind(thread).bind(start.0).bind(start.1).bind(i64::from(page.limit));
-        let rows = query.fetch_all(self.db.pool()).await?;
-        rows.iter().map(|row| self.message_row(caller, row)).collect::<Result<Vec<_>, _>>().map(Some)
+        // Their sizes first: what is read of a row is all of it.
+        let sizes = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT {SIZE} {from}")));
+        let sizes = sizes.bind(caller.project.as_str()).bind(caller.user.as_str());
+        let sizes = sizes.bind(thread).bind(start.0).bind(start.1).bind(i64::from(page.limit).saturating_add(1));
+        let sizes: Vec<i64> = sizes.fetch_all(self.db.pool()).await?;
+        let fit = fitting(&sizes).min(usize::try_from(page.limit).unwrap_or(usize::MAX));
+        let rows = sqlx::query(sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} {from}")));
+        let rows = rows.bind(caller.project.as_str()).bind(caller.user.as_str());
+        let rows = rows.bind(thread).bind(start.0).bind(start.1).bind(count(fit)).fetch_all(self.db.pool()).await?;
+        let rows = rows.iter().map(|row| self.message_row(caller, row)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Some(Messages { rows, more: sizes.len() > fit }))
     }
 
     /// Deletes a message of one of the caller's threads; `false` when there is none. The turn stays, without it.
@@ -103,12 +124,20 @@ impl Store {
         position: i64,
     ) -> Result<bool, sqlx::Error> {
         let mut tx = self.db.write().await?;
-        let delete = "DELETE FROM messages WHERE position = $5 AND turn IN
-                      (SELECT seq FROM turns WHERE project = $1 AND user_id = $2 AND thread = $3 AND id = $4)";
-        let query = sqlx::query(delete).bind(caller.project.as_str()).bind(caller.user.as_str());
-        let gone = query.bind(thread).bind(turn).bind(position).execute(&mut *tx).await?.rows_affected();
-        if gone == 0 {
-            return Ok(false);
+        // The thread before its messages, as everybody does, or two would wait for each other.
+        self.lock_thread(&mut tx, caller, thread).await?;
+        let sql = "SELECT t.seq, m.choice, m.raw FROM turns t JOIN messages m ON m.turn = t.seq
+                   WHERE t.project = $1 AND t.user_id = $2 AND t.thread = $3 AND t.id = $4 AND m.position = $5";
+        let query = sqlx::query(sql).bind(caller.project.as_str()).bind(caller.user.as_str());
+        let row = query.bind(thread).bind(turn).bind(position).fetch_optional(&mut *tx).await?;
+        let Some(row) = row else { return Ok(false) };
+        let (seq, choice, raw): (i64, i64, Vec<u8>) =
+            (row.try_get("seq")?, row.try_get("choice")?, row.try_get("raw")?);
+        let delete = "DELETE FROM messages WHERE turn = $1 AND position = $2";
+        sqlx::query(delete).bind(seq).bind(position).execute(&mut *tx).await?;
+        // One that nobody can read any more goes all the same.
+        if let (0, Ok(raw)) = (choice, self.open_text(&raw, &message_place(whose(caller), turn, position))) {
+            resize(&mut tx, seq, &raw, "").await?;
         }
         one_message_less(&mut tx, caller, thread).await?;
         tx.commit().await?;
@@ -134,6 +163,33 @@ impl Store {
             created_at: from_sql(row.try_get("created_at")?),
         })
     }
+}
+
+/// What of a message's row tells its size.
+pub(super) const SIZE: &str = "CAST(LENGTH(m.raw) AS BIGINT)";
+
+/// How many of messages of these sizes are read at once: two at least, so that who leaves one of them out comes further.
+pub(super) fn fitting(sizes: &[i64]) -> usize {
+    let mut bytes: i64 = 0;
+    let fits = |size: &&i64| {
+        bytes = bytes.saturating_add(**size);
+        bytes <= PAGE_BYTES
+    };
+    sizes.iter().take_while(fits).count().max(2).min(sizes.len())
+}
+
+/// A message of a turn's was `before` and is `after`, or gone: the turn takes that much less room in the history, and one of
+/// which nothing is left has no place in it.
+pub(super) async fn resize(tx: &mut AnyConnection, seq: i64, before: &str, after: &str) -> Result<(), sqlx::Error> {
+    let bytes = count(before.len()).saturating_sub(count(after.len()));
+    let tokens = |it: &str| if it.is_empty() { 0 } else { i64::try_from(json_tokens(it)).unwrap_or(i64::MAX) };
+    let left = "EXISTS (SELECT 1 FROM messages m WHERE m.turn = turns.seq AND m.choice = 0)";
+    let sql = format!(
+        "UPDATE turns SET bytes = bytes - $2, tokens = tokens - $3, complete = CASE WHEN {left} THEN complete ELSE 0 END,
+             answer_at = CASE WHEN {left} THEN answer_at ELSE -1 END WHERE seq = $1"
+    );
+    let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(seq).bind(bytes);
+    query.bind(tokens(before).saturating_sub(tokens(after))).execute(tx).await.map(|_| ())
 }
 
 /// A thread has one message less.

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 /// Rows of one transaction.
 const BATCH: i64 = 200;
+/// Messages that are sealed anew in one transaction; they are in memory together.
+const RESEALED: i64 = 50;
 
 impl Store {
     /// Deletes a batch of what is too old: sessions that ended, open turns that never arrived, and threads without a new turn
@@ -23,15 +25,17 @@ impl Store {
         gone = gone.saturating_add(turns::purge_forgotten(&mut tx, now, BATCH).await?);
         tx.commit().await?;
         for (project, days) in self.retentions().await? {
-            let old = before(now, Duration::from_secs(days.saturating_mul(24 * 60 * 60)));
+            let age = Duration::from_secs(days.saturating_mul(24 * 60 * 60));
             let sql = "SELECT user_id, id FROM threads WHERE project = $1 AND updated_at < $2 LIMIT $3";
-            let rows = sqlx::query(sql).bind(&project).bind(old).bind(BATCH).fetch_all(self.db.pool()).await?;
+            let rows =
+                sqlx::query(sql).bind(&project).bind(before(now, age)).bind(BATCH).fetch_all(self.db.pool()).await?;
             for row in rows {
                 let names = (Name::try_from(project.clone()), Name::try_from(row.try_get::<String, _>("user_id")?));
                 if let (Ok(project), Ok(user)) = names {
                     let caller = Caller { project, user };
                     let id: String = row.try_get("id")?;
-                    gone = gone.saturating_add(u64::from(self.delete_thread(&caller, &id, now).await?));
+                    // Somebody may go on with it meanwhile.
+                    gone = gone.saturating_add(u64::from(self.delete_old_thread(&caller, &id, age, now).await?));
                 }
             }
         }
@@ -65,8 +69,8 @@ impl Store {
         sqlx::query(sql).bind(project).bind(i64::from(days)).execute(self.db.pool()).await.map(|_| ())
     }
 
-    /// Seals a batch of texts with the newest key that are sealed otherwise, and says how many. When none is left, the
-    /// keys that nothing is sealed with any more are no longer demanded.
+    /// Seals those texts with the newest key that are sealed otherwise, and says how many. When there is none, the keys that
+    /// nothing is sealed with any more are no longer demanded. All texts are looked at once, and no writer waits for that.
     ///
     /// # Errors
     /// When the database does not answer, or a text cannot be opened.
@@ -83,41 +87,60 @@ impl Store {
     async fn reseal_messages(&self) -> Result<u64, sqlx::Error> {
         let prefix = self.seal.prefix();
         let length = super::count(prefix.len());
-        let mut tx = self.db.write().await?;
-        let sql = "SELECT t.project, t.user_id, t.id, m.turn, m.position, m.raw FROM messages m
-                   JOIN turns t ON t.seq = m.turn WHERE substr(m.raw, 1, CAST($1 AS INTEGER)) <> $2 LIMIT $3";
-        let rows = sqlx::query(sql).bind(length).bind(prefix).bind(BATCH).fetch_all(&mut *tx).await?;
-        for row in &rows {
-            let (turn, position): (i64, i64) = (row.try_get("turn")?, row.try_get("position")?);
-            let (project, user, id): (String, String, String) =
-                (row.try_get("project")?, row.try_get("user_id")?, row.try_get("id")?);
-            let place = message_place((&project, &user), &id, position);
-            let raw: Vec<u8> = row.try_get("raw")?;
-            let sealed = self.close_text(&self.open_text(&raw, &place)?, &place)?;
-            let sql = "UPDATE messages SET raw = $3 WHERE turn = $1 AND position = $2";
-            sqlx::query(sql).bind(turn).bind(position).bind(sealed).execute(&mut *tx).await?;
+        let (mut turn, mut position, mut done) = (-1_i64, -1_i64, 0_u64);
+        loop {
+            let sql = "SELECT t.project, t.user_id, t.id, m.turn, m.position, m.raw FROM messages m
+                       JOIN turns t ON t.seq = m.turn
+                       WHERE (m.turn, m.position) > ($4, $5) AND substr(m.raw, 1, CAST($1 AS INTEGER)) <> $2
+                       ORDER BY m.turn, m.position LIMIT $3";
+            let query = sqlx::query(sql).bind(length).bind(prefix.as_slice()).bind(RESEALED).bind(turn).bind(position);
+            let rows = query.fetch_all(self.db.pool()).await?;
+            if rows.is_empty() {
+                return Ok(done);
+            }
+            let mut tx = self.db.write().await?;
+            for row in &rows {
+                (turn, position) = (row.try_get("turn")?, row.try_get("position")?);
+                let (project, user, id): (String, String, String) =
+                    (row.try_get("project")?, row.try_get("user_id")?, row.try_get("id")?);
+                let place = message_place((&project, &user), &id, position);
+                let raw: Vec<u8> = row.try_get("raw")?;
+                let sealed = self.close_text(&self.open_text(&raw, &place)?, &place)?;
+                // Not over what somebody wrote meanwhile.
+                let sql = "UPDATE messages SET raw = $3 WHERE turn = $1 AND position = $2 AND raw = $4";
+                let query = sqlx::query(sql).bind(turn).bind(position).bind(sealed).bind(raw);
+                done = done.saturating_add(query.execute(&mut *tx).await?.rows_affected());
+            }
+            tx.commit().await?;
         }
-        tx.commit().await?;
-        Ok(u64::try_from(rows.len()).unwrap_or(u64::MAX))
     }
 
     async fn reseal_titles(&self) -> Result<u64, sqlx::Error> {
         let prefix = self.seal.prefix();
         let length = super::count(prefix.len());
-        let mut tx = self.db.write().await?;
-        let sql = "SELECT project, user_id, id, title FROM threads
-                   WHERE title IS NOT NULL AND substr(title, 1, CAST($1 AS INTEGER)) <> $2 LIMIT $3";
-        let rows = sqlx::query(sql).bind(length).bind(prefix).bind(BATCH).fetch_all(&mut *tx).await?;
-        for row in &rows {
-            let (project, user, id): (String, String, String) =
-                (row.try_get("project")?, row.try_get("user_id")?, row.try_get("id")?);
-            let place = title_place((&project, &user), &id);
-            let title: Vec<u8> = row.try_get("title")?;
-            let sealed = self.close_text(&self.open_text(&title, &place)?, &place)?;
-            let sql = "UPDATE threads SET title = $4 WHERE project = $1 AND user_id = $2 AND id = $3";
-            sqlx::query(sql).bind(project).bind(user).bind(id).bind(sealed).execute(&mut *tx).await?;
+        let (mut project, mut user, mut id, mut done) = (String::new(), String::new(), String::new(), 0_u64);
+        loop {
+            let sql = "SELECT project, user_id, id, title FROM threads
+                       WHERE (project, user_id, id) > ($4, $5, $6) AND title IS NOT NULL
+                           AND substr(title, 1, CAST($1 AS INTEGER)) <> $2
+                       ORDER BY project, user_id, id LIMIT $3";
+            let query = sqlx::query(sql).bind(length).bind(prefix.as_slice()).bind(BATCH);
+            let rows = query.bind(&project).bind(&user).bind(&id).fetch_all(self.db.pool()).await?;
+            if rows.is_empty() {
+                return Ok(done);
+            }
+            let mut tx = self.db.write().await?;
+            for row in &rows {
+                (project, user, id) = (row.try_get("project")?, row.try_get("user_id")?, row.try_get("id")?);
+                let place = title_place((&project, &user), &id);
+                let title: Vec<u8> = row.try_get("title")?;
+                let sealed = self.close_text(&self.open_text(&title, &place)?, &place)?;
+                let sql =
+                    "UPDATE threads SET title = $4 WHERE project = $1 AND user_id = $2 AND id = $3 AND title = $5";
+                let query = sqlx::query(sql).bind(&project).bind(&user).bind(&id).bind(sealed).bind(title);
+                done = done.saturating_add(query.execute(&mut *tx).await?.rows_affected());
+            }
+            tx.commit().await?;
         }
-        tx.commit().await?;
-        Ok(u64::try_from(rows.len()).unwrap_or(u64::MAX))
     }
 }

@@ -1,5 +1,5 @@
 //! What users said, sealed: AES-256-GCM (NIST SP 800-38D) with a random nonce for each text, bound to its place, so that
-//! who can write the database can neither read a text nor move it to another thread.
+//! who can write the database can neither read a text nor put it elsewhere than all of its turn, nor into another user's.
 //!
 //! A sealed text is a byte that says how, then, with a key, the key's id (4 bytes), the nonce (12) and the cipher text
 //! with its tag. Without a key it is the byte 0 and the text.

@@ -1,16 +1,21 @@
 //! Looking for words in what a user said and was answered. Texts are sealed, so they are opened and read here, newest
 //! first, up to a bound.
 
-use super::messages::COLUMNS;
-use super::{MessageRow, Store, ThreadRow};
+use super::messages::{COLUMNS, SIZE, fitting};
+use super::{MessageRow, Store, ThreadRow, count};
 use crate::caller::Caller;
 use sqlx::Row;
-use std::collections::BTreeMap;
+use sqlx::any::AnyRow;
+use std::collections::BTreeSet;
 
 /// How many messages one search reads at most.
 const MOST_MESSAGES: usize = 20_000;
 /// How many are read at once.
 const PAGE: i64 = 500;
+/// A search that found messages of so many bytes looks for no more.
+const FOUND_BYTES: usize = 4 << 20;
+/// How many threads' titles are looked at.
+const MOST_TITLES: usize = 10_000;
 
 /// A thread in which the words stand.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,46 +38,60 @@ impl Store {
         holds: impl Fn(&str) -> bool,
         limit: usize,
     ) -> Result<(Vec<Hit>, bool), sqlx::Error> {
-        let mut threads = BTreeMap::new();
-        for thread in self.titled(caller).await? {
-            threads.insert(thread.id.clone(), thread);
-        }
-        let mut hits: Vec<Hit> = Vec::new();
-        let (mut end, mut place, mut read) = (i64::MAX, i64::MAX, 0_usize);
-        loop {
-            let sql = format!(
-                "SELECT t.thread, {COLUMNS} FROM turns t JOIN messages m ON m.turn = t.seq
-                 WHERE t.project = $1 AND t.user_id = $2 AND t.thread <> '' AND (t.seq, m.position) < ($3, $4)
-                 ORDER BY t.seq DESC, m.position DESC LIMIT $5"
-            );
-            let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(caller.project.as_str()).bind(caller.user.as_str());
-            let rows = query.bind(end).bind(place).bind(PAGE).fetch_all(self.db.pool()).await?;
+        let titles = self.titles(caller).await?;
+        let mut unseen: BTreeSet<&str> = titles.iter().map(|it| it.0.as_str()).collect();
+        let mut found = Vec::new();
+        let (mut place, mut read, mut bytes) = ((i64::MAX, i64::MAX), 0_usize, 0_usize);
+        let over = loop {
+            let rows = self.said_before(caller, place).await?;
             for row in &rows {
-                (end, place) = (row.try_get("seq")?, row.try_get("position")?);
+                place = (row.try_get("seq")?, row.try_get("position")?);
                 let id: String = row.try_get("thread")?;
-                if let Some(thread) = threads.get(&id) {
+                if unseen.contains(id.as_str()) {
                     let message = self.message_row(caller, row)?;
                     if holds(&message.raw) {
-                        hits.push(Hit { thread: thread.clone(), message: Some(message) });
-                        threads.remove(&id);
+                        unseen.remove(id.as_str());
+                        bytes = bytes.saturating_add(message.raw.len());
+                        found.push((id, Some(message)));
                     }
                 }
             }
             read = read.saturating_add(rows.len());
-            let over = rows.is_empty();
-            if over || hits.len() >= limit || read >= MOST_MESSAGES {
-                let titles = threads.into_values().filter(|it| it.title.as_deref().is_some_and(&holds));
-                hits.extend(titles.map(|thread| Hit { thread, message: None }));
-                hits.truncate(limit);
-                return Ok((hits, over));
+            if rows.is_empty() || found.len() >= limit || bytes >= FOUND_BYTES || read >= MOST_MESSAGES {
+                break rows.is_empty();
             }
+        };
+        let titled =
+            titles.iter().filter(|(id, title)| unseen.contains(id.as_str()) && title.as_deref().is_some_and(&holds));
+        found.extend(titled.map(|(id, _)| (id.clone(), None)));
+        found.truncate(limit);
+        let mut hits = Vec::with_capacity(found.len());
+        for (id, message) in found {
+            // If it is still there.
+            hits.extend(self.thread(caller, &id).await?.map(|thread| Hit { thread, message }));
         }
+        Ok((hits, over && titles.len() < MOST_TITLES))
     }
 
-    async fn titled(&self, caller: &Caller) -> Result<Vec<ThreadRow>, sqlx::Error> {
-        let sql = "SELECT id, title, metadata, message_count, created_at, updated_at FROM threads
-                   WHERE project = $1 AND user_id = $2 ORDER BY updated_at DESC LIMIT 10000";
-        let query = sqlx::query(sql).bind(caller.project.as_str()).bind(caller.user.as_str());
-        query.fetch_all(self.db.pool()).await?.iter().map(|row| self.thread_row(caller, row)).collect()
+    /// The newest messages before a place, as many as are read at once.
+    async fn said_before(&self, caller: &Caller, (seq, position): (i64, i64)) -> Result<Vec<AnyRow>, sqlx::Error> {
+        let from = "FROM turns t JOIN messages m ON m.turn = t.seq
+                    WHERE t.project = $1 AND t.user_id = $2 AND t.thread <> '' AND (t.seq, m.position) < ($3, $4)
+                    ORDER BY t.seq DESC, m.position DESC LIMIT $5";
+        let sizes = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT {SIZE} {from}")));
+        let sizes = sizes.bind(caller.project.as_str()).bind(caller.user.as_str()).bind(seq).bind(position).bind(PAGE);
+        let sizes: Vec<i64> = sizes.fetch_all(self.db.pool()).await?;
+        let rows = sqlx::query(sqlx::AssertSqlSafe(format!("SELECT t.thread, {COLUMNS} {from}")));
+        let rows = rows.bind(caller.project.as_str()).bind(caller.user.as_str()).bind(seq).bind(position);
+        rows.bind(count(fitting(&sizes))).fetch_all(self.db.pool()).await
+    }
+
+    /// The caller's threads with their titles, last updated first.
+    async fn titles(&self, caller: &Caller) -> Result<Vec<(String, Option<String>)>, sqlx::Error> {
+        let sql = "SELECT id, title FROM threads WHERE project = $1 AND user_id = $2
+                   ORDER BY updated_at DESC, id DESC LIMIT $3";
+        let query = sqlx::query(sql).bind(caller.project.as_str()).bind(caller.user.as_str()).bind(count(MOST_TITLES));
+        let rows = query.fetch_all(self.db.pool()).await?;
+        rows.iter().map(|row| Ok((row.try_get("id")?, self.title_of(caller, row)?))).collect()
     }
 }

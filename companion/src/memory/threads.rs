@@ -1,10 +1,11 @@
 //! Threads, as their owner makes, reads, changes and deletes them.
 
-use super::{Page, Store, TurnRow, from_sql, open, title_place, to_sql, turns, whose};
+use super::{Memory, Page, Store, TurnRow, before, from_sql, open, title_place, to_sql, turns, whose};
 use crate::caller::Caller;
 use domain::time::Micros;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
+use std::time::Duration;
 
 /// A thread.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,6 +94,17 @@ impl Store {
         rows.iter().map(|row| self.thread_row(caller, row)).collect::<Result<Vec<_>, _>>().map(Some)
     }
 
+    /// Ids of the caller's threads behind `after`, at most `most`, in the order of the ids: one that goes on or away
+    /// meanwhile moves no other.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub(crate) async fn thread_ids(&self, caller: &Caller, after: &str, most: u32) -> Result<Vec<String>, sqlx::Error> {
+        let sql = "SELECT id FROM threads WHERE project = $1 AND user_id = $2 AND id > $3 ORDER BY id LIMIT $4";
+        let query = sqlx::query_scalar(sql).bind(caller.project.as_str()).bind(caller.user.as_str());
+        query.bind(after).bind(i64::from(most)).fetch_all(self.db.pool()).await
+    }
+
     /// One of the caller's threads.
     ///
     /// # Errors
@@ -102,7 +114,7 @@ impl Store {
         self.thread_in(&mut connection, caller, id).await
     }
 
-    /// Makes a thread with the turn that it begins with, both or neither, unless the caller has `most` already.
+    /// Makes a thread with the turns that it begins with, all or nothing, unless the caller has `most` already.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -110,7 +122,7 @@ impl Store {
         &self,
         caller: &Caller,
         thread: &ThreadRow,
-        turn: Option<&TurnRow>,
+        begins: &[TurnRow],
         most: u32,
     ) -> Result<Made, sqlx::Error> {
         let mut tx = self.db.write().await?;
@@ -131,7 +143,7 @@ impl Store {
         if done.rows_affected() == 0 {
             return Ok(Made::Exists);
         }
-        if let Some(turn) = turn {
+        for turn in begins {
             self.add_turn(&mut tx, caller, turn, thread.created_at).await?;
             turns::count_messages(&mut tx, caller, &thread.id, turn.messages.len(), thread.created_at).await?;
         }
@@ -168,18 +180,17 @@ impl Store {
         Ok(row)
     }
 
-    /// Deletes one of the caller's threads with all its messages; `false` when there is none. Its turns, and those that
-    /// are open, are not stored when a gateway reports them afterwards.
+    /// Deletes one of the caller's threads with all its messages; `false` when there is none, nor one that begins with a
+    /// turn that is open. Its turns, and those that are open, are not stored when a gateway reports them afterwards.
     ///
     /// # Errors
     /// When the database does not answer.
     pub(crate) async fn delete_thread(&self, caller: &Caller, id: &str, now: Micros) -> Result<bool, sqlx::Error> {
         let _quiet = self.written.quiet(caller).await;
+        let begins = self.is_said_in(caller, id, now).await?;
         let mut tx = self.db.write().await?;
         open::lock(&self.db, &mut tx, std::iter::once(caller)).await?;
-        let delete = "DELETE FROM threads WHERE project = $1 AND user_id = $2 AND id = $3";
-        let query = sqlx::query(delete).bind(caller.project.as_str()).bind(caller.user.as_str()).bind(id);
-        if query.execute(&mut *tx).await?.rows_affected() == 0 {
+        if !delete(&mut tx, caller, id, i64::MAX).await? && !begins {
             return Ok(false);
         }
         turns::forget_thread(&mut tx, caller, id, now).await?;
@@ -187,6 +198,33 @@ impl Store {
         tx.commit().await?;
         self.written.forgotten(caller, Some(id)).await?;
         Ok(true)
+    }
+
+    /// The same of a thread in which nothing was said for `age`, nor is being said; `false` when there is none.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub(crate) async fn delete_old_thread(
+        &self,
+        caller: &Caller,
+        id: &str,
+        age: Duration,
+        now: Micros,
+    ) -> Result<bool, sqlx::Error> {
+        let mut tx = self.db.write().await?;
+        open::lock(&self.db, &mut tx, std::iter::once(caller)).await?;
+        if self.is_said_in(caller, id, now).await? || !delete(&mut tx, caller, id, before(now, age)).await? {
+            return Ok(false);
+        }
+        turns::forget_thread(&mut tx, caller, id, now).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// Whether a turn of the thread is open.
+    async fn is_said_in(&self, caller: &Caller, thread: &str, now: Micros) -> Result<bool, sqlx::Error> {
+        let open = self.still_open(caller, &Memory::Thread(thread.to_owned()), now).await?;
+        Ok(open.awaited > 0 || open.missing > 0)
     }
 
     pub(super) async fn thread_in(
@@ -211,18 +249,28 @@ impl Store {
     }
 
     pub(super) fn thread_row(&self, caller: &Caller, row: &AnyRow) -> Result<ThreadRow, sqlx::Error> {
-        let id: String = row.try_get("id")?;
-        let title: Option<Vec<u8>> = row.try_get("title")?;
-        let title = title.map(|it| self.open_text(&it, &title_place(whose(caller), &id))).transpose()?;
         Ok(ThreadRow {
-            title,
+            id: row.try_get("id")?,
+            title: self.title_of(caller, row)?,
             metadata: row.try_get("metadata")?,
             message_count: u64::try_from(row.try_get::<i64, _>("message_count")?).unwrap_or_default(),
             created_at: from_sql(row.try_get("created_at")?),
             updated_at: from_sql(row.try_get("updated_at")?),
-            id,
         })
     }
+
+    /// Of a row with a thread's `id` and its `title`.
+    pub(super) fn title_of(&self, caller: &Caller, row: &AnyRow) -> Result<Option<String>, sqlx::Error> {
+        let (id, title): (String, Option<Vec<u8>>) = (row.try_get("id")?, row.try_get("title")?);
+        title.map(|it| self.open_text(&it, &title_place(whose(caller), &id))).transpose()
+    }
+}
+
+/// Deletes one of the caller's threads whose last update was before `until`, without its turns; whether there is one.
+async fn delete(tx: &mut AnyConnection, caller: &Caller, id: &str, until: i64) -> Result<bool, sqlx::Error> {
+    let sql = "DELETE FROM threads WHERE project = $1 AND user_id = $2 AND id = $3 AND updated_at < $4";
+    let query = sqlx::query(sql).bind(caller.project.as_str()).bind(caller.user.as_str()).bind(id);
+    Ok(query.bind(until).execute(tx).await?.rows_affected() > 0)
 }
 
 /// How many threads the caller has.

@@ -70,10 +70,10 @@ pub(crate) async fn make(
     let title = making.title.map(title).transpose()?;
     let metadata = metadata(&making.metadata.unwrap_or_default())?;
     let row = ThreadRow { id, title, metadata, message_count: 0, created_at: now, updated_at: now };
-    stored(store, caller, &row, None, limits).await.map(Thread::from)
+    stored(store, caller, &row, &[], limits).await.map(Thread::from)
 }
 
-/// Stores a thread that is new, and with it the turn that it begins with.
+/// Stores a thread that is new, and with it the turns that it begins with.
 ///
 /// # Errors
 /// 409 when there is one of this id or the caller has as many as they may have, 503 when the database does not answer.
@@ -81,10 +81,10 @@ pub(crate) async fn stored(
     store: &Store,
     caller: &Caller,
     row: &ThreadRow,
-    first: Option<&TurnRow>,
+    begins: &[TurnRow],
     limits: Limits,
 ) -> Result<ThreadRow, Failure> {
-    match store.make_thread(caller, row, first, limits.threads).await? {
+    match store.make_thread(caller, row, begins, limits.threads).await? {
         Made::New(row) => Ok(row),
         Made::Exists => Err(Failure::thread_exists()),
         Made::TooMany => Err(Failure::too_many_threads(limits.threads)),

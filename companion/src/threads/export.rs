@@ -45,14 +45,13 @@ enum Stopped {
 }
 
 async fn write_all(store: &Store, caller: &Caller, sender: &mut Sender<Bytes, std::io::Error>) -> Result<(), Stopped> {
-    let mut page = Page { limit: PAGE, after: None, ascending: true };
+    let mut after = String::new();
     loop {
-        // A thread that was deleted meanwhile ends the list there.
-        let threads = store.threads(caller, &page).await?.unwrap_or_default();
+        let threads = store.thread_ids(caller, &after, PAGE).await?;
         let Some(last) = threads.last() else { return Ok(()) };
-        page.after = Some(last.id.clone());
+        after.clone_from(last);
         for thread in threads {
-            write_thread(store, caller, &thread.id, sender).await?;
+            write_thread(store, caller, &thread, sender).await?;
         }
     }
 }
@@ -67,7 +66,7 @@ async fn write_thread(
     let mut after: Option<(String, i64)> = None;
     loop {
         let start = after.as_ref().map(|(turn, position)| (turn.as_str(), *position));
-        let rows = store.messages(caller, thread, start, &page).await?.unwrap_or_default();
+        let rows = store.messages(caller, thread, start, &page).await?.map(|it| it.rows).unwrap_or_default();
         let Some(last) = rows.last() else { return Ok(()) };
         after = Some((last.turn.clone(), i64::try_from(last.position).unwrap_or(i64::MAX)));
         let mut lines = Vec::new();
@@ -84,5 +83,38 @@ async fn write_thread(
 impl From<sqlx::Error> for Stopped {
     fn from(error: sqlx::Error) -> Self {
         Self::Failed(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::tests::{caller, open, second, turn};
+    use http_body_util::BodyExt;
+    use std::sync::Arc;
+
+    #[tokio::test]
+    async fn threads_that_go_on_or_away_meanwhile_take_no_others_along() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(&format!("sqlite://{}", dir.path().join("memory.db").display()), "").await;
+        let name = |nth: u32| format!("t{nth:03}");
+        let ada = caller("ada");
+        let turns: Vec<_> =
+            (0..PAGE * 2 + 1).map(|nth| (ada.clone(), turn(&name(nth), &name(nth), "", &["q", "a"]))).collect();
+        store.add_reports(&[(Arc::new(turns), second(1))]).await.unwrap();
+        let mut body = start(store.clone(), ada.clone(), None);
+        let mut lines = body.frame().await.unwrap().unwrap().into_data().unwrap().to_vec();
+        // Nobody reads, so it waits in the first page, whose last thread goes on; and in the second one goes away.
+        let more = (ada.clone(), turn("more", &name(PAGE - 1), "", &["q", "a"]));
+        store.add_reports(&[(Arc::new(vec![more]), second(9))]).await.unwrap();
+        store.delete_thread(&ada, &name(PAGE * 2 - 1), second(9)).await.unwrap();
+        lines.extend(body.collect().await.unwrap().to_bytes());
+        let lines: Vec<serde_json::Value> =
+            String::from_utf8(lines).unwrap().lines().map(|it| serde_json::from_str(it).unwrap()).collect();
+        let mut threads: Vec<_> = lines.iter().map(|it| it["thread_id"].as_str().unwrap().to_owned()).collect();
+        threads.dedup();
+        let expected: Vec<_> = (0..PAGE * 2 + 1).filter(|it| *it != PAGE * 2 - 1).map(name).collect();
+        assert_eq!(threads, expected);
+        store.close().await;
     }
 }

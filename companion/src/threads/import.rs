@@ -1,9 +1,9 @@
 //! Messages that an application brings along: from another system, or written by itself.
 
-use super::{Message, message_id};
+use super::Message;
 use crate::caller::Caller;
 use crate::failure::Failure;
-use crate::memory::{Appended, Limits, Page, Store, TurnRow};
+use crate::memory::{Appended, Limits, MessageRow, Page, Store, TurnRow};
 use crate::turns::answers_a_call;
 use crate::{random, title};
 use domain::headers::is_id;
@@ -15,6 +15,8 @@ use std::borrow::Cow;
 
 /// How many messages come at once.
 const MOST: usize = 1000;
+/// What stands between the name of messages and the number of a turn of theirs: nothing that a client can choose has it.
+const NEXT: char = '~';
 
 /// Messages for a thread.
 #[derive(Debug, Deserialize)]
@@ -39,6 +41,10 @@ struct Head<'a> {
     refusal: Option<&'a RawValue>,
     #[serde(borrow, default)]
     tool_calls: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    function_call: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    audio: Option<&'a RawValue>,
 }
 
 /// Stores messages at the end of one of the caller's threads, all or none, and gives them back with their ids.
@@ -66,23 +72,14 @@ pub(crate) async fn import(
         None => random::id("turn_")?,
     };
     let texts = import.messages.into_iter().map(|it| Box::<str>::from(it).into());
-    let turn = turn(id, thread, before, roles.into_iter().zip(texts).collect());
-    match store.append(caller, &turn, limits.messages, now).await? {
+    let turns = turns(&id, thread, before, roles.into_iter().zip(texts).collect());
+    match store.append(caller, thread, &turns, (limits.messages, now)).await? {
         Appended::Stored => (),
-        Appended::Known => return known(store, caller, thread, &turn).await,
+        Appended::Known => return known(store, caller, thread, &id).await,
         Appended::Full => return Err(Failure::thread_full(limits.messages)),
         Appended::Gone => return Err(Failure::no_such_thread()),
     }
-    let shown = turn.messages.iter().zip(0..).map(|(raw, position)| Message {
-        id: message_id(&turn.id, position),
-        created_at: now.seconds(),
-        turn: turn.id.clone(),
-        choice: 0,
-        complete: true,
-        finish_reason: None,
-        said: serde_json::from_str(raw).unwrap_or_default(),
-    });
-    Ok(shown.collect())
+    Ok(turns.into_iter().flat_map(|it| rows(it, now)).map(Message::from).collect())
 }
 
 /// A name that a client chose: one that can stand in a path, as part of the messages' ids.
@@ -92,10 +89,22 @@ fn chosen(id: String) -> Result<String, Failure> {
 }
 
 /// What was stored under a name before.
-async fn known(store: &Store, caller: &Caller, thread: &str, turn: &TurnRow) -> Result<Vec<Message>, Failure> {
+async fn known(store: &Store, caller: &Caller, thread: &str, id: &str) -> Result<Vec<Message>, Failure> {
     let page = Page { limit: u32::try_from(MOST).unwrap_or(u32::MAX), after: None, ascending: true };
-    let rows = store.messages(caller, thread, Some((&turn.id, -1)), &page).await?.unwrap_or_default();
-    let rows: Vec<_> = rows.into_iter().take_while(|it| it.turn == turn.id).map(Message::from).collect();
+    let of_these = |it: &MessageRow| it.turn.strip_prefix(id).is_some_and(|it| it.is_empty() || it.starts_with(NEXT));
+    let (mut rows, mut after) = (Vec::new(), (id.to_owned(), -1));
+    while let Some(mut found) = store.messages(caller, thread, Some((&after.0, after.1)), &page).await? {
+        let ours = found.rows.iter().take_while(|it| of_these(it)).count();
+        let others = ours < found.rows.len();
+        found.rows.truncate(ours);
+        if let Some(last) = found.rows.last() {
+            after = (last.turn.clone(), i64::try_from(last.position).unwrap_or(i64::MAX));
+        }
+        rows.extend(found.rows.into_iter().map(Message::from));
+        if others || !found.more {
+            break;
+        }
+    }
     if rows.is_empty() {
         let message =
             "`turn_id`: messages of another thread, or ones that were deleted, had this name; choose another.";
@@ -104,10 +113,41 @@ async fn known(store: &Store, caller: &Caller, thread: &str, turn: &TurnRow) -> 
     Ok(rows)
 }
 
-/// The turn that messages, each with its role, are stored as in a thread that has so many `before` them. Where there is
-/// nothing before, nothing in them belongs to it.
-pub(crate) fn turn<R: AsRef<str>>(id: String, thread: &str, before: u64, messages: Vec<(R, String)>) -> TurnRow {
-    let results_first = before > 0 && messages.first().is_some_and(|(role, _)| answers_a_call(role.as_ref()));
+/// The turns that messages, each with its role, are stored as in a thread that has so many `before` them. Each begins with
+/// what a user said after somebody else had spoken: a history has the newest whole turns that there is room for, and of one
+/// turn that is all of a conversation it would have all or nothing.
+pub(crate) fn turns<R: AsRef<str>>(id: &str, thread: &str, before: u64, messages: Vec<(R, String)>) -> Vec<TurnRow> {
+    let mut turns: Vec<Vec<(R, String)>> = Vec::new();
+    for (role, raw) in messages {
+        let asks = |it: &(R, String)| it.0.as_ref() == "user";
+        match turns.last_mut().filter(|it| role.as_ref() != "user" || it.last().is_some_and(asks)) {
+            Some(turn) => turn.push((role, raw)),
+            None => turns.push(vec![(role, raw)]),
+        }
+    }
+    let named = |(nth, messages): (usize, _)| match nth {
+        // Where there is nothing before, nothing in them belongs to it.
+        0 => turn(id.to_owned(), thread, before > 0, messages),
+        _ => turn(format!("{id}{NEXT}{nth}"), thread, true, messages),
+    };
+    turns.into_iter().enumerate().map(named).collect()
+}
+
+/// Its messages, as they are read.
+pub(crate) fn rows(turn: TurnRow, now: Micros) -> impl Iterator<Item = MessageRow> {
+    turn.messages.into_iter().zip(0..).map(move |(raw, position)| MessageRow {
+        turn: turn.id.clone(),
+        position,
+        choice: 0,
+        raw,
+        complete: true,
+        finish_reason: None,
+        created_at: now,
+    })
+}
+
+fn turn<R: AsRef<str>>(id: String, thread: &str, follows: bool, messages: Vec<(R, String)>) -> TurnRow {
+    let results_first = follows && messages.first().is_some_and(|(role, _)| answers_a_call(role.as_ref()));
     let answer_at = messages.iter().position(|(role, _)| role.as_ref() == "assistant");
     let messages: Vec<String> = messages.into_iter().map(|(_, raw)| raw).collect();
     TurnRow {
@@ -155,7 +195,12 @@ fn role(at: usize, message: &RawValue, limits: Limits) -> Result<String, Failure
     if !matches!(calls, None | Some(b'[')) {
         return Err(Failure::invalid(&param(".tool_calls"), "expected an array"));
     }
-    if content.is_none() && calls.is_none() && begins(head.refusal).is_none() {
+    // What no provider takes would be in each history from then on.
+    if head.tool_calls.is_some_and(|it| it.get().trim_start_matches('[').trim_start() == "]") {
+        return Err(Failure::invalid(&param(".tool_calls"), "expected at least one call, found none"));
+    }
+    let instead = [head.tool_calls, head.refusal, head.function_call, head.audio].into_iter().find_map(begins);
+    if content.or(instead.filter(|_| head.role == "assistant")).is_none() {
         return Err(Failure::invalid(&param(".content"), "is missing"));
     }
     Ok(head.role.into_owned())

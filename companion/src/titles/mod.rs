@@ -168,7 +168,8 @@ impl Work {
             return Ok(None);
         }
         let page = Page { limit: READ, after: None, ascending: true };
-        let mut rows = self.store.messages(&job.caller, &job.thread, None, &page).await?.unwrap_or_default();
+        let found = self.store.messages(&job.caller, &job.thread, None, &page).await?;
+        let mut rows = found.map(|it| it.rows).unwrap_or_default();
         rows.retain({
             let first = rows.first().map(|it| it.turn.clone());
             move |it| Some(&it.turn) == first.as_ref()

@@ -53,6 +53,94 @@ async fn a_thread_is_made_named_labelled_and_filled_by_its_application() {
 }
 
 #[tokio::test]
+async fn a_conversation_that_is_imported_at_once_is_as_many_turns_as_it_has() {
+    let app = TestApp::start().await;
+    let token = app.token("ada").await;
+    send(&app, "POST", "/v1/threads", &token, json!({"id": "t1"})).await;
+    let said = |text: &str| json!({"role": "assistant", "content": text});
+    let messages =
+        json!([said("Welcome"), user("u1"), user("u2"), said("a1"), user("u3"), said("a2"), user("u4"), said("a3")]);
+    let import = async || {
+        send(&app, "POST", "/v1/threads/t1/messages", &token, json!({"messages": messages, "turn_id": "x"})).await
+    };
+    let (first, again) = (import().await, import().await);
+    assert_eq!((first.0, &first.1), (201, &again.1), "stored once, and told the same");
+    assert_eq!(app.get("/v1/threads/t1", &token).await.json()["message_count"], 8);
+    assert_eq!(app.get("/v1/threads/t1/messages", &token).await.json(), first.1);
+    let told = async |few: Value| {
+        let mut memory = json!({"thread": "t1"});
+        memory.as_object_mut().unwrap().extend(few.as_object().unwrap().clone());
+        let (turn, history, _) = app.open("ada", memory).await;
+        app.record(&turn, "ada", json!({"thread": "t1"}), ("", "")).await;
+        history
+    };
+    assert_eq!(told(json!({})).await, messages);
+    assert_eq!(told(json!({"max_turns": 2})).await, json!([user("u3"), said("a2"), user("u4"), said("a3")]));
+    assert_eq!(told(json!({"max_tokens": 20})).await, json!([user("u4"), said("a3")]));
+    for id in first.1["data"].as_array().unwrap().iter().map(|it| it["id"].as_str().unwrap()) {
+        let path = format!("/v1/threads/t1/messages/{id}");
+        assert_eq!(app.public("DELETE", &path, &token, "").await.status, 204, "{id}");
+    }
+    // A name that a client can choose is none of those that its turns have.
+    let other = first.1["data"][7]["turn_id"].as_str().unwrap();
+    let body = json!({"messages": messages, "turn_id": other});
+    assert_eq!(send(&app, "POST", "/v1/threads/t1/messages", &token, body).await.0, 400);
+}
+
+#[tokio::test]
+async fn a_page_of_long_messages_has_fewer_of_them() {
+    let app = TestApp::start().await;
+    let token = app.token("ada").await;
+    send(&app, "POST", "/v1/threads", &token, json!({"id": "t1"})).await;
+    let long = "x".repeat((1 << 20) - 100);
+    let messages: Vec<Value> = (0..20).map(|_| user(&long)).collect();
+    let body = json!({"messages": messages, "turn_id": "x"});
+    let (status, stored) = send(&app, "POST", "/v1/threads/t1/messages", &token, body.clone()).await;
+    assert_eq!((status, stored["data"].as_array().unwrap().len()), (201, 20));
+    assert_eq!(send(&app, "POST", "/v1/threads/t1/messages", &token, body).await.1, stored);
+    for (list, order, limit) in [
+        ("threads/t1/messages", "asc", 1000),
+        ("threads/t1/messages", "desc", 1000),
+        ("conversations/t1/items", "asc", 100),
+    ] {
+        let (mut seen, mut pages, mut after) = (Vec::new(), 0, String::new());
+        loop {
+            let path = format!("/v1/{list}?limit={limit}&order={order}{after}");
+            let answer = app.get(&path, &token).await;
+            assert!(answer.body.len() < 20 << 20, "{path}: {} bytes", answer.body.len());
+            let page = answer.json();
+            let ids = page["data"].as_array().unwrap().iter().map(|it| it["id"].as_str().unwrap().to_owned());
+            seen.extend(ids);
+            pages += 1;
+            after = format!("&after={}", seen.last().unwrap());
+            if page["has_more"] == json!(false) {
+                break;
+            }
+        }
+        let mut expected: Vec<_> =
+            stored["data"].as_array().unwrap().iter().map(|it| it["id"].as_str().unwrap().to_owned()).collect();
+        if order == "desc" {
+            expected.reverse();
+        }
+        assert_eq!(seen, expected, "{list}");
+        assert!(pages > 2, "{list}");
+    }
+    let lines = app.get("/v1/threads/t1/export", &token).await.body;
+    assert_eq!(lines.iter().filter(|it| **it == b'\n').count(), 20);
+}
+
+#[tokio::test]
+async fn a_line_of_an_export_names_its_thread_once() {
+    let app = TestApp::start().await;
+    let token = app.token("ada").await;
+    send(&app, "POST", "/v1/threads", &token, json!({"id": "t1"})).await;
+    let messages = json!([{"role": "user", "content": "q", "thread_id": "another", "x": 1}]);
+    send(&app, "POST", "/v1/threads/t1/messages", &token, json!({"messages": messages})).await;
+    let line = String::from_utf8(app.get("/v1/threads/t1/export", &token).await.body.to_vec()).unwrap();
+    assert!(line.starts_with(r#"{"thread_id":"t1","#) && line.matches("thread_id").count() == 1, "{line}");
+}
+
+#[tokio::test]
 async fn what_is_wrong_is_named_and_nothing_is_written() {
     let app = TestApp::with(|settings| {
         settings.limits.threads = 2;
@@ -101,6 +189,31 @@ async fn what_is_wrong_is_named_and_nothing_is_written() {
             "invalid_request",
             "messages[0].content",
         ),
+        // What no provider takes would stand in each history from then on.
+        (
+            "POST",
+            "/v1/threads/t1/messages",
+            json!({"messages": [{"role": "user", "tool_calls": [{"id": "c"}]}]}),
+            400,
+            "invalid_request",
+            "messages[0].content",
+        ),
+        (
+            "POST",
+            "/v1/threads/t1/messages",
+            json!({"messages": [{"role": "tool", "tool_call_id": "c", "refusal": "x"}]}),
+            400,
+            "invalid_request",
+            "messages[0].content",
+        ),
+        (
+            "POST",
+            "/v1/threads/t1/messages",
+            json!({"messages": [{"role": "assistant", "content": "x", "tool_calls": []}]}),
+            400,
+            "invalid_request",
+            "messages[0].tool_calls",
+        ),
     ] {
         let answer = app.public(method, path, &token, &body.to_string()).await;
         assert_eq!(answer.error(), (status, code.to_owned(), Some(param.to_owned())), "{method} {path} {body}");
@@ -147,9 +260,11 @@ async fn calls_and_results_that_lack_each_other_are_shown_and_told_to_no_model()
     assert_eq!(history().await, json!([user("1"), user("2"), call("c2"), result("c2"), said, user("3")]));
     let shown = app.get("/v1/threads/t1/messages", &token).await.json();
     assert_eq!(shown["data"].as_array().unwrap().len(), messages.len());
-    let delete =
-        async |id: &str| app.public("DELETE", &format!("/v1/threads/t1/messages/{id}"), &token, "").await.status;
-    assert_eq!((delete("msg_x_5").await, history().await), (204, json!([user("1"), user("2"), said, user("3")])));
+    let delete = async |at: usize| {
+        let path = format!("/v1/threads/t1/messages/{}", shown["data"][at]["id"].as_str().unwrap());
+        app.public("DELETE", &path, &token, "").await.status
+    };
+    assert_eq!((delete(5).await, history().await), (204, json!([user("1"), user("2"), said, user("3")])));
     let items = app.get("/v1/conversations/t1/items?order=asc", &token).await.json();
     let kinds: Vec<_> = items["data"].as_array().unwrap().iter().map(|it| it["type"].as_str().unwrap()).collect();
     assert_eq!(kinds.iter().filter(|it| **it == "function_call").count(), 2, "{kinds:?}");

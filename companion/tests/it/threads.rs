@@ -198,6 +198,35 @@ async fn a_deleted_thread_does_not_come_back_with_a_late_turn() {
 }
 
 #[tokio::test]
+async fn a_thread_that_is_deleted_during_its_first_answer_does_not_begin() {
+    let app = TestApp::start().await;
+    let token = app.token("ada").await;
+    for (path, status) in [("/v1/threads/t1", 204), ("/v1/conversations/t1", 200)] {
+        let (in_flight, _, _) = app.open("ada", in_thread("t1")).await;
+        assert_eq!(app.public("DELETE", path, &token, "").await.status, status, "{path}");
+        assert_eq!(app.record(&in_flight, "ada", in_thread("t1"), ("q", "a")).await, 0);
+        assert_eq!(app.get("/v1/threads", &token).await.json()["data"], json!([]));
+        assert_eq!(app.public("DELETE", path, &token, "").await.status, 404, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_thread_is_named_right_after_its_first_answer() {
+    let app = TestApp::start().await;
+    let token = app.token("ada").await;
+    for (nth, method, path, body) in [
+        (1, "PATCH", "/v1/threads/t1", r#"{"title":"Rome"}"#),
+        (2, "POST", "/v1/conversations/t2", r#"{"metadata":{"topic":"Rome"}}"#),
+    ] {
+        let thread = in_thread(&format!("t{nth}"));
+        let (turn, _, _) = app.open("ada", thread.clone()).await;
+        let (named, _) =
+            tokio::join!(app.public(method, path, &token, body), app.record(&turn, "ada", thread, ("q", "a")));
+        assert_eq!(named.status, 200, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn what_was_deleted_is_not_in_the_file_either() {
     let app = TestApp::start().await;
     let token = app.token("ada").await;
