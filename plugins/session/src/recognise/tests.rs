@@ -262,3 +262,43 @@ fn a_message_of_very_many_parts_is_compared_by_its_bytes_in_little_time() {
     let same = vec!["{}"; 20_000];
     assert_eq!(recognise(&same, &same).known, 19_999);
 }
+
+/// What a user does in a chat.
+#[derive(Debug, Clone, Copy)]
+enum Act {
+    Ask,
+    /// Another answer to the last question.
+    Again,
+    /// Stops the answer: what the client saw of it and what is remembered end at different places.
+    Stop(bool),
+}
+
+proptest! {
+    #[test]
+    fn whatever_a_user_does_in_a_chat_the_provider_gets_what_the_user_sees(
+        acts in prop::collection::vec(prop_oneof![3 => Just(Act::Ask), 2 => Just(Act::Again), 1 => any::<bool>().prop_map(Act::Stop)], 1..14),
+    ) {
+        let (mut seen, mut kept): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
+        for (nth, act) in acts.into_iter().enumerate() {
+            // The first question alone is a question that is asked once more.
+            let again = matches!(act, Act::Again) && seen.len() > 2;
+            if again {
+                seen.pop();
+            } else {
+                seen.push(message(&format!("u{nth}.")));
+            }
+            let found = recognised(&kept, &seen);
+            prop_assert_eq!(found.insert, 0, "{:?} | {:?}", kept, seen);
+            prop_assert_eq!(&seen[found.known..], &seen[seen.len() - 1..], "{:?} | {:?}", kept, seen);
+            kept.extend_from_slice(&seen[found.known..]);
+            let (short, long) = (message(&format!("a{nth}.")), message(&format!("a{nth}. and more")));
+            let (here, there) = match act {
+                Act::Stop(true) => (short, long),
+                Act::Stop(false) => (long, short),
+                Act::Ask | Act::Again => (short.clone(), short),
+            };
+            seen.push(here);
+            kept.push(there);
+        }
+    }
+}
