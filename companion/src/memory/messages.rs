@@ -166,7 +166,7 @@ impl Store {
 }
 
 /// What of a message's row tells its size.
-pub(super) const SIZE: &str = "CAST(LENGTH(m.raw) AS BIGINT)";
+const SIZE: &str = "CAST(LENGTH(m.raw) AS BIGINT)";
 
 /// How many of messages of these sizes are read at once: two at least, so that who leaves one of them out comes further.
 pub(super) fn fitting(sizes: &[i64]) -> usize {
