@@ -14,20 +14,26 @@ use std::time::Duration;
 /// In words for the operator.
 pub(crate) async fn backup(url: &str, file: &Path) -> Result<(), String> {
     let from = sqlite(url)?;
-    if file.exists() {
-        return Err(format!("{}: expected a new file, found one", file.display()));
-    }
     if !from.exists() {
         return Err(format!("{}: there is no database", from.display()));
     }
+    // SQLite writes into a file that is empty, too; one that it makes itself others could read meanwhile.
+    new(file)?;
+    let written = write(url, file).await;
+    if written.is_err() {
+        remove(file)?;
+    }
+    written
+}
+
+async fn write(url: &str, file: &Path) -> Result<(), String> {
     let wrong = |it: sqlx::Error| format!("{}: {it}", file.display());
     let options = SqliteConnectOptions::from_str(url).map_err(wrong)?.disable_statement_logging();
     let mut connection = options.connect().await.map_err(wrong)?;
     let name = file.to_str().ok_or_else(|| format!("{}: expected a name in UTF-8", file.display()))?;
     // A copy at one moment, without the pages that are free.
     sqlx::query("VACUUM INTO ?").bind(name).execute(&mut connection).await.map_err(wrong)?;
-    connection.close().await.map_err(wrong)?;
-    private(file).map_err(|it| format!("{}: {it}", file.display()))
+    connection.close().await.map_err(wrong)
 }
 
 /// Puts the copy in `file` in the place of the database; says where the one is kept that was there.
@@ -98,6 +104,16 @@ fn beside(path: &Path, end: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(end);
     PathBuf::from(name)
+}
+
+/// Makes a file that its owner alone reads.
+fn new(file: &Path) -> Result<(), String> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
+    made.map(|_| ()).map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => format!("{}: expected a new file, found one", file.display()),
+        _ => format!("{}: {error}", file.display()),
+    })
 }
 
 /// Removes a file that may be there.

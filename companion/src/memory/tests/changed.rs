@@ -154,3 +154,37 @@ async fn a_database_that_a_companion_runs_on_is_not_put_aside() {
     store.close().await;
     restore(&url, &copy).await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn nobody_else_reads_a_copy_while_it_is_written_and_half_a_copy_is_none() {
+    use std::os::unix::fs::PermissionsExt;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    let dir = tempfile::tempdir().unwrap();
+    let (path, copy) = (dir.path().join("memory.db"), dir.path().join("copy.db"));
+    let url = format!("sqlite://{}", path.display());
+    let store = open(&url, "").await;
+    let long = "x".repeat(1 << 20);
+    for nth in 0..8 {
+        add(&store, "ada", &[turn(&nth.to_string(), "t", "", &[&long, "."])], 1).await;
+    }
+    let over = Arc::new(AtomicBool::new(false));
+    let watch = std::thread::spawn({
+        let (copy, over) = (copy.clone(), over.clone());
+        move || {
+            let mut modes = std::collections::BTreeSet::new();
+            while !over.load(Ordering::SeqCst) {
+                modes.extend(std::fs::metadata(&copy).ok().map(|it| it.permissions().mode() & 0o777));
+            }
+            modes
+        }
+    });
+    backup(&url, &copy).await.unwrap();
+    over.store(true, Ordering::SeqCst);
+    assert!(watch.join().unwrap().iter().all(|it| *it == 0o600));
+    assert_eq!(std::fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
+    store.close().await;
+    std::fs::write(&path, "no database at all, but a text").unwrap();
+    let half = dir.path().join("half.db");
+    assert!(backup(&url, &half).await.is_err() && !half.exists());
+}
