@@ -2,7 +2,7 @@
 
 use super::path::{Id, Ids, both, known};
 use super::public::caller;
-use super::threads::{IMPORT_BYTES, READ, READ_WAIT, THREAD_BYTES, WRITE};
+use super::threads::{IMPORT_BYTES, READ, READ_WAIT, THREAD_BYTES, WRITE, begun};
 use super::{App, json, query};
 use crate::conversations::{self, no_such_conversation};
 use crate::failure::Failure;
@@ -50,7 +50,7 @@ async fn change(State(app): State<Arc<App>>, id: Id, request: Request) -> Result
     query::none(request.uri().query())?;
     let id = known(id, no_such_conversation)?;
     let change = json::read(request, THREAD_BYTES).await?;
-    app.turns.settle(&caller, Memory::Thread(id.clone()), READ_WAIT).await;
+    begun(&app, &caller, &id).await?;
     json::answer(&conversations::change(&app.memory, &caller, &id, change).await?)
 }
 

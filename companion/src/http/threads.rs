@@ -3,6 +3,7 @@
 use super::path::{Id, Ids, both, known};
 use super::public::caller;
 use super::{App, json, query};
+use crate::caller::Caller;
 use crate::failure::Failure;
 use crate::open_turns::Memory;
 use crate::threads::{self, change, export, import, search};
@@ -67,7 +68,7 @@ async fn change(State(app): State<Arc<App>>, id: Id, request: Request) -> Result
     query::none(request.uri().query())?;
     let id = known(id, Failure::no_such_thread)?;
     let change = json::read(request, THREAD_BYTES).await?;
-    app.turns.settle(&caller, Memory::Thread(id.clone()), READ_WAIT).await;
+    begun(&app, &caller, &id).await?;
     json::answer(&change::change(&app.memory, &caller, &id, change).await?)
 }
 
@@ -133,6 +134,14 @@ async fn erase(State(app): State<Arc<App>>, parts: Parts) -> Result<Response, Fa
     query::none(parts.uri.query())?;
     let erased = threads::erase(&app.memory, &app.usage, &app.turns, &caller, app.clock.now()).await?;
     json::answer(&erased)
+}
+
+/// Waits for the first turn of a thread that is not there yet.
+pub(super) async fn begun(app: &App, caller: &Caller, id: &str) -> Result<(), Failure> {
+    if app.memory.thread(caller, id).await?.is_none() {
+        app.turns.settle(caller, Memory::Thread(id.to_owned()), READ_WAIT).await;
+    }
+    Ok(())
 }
 
 /// JSON Lines, one object a line.
