@@ -43,11 +43,17 @@ pub fn recognise(history: &[&str], messages: &[&str]) -> Recognised {
     let sent: Vec<u64> = messages.iter().map(|it| key(it)).collect();
     match longest(&keys, &sent) {
         Some((known, same)) if same == known => Recognised { insert: history.len().saturating_sub(same), known },
-        Some((known, _)) => Recognised { insert: 0, known },
-        None => again(&keys, &sent, messages)
-            .or_else(|| another_answer(&keys, &sent, history, messages))
-            .or_else(|| broken_off(&keys, &sent, history, messages))
-            .unwrap_or(nothing),
+        // An answer of few words may have been given before, so that it says less than what is found in one piece.
+        part => {
+            let same = part.map_or(0, |it| it.1);
+            let others = || {
+                let another = another_answer(&keys, &sent, history, messages);
+                let stopped = broken_off(&keys, &sent, history, messages);
+                another.into_iter().chain(stopped).max_by_key(|it| it.0).filter(|it| it.0 > same).map(|it| it.1)
+            };
+            let part = part.map(|(known, _)| Recognised { insert: 0, known });
+            again(&keys, &sent, messages).or_else(others).or(part).unwrap_or(nothing)
+        }
     }
 }
 
@@ -85,8 +91,9 @@ const MOST_ANSWERS: usize = 16;
 
 /// The same of a client that has its own version of something before, such as the second answer to an earlier question: the
 /// first one is in the history beside it, so that what the client sent stands nowhere in one piece. Its last question is the
-/// history's last, and what the history holds before that ends as what the client sent before it.
-fn another_answer(history: &[u64], sent: &[u64], past: &[&str], messages: &[&str]) -> Option<Recognised> {
+/// history's last, and what the history holds before that ends as what the client sent before it. With it goes how many
+/// messages are the same.
+fn another_answer(history: &[u64], sent: &[u64], past: &[&str], messages: &[&str]) -> Option<(usize, Recognised)> {
     let known = messages.iter().rposition(|it| role(it) == "assistant")?.saturating_add(1);
     let (said, question) = sent.split_at_checked(known).filter(|it| !it.1.is_empty())?;
     let mut end = history.len();
@@ -94,12 +101,12 @@ fn another_answer(history: &[u64], sent: &[u64], past: &[&str], messages: &[&str
         let at = last_asked(history.get(..end)?, question, past)?;
         let before = history.get(..at)?;
         let same = before.iter().rev().zip(said.iter().rev()).take_while(|(one, other)| one == other).count();
-        if same > 0 {
-            return Some(Recognised { insert: if same == known { at.saturating_sub(same) } else { 0 }, known });
-        }
-        let broken_off = broken_off(before, sent, past.get(..at)?, messages);
-        if broken_off.is_some() {
-            return broken_off;
+        let found = match same {
+            0 => broken_off(before, sent, past.get(..at)?, messages),
+            same => Some((same, Recognised { insert: if same == known { at.saturating_sub(same) } else { 0 }, known })),
+        };
+        if let Some((same, found)) = found {
+            return Some((same.saturating_add(question.len()), found));
         }
         end = at;
     }
@@ -121,8 +128,9 @@ fn last_asked(history: &[u64], question: &[u64], past: &[&str]) -> Option<usize>
 }
 
 /// A client that stopped an answer and goes on: what it saw of the answer and what is remembered of it seldom end at the same
-/// place. If all that differs in the history's last message is where it ends, the client's own stands.
-fn broken_off(history: &[u64], sent: &[u64], past: &[&str], messages: &[&str]) -> Option<Recognised> {
+/// place. If all that differs in the history's last message is where it ends, the client's own stands. With it goes how many
+/// messages are the same.
+fn broken_off(history: &[u64], sent: &[u64], past: &[&str], messages: &[&str]) -> Option<(usize, Recognised)> {
     let (_, said) = messages.split_last()?;
     let at = said.iter().rposition(|it| role(it) == "assistant")?;
     let (seen, kept) = (text(said.get(at)?)?, text(past.last()?)?);
@@ -132,7 +140,7 @@ fn broken_off(history: &[u64], sent: &[u64], past: &[&str], messages: &[&str]) -
     let (_, before) = history.split_last()?;
     let same = before.iter().rev().zip(sent.get(..at)?.iter().rev()).take_while(|(one, other)| one == other).count();
     let insert = if same == at { before.len().saturating_sub(same) } else { 0 };
-    (same > 0).then_some(Recognised { insert, known: at.saturating_add(1) })
+    (same > 0).then_some((same.saturating_add(1), Recognised { insert, known: at.saturating_add(1) }))
 }
 
 /// What a message says in words, if it says anything.

@@ -64,6 +64,10 @@ fn nothing_doubles_and_nothing_is_lost() {
         ("u0 a0 u1 a1 u1 b1 u2 a2 t2 a3", "u1 b1 u2", "u0 a0 u1 a1", "u2"),
         ("u1 a1 u1 b1 u2 a2 u2 b2 u3 a3", "u1 b1 u2 b2 u3", "", "u3"),
         ("u1 a1 u2 a2 u2 b2 u3 a3 u3 b3", "u1 a1 u2 b2 u3", "", "u3"),
+        // An answer that was given before says less than the whole.
+        ("u0 a0 u1 a1 u2 a0", "u0 a0 u1 a1 u2", "", "u2"),
+        ("u0 a0 u1 a0", "u0 a0 u1", "", "u1"),
+        ("u1 a1 u2 a2 u2 b2 u3 a1", "u1 a1 u2 b2 u3", "", "u3"),
         // Or that had stopped the answer before.
         ("u1 a1 u2 a2more u3 a3", "u1 a1 u2 a2 u3", "", "u3"),
         // Its own version of what came before, and then the last question: that is no other answer to it.
@@ -277,6 +281,8 @@ proptest! {
     #[test]
     fn whatever_a_user_does_in_a_chat_the_provider_gets_what_the_user_sees(
         acts in prop::collection::vec(prop_oneof![3 => Just(Act::Ask), 2 => Just(Act::Again), 1 => any::<bool>().prop_map(Act::Stop)], 1..14),
+        // So many answers there are at most.
+        answers in prop_oneof![Just(2), Just(100)],
     ) {
         let (mut seen, mut kept): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
         for (nth, act) in acts.into_iter().enumerate() {
@@ -291,7 +297,7 @@ proptest! {
             prop_assert_eq!(found.insert, 0, "{:?} | {:?}", kept, seen);
             prop_assert_eq!(&seen[found.known..], &seen[seen.len() - 1..], "{:?} | {:?}", kept, seen);
             kept.extend_from_slice(&seen[found.known..]);
-            let (short, long) = (message(&format!("a{nth}.")), message(&format!("a{nth}. and more")));
+            let (short, long) = (message(&format!("a{}.", nth % answers)), message(&format!("a{}. and more", nth % answers)));
             let (here, there) = match act {
                 Act::Stop(true) => (short, long),
                 Act::Stop(false) => (long, short),
