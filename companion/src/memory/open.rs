@@ -12,7 +12,6 @@ use domain::time::Micros;
 use here::Here;
 use sha2::{Digest, Sha256};
 use sqlx::AnyConnection;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::RwLockWriteGuard;
@@ -80,13 +79,6 @@ pub(super) enum Written {
 
 /// What stands behind the name of a database's file in that of its journal.
 const JOURNAL: &str = "-open-turns";
-
-/// Whether a companion runs on the database in this file.
-pub(super) fn is_taken(file: &Path) -> bool {
-    let mut journal = file.as_os_str().to_owned();
-    journal.push(JOURNAL);
-    here::is_taken(Path::new(&journal))
-}
 
 impl Written {
     /// For a companion on this database.

@@ -343,7 +343,7 @@ async fn a_copy_holds_what_was_there_and_takes_the_place_of_what_came_after() {
     backup(&url, &copy).await.unwrap();
     assert!(backup(&url, &copy).await.unwrap_err().contains("expected a new file"));
     add(&store, "ada", &[turn("2", "t", "", &["two", "."])], 2).await;
-    assert!(restore(&url, &copy).await.unwrap_err().contains("a companion runs on it"));
+    assert!(restore(&url, &copy).await.unwrap_err().contains("somebody has it open"));
     store.close().await;
     let kept = restore(&url, &copy).await.unwrap().unwrap();
     let store = open(&url, "").await;

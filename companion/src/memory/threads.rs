@@ -211,6 +211,7 @@ impl Store {
         age: Duration,
         now: Micros,
     ) -> Result<bool, sqlx::Error> {
+        let _quiet = self.written.quiet(caller).await;
         let mut tx = self.db.write().await?;
         open::lock(&self.db, &mut tx, std::iter::once(caller)).await?;
         if self.is_said_in(caller, id, now).await? || !delete(&mut tx, caller, id, before(now, age)).await? {

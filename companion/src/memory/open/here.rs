@@ -386,11 +386,6 @@ async fn alone(path: &Path) -> Result<File> {
     }
 }
 
-/// Whether a companion runs on the database whose journal is at `path`.
-pub(in crate::memory) fn is_taken(path: &Path) -> bool {
-    File::open(lock_of(path)).is_ok_and(|it| matches!(it.try_lock(), Err(TryLockError::WouldBlock)))
-}
-
 fn lock_of(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
@@ -422,10 +417,8 @@ mod tests {
     async fn a_file_is_one_companions_alone_until_it_leaves() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("journal");
-        assert!(!is_taken(&path));
         let one = Here::open(&path).await.unwrap();
         assert_eq!(Here::open(&path).await.unwrap_err().to_string(), TAKEN);
-        assert!(is_taken(&path));
         one.leave();
         Here::open(&path).await.unwrap();
     }
