@@ -81,21 +81,15 @@ pub async fn serve(settings: Settings) -> Result<Running, StartError> {
     let folder = Folder::open(&settings.signing_keys)?;
     let store = open_store(&settings.database_url).await?;
     let usage = open_usage(settings.usage_database_url.clone(), &settings.database_url).await?;
+    let url = settings.memory_database_url.clone();
+    let memory = open_memory(url, settings.data_keys.as_ref(), &settings.database_url).await?;
     let redis = settings.redis_url.as_ref().map(Link::open).transpose();
     let redis = redis.map_err(|it| StartError(format!("redis-url: {it}")))?;
-    let sessions = session_store(settings.session_store, redis.as_ref())?;
+    let memory = with_sessions(memory, settings.session_store, redis.as_ref())?;
     let targets = targets(&settings, redis.as_ref())?;
-    let title_model = settings.titles.clone().map(titles::model).transpose().map_err(StartError)?;
     let ring = Ring::open(store.clone(), folder, settings.clock.now()).await?;
     let failed_mints =
         FailedMints::new().map_err(|_| StartError("the operating system gave no random bytes".to_owned()))?;
-    // Last, because another companion that ends is waited for.
-    let url = settings.memory_database_url.clone();
-    let memory = open_memory(url, settings.data_keys.as_ref(), &settings.database_url, Use::Serve).await?;
-    let memory = match sessions {
-        Some(redis) => memory.with_sessions_in(redis),
-        None => memory,
-    };
     let (public, public_address) = bind("listen", settings.listen).await?;
     let (internal, internal_address) = bind("internal-listen", settings.internal_listen).await?;
     let (ledger, writer) = Ledger::open(store.clone(), settings.clock.clone());
@@ -103,7 +97,8 @@ pub async fn serve(settings: Settings) -> Result<Running, StartError> {
     let (records, usage_writer) = usage::Ingest::open(usage.clone(), settings.clock.clone(), metrics.clone());
     let budgets = usage::Budgets::open(usage.clone(), metrics.clone(), settings.clock.now()).await;
     let budgets = budgets.map_err(|it| StartError(format!("usage database: {it}")))?;
-    let (titles, titler) = titles::start(title_model, memory.clone(), metrics.clone());
+    let (titles, titler) =
+        titles::start(settings.titles.clone(), memory.clone(), metrics.clone()).map_err(StartError)?;
     let deliverer = Deliverer::start(usage.clone(), settings.clock.clone(), metrics.clone(), targets);
     let app = Arc::new(App {
         store: store.clone(),
@@ -147,12 +142,12 @@ pub async fn serve(settings: Settings) -> Result<Running, StartError> {
     })
 }
 
-/// The Redis that sessions are to be in.
-fn session_store(store: SessionStore, redis: Option<&Link>) -> Result<Option<Link>, StartError> {
+/// The memory with its sessions where they are to be.
+fn with_sessions(memory: memory::Store, to: SessionStore, redis: Option<&Link>) -> Result<memory::Store, StartError> {
     let missing = || StartError("session-store: expected --redis-url where sessions are in redis".to_owned());
-    match store {
-        SessionStore::Database => Ok(None),
-        SessionStore::Redis => redis.cloned().map(Some).ok_or_else(missing),
+    match to {
+        SessionStore::Database => Ok(memory),
+        SessionStore::Redis => Ok(memory.with_sessions_in(redis.cloned().ok_or_else(missing)?)),
     }
 }
 
@@ -193,15 +188,6 @@ pub(crate) async fn open_usage(url: Option<String>, main: &str) -> Result<usage:
     usage::open(&url).await.map_err(wrong)
 }
 
-/// What a memory database is opened for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Use {
-    /// A companion.
-    Serve,
-    /// A command of the operator.
-    Tend,
-}
-
 /// Opens the database of threads and sessions at `url`, or the one beside the database at `main`.
 ///
 /// # Errors
@@ -210,17 +196,12 @@ pub(crate) async fn open_memory(
     url: Option<String>,
     keys: Option<&Secret>,
     main: &str,
-    what_for: Use,
 ) -> Result<memory::Store, StartError> {
     let missing =
         || StartError("memory database: expected --memory-database-url, because the main one is no file".to_owned());
     let url = url.or_else(|| db::beside(main, "memory")).ok_or_else(missing)?;
     let seal = Seal::parse(keys).map_err(StartError)?;
-    let opened = match what_for {
-        Use::Serve => memory::Store::open(&url, seal).await,
-        Use::Tend => memory::Store::tend(&url, seal).await,
-    };
-    opened.map_err(|it| match it {
+    memory::Store::open(&url, seal).await.map_err(|it| match it {
         NotOpened::Database(error) => StartError(format!("memory database {}: {error}", db::shown(&url))),
         NotOpened::NoKey(id) => StartError(format!(
             "{DATA_KEY_VARIABLE}: texts in the memory database are sealed with the key {id}, which is not among the keys"

@@ -2,7 +2,7 @@
 
 use super::{MemoryDatabase, Said, database, variable, visible};
 use crate::memory::{DATA_KEY_VARIABLE, Store};
-use crate::server::{StartError, Use, open_memory};
+use crate::server::{StartError, open_memory};
 use clap::{Args, Subcommand};
 use domain::secret::Secret;
 use serde_json::json;
@@ -78,8 +78,7 @@ pub(super) async fn run(main: &str, command: Command) -> Result<Said, StartError
 }
 
 async fn open(place: MemoryDatabase, main: &str) -> Result<Store, StartError> {
-    let keys = variable(DATA_KEY_VARIABLE).map(Secret::new);
-    open_memory(place.memory_database_url, keys.as_ref(), main, Use::Tend).await
+    open_memory(place.memory_database_url, variable(DATA_KEY_VARIABLE).map(Secret::new).as_ref(), main).await
 }
 
 fn address(place: MemoryDatabase, main: &str) -> Result<String, StartError> {

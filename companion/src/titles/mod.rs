@@ -63,25 +63,20 @@ struct Work {
     metrics: Metrics,
 }
 
-/// The model that is asked.
+/// Begins to ask `model`, if there is one.
 ///
 /// # Errors
-/// In words for the operator, when it is told wrong.
-pub(crate) fn model(told: TitleModel) -> Result<Model, String> {
+/// In words for the operator, when the model is told wrong.
+pub(crate) fn start(model: Option<TitleModel>, store: Store, metrics: Metrics) -> Result<(Titles, Titler), String> {
+    let Some(model) = model else { return Ok(<(Titles, Titler)>::default()) };
     let sender = events::sender().map_err(|it| format!("title-url: {it}"))?;
-    Model::new(told, sender)
-}
-
-/// Begins to ask `model`, if there is one.
-pub(crate) fn start(model: Option<Model>, store: Store, metrics: Metrics) -> (Titles, Titler) {
-    let Some(model) = model else { return <(Titles, Titler)>::default() };
-    let work = Work { store, model, metrics: metrics.clone() };
+    let work = Work { store, model: Model::new(model, sender)?, metrics: metrics.clone() };
     let (offers, offered) = mpsc::channel(LOOKS);
     let (asks, asked) = mpsc::channel(ASKS);
     let mut tasks = JoinSet::new();
     tasks.spawn(work.clone().look(offered, asks));
     tasks.spawn(work.ask_about(asked));
-    (Titles(Some((offers, metrics))), Titler { _tasks: tasks })
+    Ok((Titles(Some((offers, metrics))), Titler { _tasks: tasks }))
 }
 
 impl Titles {

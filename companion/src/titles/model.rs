@@ -38,7 +38,7 @@ pub struct TitleModel {
 
 /// The model, ready to be asked.
 #[derive(Debug, Clone)]
-pub(crate) struct Model {
+pub(super) struct Model {
     uri: Uri,
     model: String,
     authorization: Option<Secret>,
