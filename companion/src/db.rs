@@ -89,9 +89,7 @@ impl Db {
     pub(crate) async fn open(url: &str, tables: &Tables) -> Result<Self, sqlx::Error> {
         let kind = Kind::of(url)?;
         sqlx::any::install_default_drivers();
-        if kind == Kind::Sqlite {
-            make_file(url)?;
-        }
+        let file = file_of(url)?;
         // A slow statement would stand in the log with all its placeholders.
         let options = AnyConnectOptions::from_str(url)?.disable_statement_logging();
         let besides = if tables.apart && kind == Kind::Sqlite { APART } else { "" };
@@ -114,8 +112,7 @@ impl Db {
             tries = tries.saturating_add(1);
         }
         let (reports, writer) = (Arc::new(Semaphore::new(REPORTS)), Arc::new(Semaphore::new(1)));
-        let file = (kind == Kind::Sqlite).then(|| SqliteConnectOptions::from_str(url)).transpose()?;
-        let file = file.map(|it| Arc::new(it.get_filename().to_owned()));
+        let file = file.map(Arc::new);
         let db = Self { pool, quick, kind, probe: tables.probe, reports, writer, file };
         if tables.apart {
             db.make_checkpoints();
@@ -249,12 +246,21 @@ pub(crate) async fn has_ended<C: Connection>(connection: &mut C) -> Result<bool,
     Ok(!connection.is_in_transaction())
 }
 
-/// SQLite would make it readable by everybody; its other files (-wal, -shm) get the mode of this one.
-fn make_file(url: &str) -> Result<(), sqlx::Error> {
+/// The file of the database at `url`, made if it is missing; `None` when it is no file. Its name is the one that no link
+/// stands behind, by which SQLite names its other files.
+///
+/// # Errors
+/// When the address is none, or the file cannot be made.
+pub(crate) fn file_of(url: &str) -> Result<Option<PathBuf>, sqlx::Error> {
+    if Kind::of(url)? == Kind::Postgres {
+        return Ok(None);
+    }
     let options = SqliteConnectOptions::from_str(url)?;
+    // SQLite would make it readable by everybody; its other files (-wal, -shm) get the mode of this one.
     let mut open = OpenOptions::new();
     let file = open.write(true).create(true).truncate(false).mode(0o600).open(options.get_filename());
-    file.map(|_| ()).map_err(sqlx::Error::Io)
+    let whole = file.and_then(|_| options.get_filename().canonicalize());
+    whole.map(Some).map_err(sqlx::Error::Io)
 }
 
 /// The database of this `name` that stands beside the main one: `sqlite://tollgate.db` has `sqlite://tollgate-usage.db`.

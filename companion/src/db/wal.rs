@@ -75,3 +75,21 @@ async fn checkpoint(pool: &AnyPool) -> Option<i64> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::usage::testing::sqlite;
+
+    #[tokio::test]
+    async fn the_log_of_a_file_that_is_told_by_a_link_is_found() {
+        let (scratch, links) = (sqlite().await, tempfile::tempdir().unwrap());
+        let link = links.path().join("link.db");
+        std::os::unix::fs::symlink(scratch.db.file_with("").unwrap(), &link).unwrap();
+        let db = crate::usage::open(&format!("sqlite://{}", link.display())).await.unwrap();
+        let mut tx = db.write_and_flush().await.unwrap();
+        sqlx::query("INSERT INTO installation_keys (name, value) VALUES ('a', 'b')").execute(&mut *tx).await.unwrap();
+        tx.commit().await.unwrap();
+        assert!(db.file_with("-wal").unwrap().exists(), "there is something to take to the disk");
+        db.close().await;
+    }
+}
