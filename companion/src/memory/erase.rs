@@ -22,6 +22,11 @@ impl Store {
     /// # Errors
     /// When the database does not answer; then nothing is erased.
     pub(crate) async fn erase(&self, caller: &Caller, now: Micros) -> Result<Erased, sqlx::Error> {
+        let (store, caller) = (self.clone(), caller.clone());
+        open::to_its_end(async move { store.erase_all(&caller, now).await }).await
+    }
+
+    async fn erase_all(&self, caller: &Caller, now: Micros) -> Result<Erased, sqlx::Error> {
         let (project, user) = (caller.project.as_str(), caller.user.as_str());
         let _quiet = self.written.quiet(caller).await;
         if let Some(redis) = &self.in_redis {

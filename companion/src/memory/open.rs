@@ -205,27 +205,27 @@ impl Store {
         lock(&self.db, &mut tx, turns.iter().map(|it| &it.caller)).await?;
         let mut begun = Vec::with_capacity(turns.len());
         for turn in turns {
-            let (since, ends_soon) = since(&mut tx, turn).await?;
-            if ends_soon {
-                prolong(&mut tx, turn).await?;
-            }
+            let since = match lasting(&mut tx, turn).await? {
+                Some(since) => since,
+                None => prolong(&mut tx, turn).await?,
+            };
             begun.push(Begun { since, ..table::begin(&mut tx, turn).await?.unwrap_or_default() });
         }
         tx.commit().await?;
         Ok(begun)
     }
 
-    /// Since when the turn's session runs, which is prolonged if it might end before the turn arrives.
+    /// Since when the turn's session runs, which begins with it or is prolonged if it might end before the turn arrives.
     async fn since(&self, turn: &Beginning) -> Result<Micros, sqlx::Error> {
         if turn.session.is_none() {
             return Ok(Micros::default());
         }
-        let (since, ends_soon) = since(&mut *self.db.pool().acquire().await?, turn).await?;
-        if ends_soon {
-            let mut tx = self.db.write_quick().await?;
-            prolong(&mut tx, turn).await?;
-            tx.commit().await?;
+        if let Some(since) = lasting(&mut *self.db.pool().acquire().await?, turn).await? {
+            return Ok(since);
         }
+        let mut tx = self.db.write_quick().await?;
+        let since = prolong(&mut tx, turn).await?;
+        tx.commit().await?;
         Ok(since)
     }
 
@@ -284,30 +284,47 @@ impl Store {
         }
     }
 
+    /// While what this gives back is kept, nothing of the caller is deleted, and what was being deleted is.
+    #[cfg(test)]
+    pub(crate) async fn settled(&self, caller: &Caller) -> Option<RwLockWriteGuard<'_, ()>> {
+        let quiet = self.written.quiet(caller).await;
+        let mut tx = self.db.write().await.unwrap();
+        lock(&self.db, &mut tx, std::iter::once(caller)).await.unwrap();
+        tx.rollback().await.unwrap();
+        quiet
+    }
+
     /// Whether openings that come at once are better written down together.
     pub(crate) fn opens_together(&self) -> bool {
         matches!(self.written, Written::Table)
     }
 }
 
-/// Since when the session of a turn runs, and whether it ends before the turn may arrive. One that ended, or was never there,
-/// begins with the turn, and is there when that arrives.
-async fn since(connection: &mut AnyConnection, turn: &Beginning) -> Result<(Micros, bool), sqlx::Error> {
-    let Some((session, _)) = &turn.session else { return Ok((Micros::default(), false)) };
-    Ok(match sessions::running(connection, &turn.caller, session, turn.at).await? {
-        Some((since, end)) => (since, end <= turn.at.after(LIFETIME)),
-        None => (turn.at, false),
-    })
+/// Since when the session of a turn runs; `None` if it does not, or might end before the turn arrives.
+async fn lasting(connection: &mut AnyConnection, turn: &Beginning) -> Result<Option<Micros>, sqlx::Error> {
+    let Some((session, _)) = &turn.session else { return Ok(Some(Micros::default())) };
+    let running = sessions::running(connection, &turn.caller, session, turn.at).await?;
+    Ok(running.filter(|(_, end)| *end > turn.at.after(LIFETIME)).map(|(since, _)| since))
 }
 
-async fn prolong(tx: &mut AnyConnection, turn: &Beginning) -> Result<(), sqlx::Error> {
-    let Some((session, lifetime)) = &turn.session else { return Ok(()) };
+/// Since when it runs then. One that does not run begins here and not when the turn arrives: whoever is next must find that
+/// turn in it, though it may arrive under an earlier moment than the next one's, or after another of its session.
+async fn prolong(tx: &mut AnyConnection, turn: &Beginning) -> Result<Micros, sqlx::Error> {
+    let Some((session, lifetime)) = &turn.session else { return Ok(Micros::default()) };
     sessions::touch(tx, &turn.caller, session, *lifetime, turn.at).await
 }
 
 /// What waits for a disk is done where nobody else waits for it.
 async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, sqlx::Error> {
     tokio::task::spawn_blocking(work).await.map_err(|it| sqlx::Error::Io(it.into()))
+}
+
+/// What leaves things half done when it is dropped goes on to its end, whether anybody still waits for it or not. A commit that
+/// nobody waits for is made all the same, and what is to follow it must be done under the same lock.
+pub(super) async fn to_its_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, sqlx::Error>> + Send + 'static,
+) -> Result<T, sqlx::Error> {
+    tokio::spawn(work).await.map_err(|it| sqlx::Error::Io(it.into()))?
 }
 
 /// Keeps others from writing of the same users until the transaction ends, so that what one companion writes of a user

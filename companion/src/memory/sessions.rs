@@ -21,14 +21,14 @@ pub(super) async fn running(
     row.map(|it| Ok((from_sql(it.try_get("started_at")?), from_sql(it.try_get("expires_at")?)))).transpose()
 }
 
-/// Prolongs the session to `lifetime` from `now`; one that ended, or was never there, begins now.
+/// Since when the session runs, prolonged to `lifetime` from `now`; one that ended, or was never there, begins now.
 pub(super) async fn touch(
     tx: &mut AnyConnection,
     caller: &Caller,
     session: &str,
     lifetime: Duration,
     now: Micros,
-) -> Result<(), sqlx::Error> {
+) -> Result<Micros, sqlx::Error> {
     let sql =
         "INSERT INTO sessions (project, user_id, id, started_at, expires_at, renewed) VALUES ($1, $2, $3, $4, $5, 0)
                ON CONFLICT (project, user_id, id) DO UPDATE SET
@@ -36,10 +36,11 @@ pub(super) async fn touch(
                    started_at = CASE WHEN sessions.expires_at <= excluded.started_at
                                 THEN excluded.started_at ELSE sessions.started_at END,
                    expires_at = CASE WHEN sessions.expires_at < excluded.expires_at
-                                THEN excluded.expires_at ELSE sessions.expires_at END";
-    let query = sqlx::query(sql).bind(caller.project.as_str()).bind(caller.user.as_str()).bind(session);
+                                THEN excluded.expires_at ELSE sessions.expires_at END
+               RETURNING started_at";
+    let query = sqlx::query_scalar(sql).bind(caller.project.as_str()).bind(caller.user.as_str()).bind(session);
     let ends = to_sql(now.after(lifetime));
-    query.bind(to_sql(now)).bind(ends).execute(tx).await.map(|_| ())
+    query.bind(to_sql(now)).bind(ends).fetch_one(tx).await.map(from_sql)
 }
 
 /// Deletes at most `most` sessions that ended and as many of their turns, and says how many. A turn that belongs to a thread

@@ -186,6 +186,11 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub(crate) async fn delete_thread(&self, caller: &Caller, id: &str, now: Micros) -> Result<bool, sqlx::Error> {
+        let (store, caller, id) = (self.clone(), caller.clone(), id.to_owned());
+        open::to_its_end(async move { store.delete_whole_thread(&caller, &id, now).await }).await
+    }
+
+    async fn delete_whole_thread(&self, caller: &Caller, id: &str, now: Micros) -> Result<bool, sqlx::Error> {
         let _quiet = self.written.quiet(caller).await;
         let begins = self.is_said_in(caller, id, now).await?;
         let mut tx = self.db.write().await?;

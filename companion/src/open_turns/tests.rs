@@ -6,6 +6,7 @@ use crate::memory::{Bounds, LIFETIME};
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::SeqCst;
+use std::task::Poll;
 
 const LONG: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(5);
@@ -108,6 +109,7 @@ async fn a_companion_that_was_started_anew_still_waits_and_stores_what_arrives(u
     before.opened("ada", "gone", "t", "").await.keep();
     before.arrives("ada", "gone", "t").await;
     assert!(before.misses("ada", "t", "").await);
+    before.until_open(1).await;
     // As killed: nothing is told to it.
     before.store.close().await;
     drop(before);
@@ -254,6 +256,56 @@ async fn no_turn_is_lost_doubled_or_begun_from_an_older_history_than_it_must_be(
     close(&companions).await;
 }
 
+/// The report of a session's first turns came a moment before the next one's opening, and is stored a moment after it; and of
+/// two that were reported at once the later one is stored first.
+async fn what_a_session_begins_with_is_in_it_whichever_clock_is_ahead(url: &str) {
+    let turns = companion(url).await;
+    let opened = async |id: &str, at| turns.open(beginning("ada", id, "", "s", at)).await.unwrap();
+    opened("1", NOW).await.keep();
+    opened("2", NOW).await.keep();
+    let next = opened("3", NOW + 5).await;
+    for (id, at) in [("1", NOW + 4), ("2", NOW + 3)] {
+        let row = turn(id, "", "s", &[id, "."]);
+        assert_eq!(turns.record(Arc::new(vec![(caller("ada"), row)]), second(at)).await.unwrap(), 1);
+    }
+    assert!(next.wait(LONG).await.unwrap());
+    for place in [next, opened("4", NOW + 6).await] {
+        let session = crate::memory::Running { id: "s".into(), since: place.since(), lifetime: LONG };
+        let asked = crate::memory::Asked { thread: None, session: Some(session) };
+        let (raw, _) = turns.store.history(&caller("ada"), &asked, Bounds::default()).await.unwrap();
+        assert_eq!(raw.len(), 4, "{raw:?}");
+    }
+    turns.store.close().await;
+}
+
+/// Polled so often, then dropped, as when a client goes away.
+async fn polled(often: usize, work: impl Future) {
+    let (mut work, mut left) = (std::pin::pin!(work), often);
+    std::future::poll_fn(|context| {
+        left = left.saturating_sub(1);
+        if work.as_mut().poll(context).is_ready() || left == 0 { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}
+
+/// Whoever asked for it goes away at any moment: it is deleted, and nobody waits for its turns, or it is not.
+async fn a_thread_is_deleted_whole_or_not_at_all(url: &str) {
+    let turns = companion(url).await;
+    for often in 1..24 {
+        let user = format!("u{often}");
+        turns.arrives(&user, "0", "t").await;
+        turns.opened(&user, "1", "t", "").await.keep();
+        polled(often, turns.store.delete_thread(&caller(&user), "t", second(NOW))).await;
+        // What was begun is over when others may write again.
+        let settled = turns.store.settled(&caller(&user)).await;
+        let there = turns.store.thread(&caller(&user), "t").await.unwrap().is_some();
+        let open = turns.store.still_open(&caller(&user), &Memory::Any, second(NOW)).await.unwrap();
+        assert_eq!(open.awaited, u64::from(there), "dropped when it was polled {often} times");
+        drop(settled);
+    }
+    turns.store.close().await;
+}
+
 #[tokio::test]
 async fn a_turn_that_was_stored_when_its_companion_was_killed_is_not_open() {
     let dir = tempfile::tempdir().unwrap();
@@ -339,4 +391,6 @@ on_both! {
     a_turn_that_its_gateway_closed_is_not_open_whichever_came_first,
     a_turn_begins_before_its_thread_is_deleted_or_after_that,
     no_turn_is_lost_doubled_or_begun_from_an_older_history_than_it_must_be,
+    what_a_session_begins_with_is_in_it_whichever_clock_is_ahead,
+    a_thread_is_deleted_whole_or_not_at_all,
 }
