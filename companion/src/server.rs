@@ -86,6 +86,11 @@ pub async fn serve(settings: Settings) -> Result<Running, StartError> {
     let redis = settings.redis_url.as_ref().map(Link::open).transpose();
     let redis = redis.map_err(|it| StartError(format!("redis-url: {it}")))?;
     let memory = with_sessions(memory, settings.session_store, redis.as_ref())?;
+    if !memory.take_open_turns().await.map_err(|it| StartError(format!("memory database: open turns: {it}")))? {
+        tracing::warn!(
+            "another companion has the open turns of the memory database's file: turns are not taken until it ends"
+        );
+    }
     let targets = targets(&settings, redis.as_ref())?;
     let ring = Ring::open(store.clone(), folder, settings.clock.now()).await?;
     let failed_mints =

@@ -28,7 +28,7 @@ impl Store {
 
     async fn erase_all(&self, caller: &Caller, now: Micros) -> Result<Erased, sqlx::Error> {
         let (project, user) = (caller.project.as_str(), caller.user.as_str());
-        let _quiet = self.written.quiet(caller).await;
+        let _quiet = self.written.quiet(caller).await?;
         if let Some(redis) = &self.in_redis {
             // First what is open, so that nothing comes back, and last the names of the sessions, without which they could
             // not be found again.

@@ -43,6 +43,7 @@ use crate::redis_link::Link;
 use domain::time::Micros;
 use in_redis::InRedis;
 use open::Written;
+use std::io::ErrorKind;
 use std::time::Duration;
 
 /// The memory of all users.
@@ -83,22 +84,11 @@ pub(crate) enum NotOpened {
 }
 
 impl Store {
-    /// Opens the database at `url` (`sqlite://path` or `postgres://user@host/name`) for a companion, and brings it up to date.
-    ///
-    /// # Errors
-    /// When it cannot be opened or migrated, when it is a file that another companion runs on, or when `seal` lacks a key
-    /// that something in it is sealed with.
-    pub(crate) async fn open(url: &str, seal: Seal) -> Result<Self, NotOpened> {
-        let store = Self::tend(url, seal).await?;
-        let written = Written::open(&store.db).await?;
-        Ok(Self { written, ..store })
-    }
-
-    /// The same for a command of the operator, beside a companion or without one, which opens no turns.
+    /// Opens the database at `url` (`sqlite://path` or `postgres://user@host/name`) and brings it up to date.
     ///
     /// # Errors
     /// When it cannot be opened or migrated, or `seal` lacks a key that something in it is sealed with.
-    pub(crate) async fn tend(url: &str, seal: Seal) -> Result<Self, NotOpened> {
+    pub(crate) async fn open(url: &str, seal: Seal) -> Result<Self, NotOpened> {
         let db = Db::open(url, &tables::TABLES).await?;
         let keys: Vec<String> = sqlx::query_scalar("SELECT id FROM data_keys").fetch_all(db.pool()).await?;
         if let Some(missing) = keys.iter().find(|it| !seal.has(it)) {
@@ -108,12 +98,24 @@ impl Store {
             let sql = "INSERT INTO data_keys (id) VALUES ($1) ON CONFLICT DO NOTHING";
             sqlx::query(sql).bind(current).execute(db.pool()).await?;
         }
-        Ok(Self { db, seal, written: Written::Table, in_redis: None })
+        let written = Written::of(&db);
+        Ok(Self { db, seal, written, in_redis: None })
     }
 
     /// With what was said in sessions outside of any thread in this Redis.
     pub(crate) fn with_sessions_in(self, redis: Link) -> Self {
         Self { in_redis: Some(InRedis::new(redis, self.seal.clone())), ..self }
+    }
+
+    /// Takes the open turns of a database that is a file upon this companion; `false` while another has them.
+    ///
+    /// # Errors
+    /// When what is written of them beside the file cannot be read or written.
+    pub(crate) async fn take_open_turns(&self) -> Result<bool, sqlx::Error> {
+        match self.written.ready().await {
+            Err(sqlx::Error::Io(error)) if error.kind() == ErrorKind::ResourceBusy => Ok(false),
+            ready => ready.map(|()| true),
+        }
     }
 
     /// How many transactions can usefully write at a time.

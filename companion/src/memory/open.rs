@@ -12,9 +12,11 @@ use domain::time::Micros;
 use here::Here;
 use sha2::{Digest, Sha256};
 use sqlx::AnyConnection;
+use std::io::ErrorKind;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::RwLockWriteGuard;
+use tokio::sync::{OnceCell, OwnedRwLockWriteGuard};
 
 /// How long a turn that does not arrive is told as missing. An answer may take an hour, and what was lost with its gateway
 /// looks the same as what is still being said.
@@ -73,34 +75,70 @@ pub(crate) struct Open {
 pub(super) enum Written {
     /// In a table of the database.
     Table,
-    /// In this process, which has the database's file for itself.
-    Here(Arc<Here>),
+    /// In a companion, of which the database's file has one at a time.
+    Here(Arc<Beside>),
+}
+
+/// A journal beside a database's file, and what it tells as soon as no other companion has it.
+#[derive(Debug)]
+pub(super) struct Beside {
+    db: Db,
+    journal: PathBuf,
+    here: OnceCell<Arc<Here>>,
 }
 
 /// What stands behind the name of a database's file in that of its journal.
 const JOURNAL: &str = "-open-turns";
 
-impl Written {
-    /// For a companion on this database.
+impl Beside {
+    /// What is open, in this companion from now on.
     ///
     /// # Errors
-    /// When the database is a file that another companion runs on, or the journal beside it cannot be read or written.
-    pub(super) async fn open(db: &Db) -> Result<Self, sqlx::Error> {
-        let Some(path) = db.file_with(JOURNAL) else { return Ok(Self::Table) };
-        let here = Arc::new(Here::open(&path).await.map_err(sqlx::Error::Io)?);
-        // It was killed after they were stored.
-        let mut connection = db.pool().acquire().await?;
+    /// When another companion has them, or the journal cannot be read or written.
+    async fn here(&self) -> Result<Arc<Here>, sqlx::Error> {
+        self.here.get_or_try_init(|| self.taken_over()).await.cloned()
+    }
+
+    async fn taken_over(&self) -> Result<Arc<Here>, sqlx::Error> {
+        let journal = self.journal.clone();
+        let here = apart(move || Here::open(&journal)).await?.map_err(sqlx::Error::Io)?;
+        // The companion before was killed after they were stored.
+        let mut connection = self.db.pool().acquire().await?;
         for (caller, id) in here.all() {
             if turns::is_known(&mut connection, &caller, &id).await? {
                 here.close(std::iter::once((&caller, id.as_str())));
             }
         }
-        Ok(Self::Here(here))
+        Ok(Arc::new(here))
+    }
+}
+
+impl Written {
+    /// Of this database.
+    pub(super) fn of(db: &Db) -> Self {
+        match db.file_with(JOURNAL) {
+            Some(journal) => Self::Here(Arc::new(Beside { db: db.clone(), journal, here: OnceCell::new() })),
+            None => Self::Table,
+        }
+    }
+
+    /// Returns when it can be written here which turns are open.
+    ///
+    /// # Errors
+    /// When another companion runs on the database's file ([`ErrorKind::ResourceBusy`]), or the journal beside it cannot be read
+    /// or written.
+    pub(super) async fn ready(&self) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Table => Ok(()),
+            Self::Here(beside) => beside.here().await.map(|_| ()),
+        }
     }
 
     /// Another companion may have them.
     pub(super) fn leave(&self) {
-        if let Self::Here(here) = self {
+        if let Self::Here(beside) = self
+            && let Some(here) = beside.here.get()
+        {
             here.leave();
         }
     }
@@ -124,16 +162,19 @@ impl Written {
 
     /// After that transaction: whoever finds a turn no longer open finds it stored.
     pub(super) async fn closed(&self, turns: Vec<(Caller, String)>) -> Result<(), sqlx::Error> {
-        let Self::Here(here) = self else { return Ok(()) };
-        let here = here.clone();
+        let Self::Here(beside) = self else { return Ok(()) };
+        let here = beside.here().await?;
         apart(move || here.close(turns.iter().map(|(caller, id)| (caller, id.as_str())))).await
     }
 
     /// While this is kept, none of the caller's turns begins, where no lock of the database has that effect.
-    pub(super) async fn quiet(&self, caller: &Caller) -> Option<RwLockWriteGuard<'_, ()>> {
+    ///
+    /// # Errors
+    /// When another companion begins them.
+    pub(super) async fn quiet(&self, caller: &Caller) -> Result<Option<OwnedRwLockWriteGuard<()>>, sqlx::Error> {
         match self {
-            Self::Table => None,
-            Self::Here(here) => here.quiet(caller).await,
+            Self::Table => Ok(None),
+            Self::Here(beside) => Ok(beside.here().await?.quiet(caller).await),
         }
     }
 
@@ -147,8 +188,8 @@ impl Written {
     ) -> Result<(), sqlx::Error> {
         match self {
             Self::Table => table::forget(tx, caller, thread, now).await,
-            Self::Here(here) => {
-                for id in here.ids(caller, thread) {
+            Self::Here(beside) => {
+                for id in beside.here().await?.ids(caller, thread) {
                     turns::forget_one(tx, caller, &id, now).await?;
                 }
                 Ok(())
@@ -158,8 +199,8 @@ impl Written {
 
     /// After that transaction, and before any of the caller's turns begins: nobody waits for them any more.
     pub(super) async fn forgotten(&self, caller: &Caller, thread: Option<&str>) -> Result<(), sqlx::Error> {
-        let Self::Here(here) = self else { return Ok(()) };
-        let (here, caller, thread) = (here.clone(), caller.clone(), thread.map(str::to_owned));
+        let Self::Here(beside) = self else { return Ok(()) };
+        let (here, caller, thread) = (beside.here().await?, caller.clone(), thread.map(str::to_owned));
         apart(move || here.forget(&caller, thread.as_deref())).await
     }
 
@@ -167,8 +208,8 @@ impl Written {
     pub(super) async fn purge(&self, tx: &mut AnyConnection, now: Micros, most: i64) -> Result<u64, sqlx::Error> {
         match self {
             Self::Table => table::purge(tx, now, most).await,
-            Self::Here(here) => {
-                let here = here.clone();
+            Self::Here(beside) => {
+                let here = beside.here().await?;
                 apart(move || here.purge(now)).await
             }
         }
@@ -186,7 +227,8 @@ impl Store {
     pub(crate) async fn begin_turns(&self, turns: &[Beginning]) -> Result<Vec<Begun>, sqlx::Error> {
         match &self.written {
             Written::Table => self.begin_in_table(turns).await,
-            Written::Here(here) => {
+            Written::Here(beside) => {
+                let here = beside.here().await?;
                 let mut begun = Vec::with_capacity(turns.len());
                 for turn in turns {
                     let since = self.since(turn).await?;
@@ -236,7 +278,7 @@ impl Store {
     pub(crate) async fn still_open(&self, caller: &Caller, memory: &Memory, now: Micros) -> Result<Open, sqlx::Error> {
         match &self.written {
             Written::Table => table::still_open(self.db.pool(), caller, memory, now).await,
-            Written::Here(here) => Ok(here.still_open(caller, memory, now)),
+            Written::Here(beside) => Ok(beside.here().await?.still_open(caller, memory, now)),
         }
     }
 
@@ -251,8 +293,8 @@ impl Store {
                 table::give_up(&mut tx, caller, memory, now).await?;
                 tx.commit().await
             }
-            Written::Here(here) => {
-                let (here, caller, memory) = (here.clone(), caller.clone(), memory.clone());
+            Written::Here(beside) => {
+                let (here, caller, memory) = (beside.here().await?, caller.clone(), memory.clone());
                 apart(move || here.give_up(&caller, &memory, now)).await?.map_err(sqlx::Error::Io)
             }
         }
@@ -273,21 +315,21 @@ impl Store {
         }
     }
 
-    /// How many turns of all users are open.
+    /// How many turns of all users are open, as far as this companion knows.
     ///
     /// # Errors
     /// When the database does not answer.
     pub(crate) async fn count_open(&self) -> Result<u64, sqlx::Error> {
         match &self.written {
             Written::Table => table::count(self.db.pool()).await,
-            Written::Here(here) => Ok(here.count()),
+            Written::Here(beside) => Ok(beside.here.get().map(|it| it.count()).unwrap_or_default()),
         }
     }
 
     /// While what this gives back is kept, nothing of the caller is deleted, and what was being deleted is.
     #[cfg(test)]
-    pub(crate) async fn settled(&self, caller: &Caller) -> Option<RwLockWriteGuard<'_, ()>> {
-        let quiet = self.written.quiet(caller).await;
+    pub(crate) async fn settled(&self, caller: &Caller) -> Option<OwnedRwLockWriteGuard<()>> {
+        let quiet = self.written.quiet(caller).await.unwrap();
         let mut tx = self.db.write().await.unwrap();
         lock(&self.db, &mut tx, std::iter::once(caller)).await.unwrap();
         tx.rollback().await.unwrap();

@@ -15,10 +15,14 @@ const RESEALED: i64 = 50;
 impl Store {
     /// Deletes a batch of what is too old: sessions that ended, open turns that never arrived, and threads without a new turn
     /// for as long as their project says. Says how many rows went; a full batch may have left some.
+    /// Where another companion has the open turns, it is left to that one.
     ///
     /// # Errors
     /// When the database does not answer.
     pub(crate) async fn purge(&self, now: Micros) -> Result<u64, sqlx::Error> {
+        if !self.take_open_turns().await? {
+            return Ok(0);
+        }
         let mut tx = self.db.write_quick().await?;
         let mut gone = sessions::purge(&self.db, &mut tx, now, BATCH).await?;
         gone = gone.saturating_add(self.written.purge(&mut tx, now, BATCH).await?);

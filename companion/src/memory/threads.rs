@@ -191,7 +191,7 @@ impl Store {
     }
 
     async fn delete_whole_thread(&self, caller: &Caller, id: &str, now: Micros) -> Result<bool, sqlx::Error> {
-        let _quiet = self.written.quiet(caller).await;
+        let _quiet = self.written.quiet(caller).await?;
         let begins = self.is_said_in(caller, id, now).await?;
         let mut tx = self.db.write().await?;
         open::lock(&self.db, &mut tx, std::iter::once(caller)).await?;
@@ -216,7 +216,7 @@ impl Store {
         age: Duration,
         now: Micros,
     ) -> Result<bool, sqlx::Error> {
-        let _quiet = self.written.quiet(caller).await;
+        let _quiet = self.written.quiet(caller).await?;
         let mut tx = self.db.write().await?;
         open::lock(&self.db, &mut tx, std::iter::once(caller)).await?;
         if self.is_said_in(caller, id, now).await? || !delete(&mut tx, caller, id, before(now, age)).await? {

@@ -62,6 +62,7 @@ impl Store {
     /// # Errors
     /// When the database does not answer; then nothing of any report is stored.
     pub(crate) async fn add_reports(&self, reports: &[Report]) -> Result<Vec<u64>, sqlx::Error> {
+        self.written.ready().await?;
         let added = self.add_to_sessions(reports).await?;
         let mut tx = self.db.write_and_flush().await?;
         open::lock(&self.db, &mut tx, reports.iter().flat_map(|it| it.0.iter()).map(|it| &it.0)).await?;

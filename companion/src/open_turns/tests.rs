@@ -307,6 +307,28 @@ async fn a_thread_is_deleted_whole_or_not_at_all(url: &str) {
 }
 
 #[tokio::test]
+async fn another_companion_on_a_file_takes_no_turns_until_the_first_ends_and_knows_its_turns_then() {
+    let dir = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", dir.path().join("memory.db").display());
+    let (one, other) = (companion(&url).await, companion(&url).await);
+    one.opened("ada", "1", "t", "").await.keep();
+    let ended = || Arc::new(vec![(caller("ada"), turn("1", "t", "", &["q", "a"]))]);
+    for _ in 0..2 {
+        assert!(other.open(beginning("ada", "2", "t", "", NOW)).await.is_err());
+        assert!(other.record(ended(), second(NOW)).await.is_err());
+        assert!(other.store.delete_thread(&caller("ada"), "t", second(NOW)).await.is_err());
+        assert!(!other.store.take_open_turns().await.unwrap());
+        assert_eq!((other.count().await.unwrap(), other.store.purge(second(NOW)).await.unwrap()), (0, 0));
+    }
+    assert!(said(&one.store, "ada", &thread("t"), Bounds::default(), NOW).await.is_empty());
+    one.store.close().await;
+    assert!(!other.probed("ada", "t", "", SHORT).await);
+    assert_eq!(other.record(ended(), second(NOW)).await.unwrap(), 1);
+    assert!(other.finds_all("ada", "t", "").await);
+    other.store.close().await;
+}
+
+#[tokio::test]
 async fn a_turn_that_was_stored_when_its_companion_was_killed_is_not_open() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("memory.db");

@@ -1,5 +1,5 @@
 //! The open turns of a database that is a file: in this process, with a journal beside the file, so that an opening waits for
-//! no writer. The file is this companion's alone as long as it runs.
+//! no writer. They are one companion's at a time.
 
 use super::journal::{self, Journal};
 use super::{Beginning, Begun, LIFETIME, Memory, Open, key};
@@ -10,18 +10,12 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Error, Result};
+use std::io::{Error, ErrorKind, Result};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
-use tokio::time::Instant;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::{OwnedRwLockWriteGuard, RwLock, RwLockReadGuard};
 
-/// How long a companion that ends is waited for.
-const LEAVES_WITHIN: Duration = Duration::from_secs(10);
-/// Between two looks whether it has.
-const LOOK: Duration = Duration::from_millis(20);
 /// Groups of callers, of which one at a time is kept from opening turns.
 const GROUPS: usize = 64;
 /// So many turns that were closed before they were opened are known at most.
@@ -35,7 +29,7 @@ pub(in crate::memory) struct Here {
     journal: Mutex<Journal>,
     /// Held for a moment, by whoever looks.
     known: Mutex<Known>,
-    groups: [RwLock<()>; GROUPS],
+    groups: [Arc<RwLock<()>>; GROUPS],
     /// Held until [`Here::leave`], or as long as the process lives.
     alone: File,
 }
@@ -94,12 +88,12 @@ enum Line<'a> {
 }
 
 impl Here {
-    /// Those that the journal at `path` tells of, before [`Here::arrived`] has told which of them are stored.
+    /// Those that the journal at `path` tells of, also those that are stored by now.
     ///
     /// # Errors
-    /// When another companion has them, or the journal cannot be read or written.
-    pub(super) async fn open(path: &Path) -> Result<Self> {
-        let alone = alone(path).await?;
+    /// When another companion has them ([`ErrorKind::ResourceBusy`]), or the journal cannot be read or written.
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        let alone = alone(path)?;
         let (lines, torn) = Journal::read::<Line<'static>>(path)?;
         if torn > 0 {
             tracing::warn!(torn, "the journal of open turns has lines that cannot be read, as after a power failure");
@@ -109,7 +103,7 @@ impl Here {
             known.tell(line);
         }
         let journal = Mutex::new(Journal::of(path, &known.text()?)?);
-        let groups = std::array::from_fn(|_| RwLock::new(()));
+        let groups = std::array::from_fn(|_| Arc::default());
         Ok(Self { journal, known: Mutex::new(known), groups, alone })
     }
 
@@ -209,8 +203,8 @@ impl Here {
     }
 
     /// Nobody of the caller's group opens a turn while this is kept.
-    pub(super) async fn quiet(&self, caller: &Caller) -> Option<RwLockWriteGuard<'_, ()>> {
-        Some(self.groups.get(group(caller))?.write().await)
+    pub(super) async fn quiet(&self, caller: &Caller) -> Option<OwnedRwLockWriteGuard<()>> {
+        Some(self.groups.get(group(caller))?.clone().write_owned().await)
     }
 
     /// Says how many there were.
@@ -373,23 +367,15 @@ fn to_disk(journal: &mut Journal) {
 }
 
 /// A lock that goes with the process, however it ends.
-async fn alone(path: &Path) -> Result<File> {
-    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(lock_of(path))?;
-    let start = Instant::now();
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) if start.elapsed() < LEAVES_WITHIN => tokio::time::sleep(LOOK).await,
-            Err(TryLockError::WouldBlock) => return Err(Error::other(TAKEN)),
-            Err(TryLockError::Error(error)) => return Err(error),
-        }
-    }
-}
-
-fn lock_of(path: &Path) -> PathBuf {
+fn alone(path: &Path) -> Result<File> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
-    PathBuf::from(name)
+    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(name)?;
+    file.try_lock().map_err(|it| match it {
+        TryLockError::WouldBlock => Error::new(ErrorKind::ResourceBusy, TAKEN),
+        TryLockError::Error(error) => error,
+    })?;
+    Ok(file)
 }
 
 fn group(caller: &Caller) -> usize {
@@ -413,21 +399,21 @@ mod tests {
         here.close(std::iter::once((&caller(user), id)));
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_file_is_one_companions_alone_until_it_leaves() {
+    #[test]
+    fn open_turns_are_one_companions_until_it_leaves() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("journal");
-        let one = Here::open(&path).await.unwrap();
-        assert_eq!(Here::open(&path).await.unwrap_err().to_string(), TAKEN);
+        let one = Here::open(&path).unwrap();
+        assert_eq!(Here::open(&path).unwrap_err().to_string(), TAKEN);
         one.leave();
-        Here::open(&path).await.unwrap();
+        Here::open(&path).unwrap();
     }
 
     #[tokio::test]
     async fn the_next_companion_knows_what_this_one_knew() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("journal");
-        let here = Here::open(&path).await.unwrap();
+        let here = Here::open(&path).unwrap();
         for (user, id) in [("ada", "1"), ("ada", "2"), ("ada", "3"), ("e\u{301}ve \"q\"", "1")] {
             assert!(here.begin(&beginning(user, id, "t", "s", 1)).unwrap().is_some());
         }
@@ -438,7 +424,7 @@ mod tests {
         drop(here);
         // Twice, because each writes the journal anew.
         for _ in 0..2 {
-            let here = Here::open(&path).await.unwrap();
+            let here = Here::open(&path).unwrap();
             assert_eq!(["ada", "e\u{301}ve \"q\"", "nobody"].map(|it| open(&here, it)), told);
             let next = here.begin(&beginning("ada", "4", "t", "", 1)).unwrap().unwrap();
             assert_eq!(next.behind, 2);
@@ -449,7 +435,7 @@ mod tests {
     #[tokio::test]
     async fn a_turn_that_was_closed_first_does_not_begin_and_few_of_those_are_known() {
         let dir = tempfile::tempdir().unwrap();
-        let here = Here::open(&dir.path().join("journal")).await.unwrap();
+        let here = Here::open(&dir.path().join("journal")).unwrap();
         let ids: Vec<String> = (0..=EARLY).map(|it| it.to_string()).collect();
         let (first, last) = (&ids[0], &ids[EARLY]);
         let ada = caller("ada");
@@ -466,7 +452,7 @@ mod tests {
     async fn the_journal_does_not_grow_with_the_turns_that_there_ever_were() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("journal");
-        let here = Here::open(&path).await.unwrap();
+        let here = Here::open(&path).unwrap();
         here.begin(&beginning("ada", "stays", "t", "", 1)).unwrap();
         let long = "x".repeat(LONG);
         let mut longest = 0;
@@ -479,6 +465,6 @@ mod tests {
         assert!((8_000_000..9_000_000).contains(&longest), "{longest}");
         assert_eq!(open(&here, "ada"), (1, 0));
         drop(here);
-        assert_eq!(open(&Here::open(&path).await.unwrap(), "ada"), (1, 0));
+        assert_eq!(open(&Here::open(&path).unwrap(), "ada"), (1, 0));
     }
 }

@@ -61,6 +61,9 @@ impl Journal {
         file.write_all(text)?;
         file.sync_data()?;
         std::fs::rename(&new, path)?;
+        // Or the power fails and it is the one before, without what is added from now on.
+        let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(folder)?.sync_all()?;
         let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
         Ok(Self { path: path.to_owned(), file, length, anew: length, torn: false, on_disk: Instant::now() })
     }
