@@ -12,7 +12,6 @@ use domain::time::Micros;
 use here::Here;
 use sha2::{Digest, Sha256};
 use sqlx::AnyConnection;
-use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -125,7 +124,7 @@ impl Written {
     /// Returns when it can be written here which turns are open.
     ///
     /// # Errors
-    /// When another companion runs on the database's file ([`ErrorKind::ResourceBusy`]), or the journal beside it cannot be read
+    /// When another companion runs on the database's file ([`std::io::ErrorKind::ResourceBusy`]), or the journal beside it cannot be read
     /// or written.
     pub(super) async fn ready(&self) -> Result<(), sqlx::Error> {
         match self {
