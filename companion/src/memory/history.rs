@@ -66,6 +66,8 @@ impl Default for Bounds {
 /// Some of the caller's turns: how SQL picks them, with the caller as `$1` and `$2`, and the values from `$3` on.
 struct Pick<'a> {
     filter: &'static str,
+    /// Columns that say how much there is in a thread of that name.
+    filled: &'static str,
     name: &'a str,
     other: &'a str,
     since: i64,
@@ -73,6 +75,9 @@ struct Pick<'a> {
 
 /// No thread is called so.
 const NO_THREAD: &str = "\u{1}";
+
+/// Of a session.
+const NO_MATTER: &str = "CAST(0 AS BIGINT) AS messages, CAST(0 AS BIGINT) AS others";
 
 impl Store {
     /// The caller's messages as raw JSON, oldest first: those of the thread, then those of the session that are not in
@@ -92,7 +97,7 @@ impl Store {
         let (mut of_thread, mut filled) = (Vec::new(), None);
         if let Some(thread) = &asked.thread {
             let filter = "t.thread = $3 AND t.thread <> $4 AND t.created_at >= $5";
-            let pick = Pick { filter, name: thread, other: NO_THREAD, since: 0 };
+            let pick = Pick { filter, filled: threads::FILLED, name: thread, other: NO_THREAD, since: 0 };
             let (turns, all) = self.newest(caller, &pick, &room).await?;
             (of_thread, filled) = (fitting(turns, &mut room), Some(all));
         }
@@ -117,7 +122,8 @@ impl Store {
         let in_threads =
             "t.session = $3 AND t.session <> '' AND t.thread <> $4 AND t.created_at >= $5 AND t.thread <> ''";
         let filter = if self.in_redis.is_some() { in_threads } else { all };
-        let pick = Pick { filter, name: &session.id, other, since: to_sql(session.since) };
+        let since = to_sql(session.since);
+        let pick = Pick { filter, filled: NO_MATTER, name: &session.id, other, since };
         let (mut turns, _) = self.newest(caller, &pick, room).await?;
         if let Some(redis) = &self.in_redis {
             turns.append(&mut redis.said(caller, session).await?);
@@ -162,7 +168,7 @@ impl Store {
                      WHERE t.project = $1 AND t.user_id = $2 AND {} AND (t.complete = 1 OR t.answer_at >= 0)
                      ORDER BY t.seq DESC LIMIT CAST($6 AS BIGINT)) AS c) AS n
              JOIN messages m ON m.turn = n.seq AND m.choice = 0 WHERE n.all_bytes <= $7 AND n.all_tokens <= $8) AS picked",
-            threads::FILLED, pick.filter
+            pick.filled, pick.filter
         );
         let query = sqlx::query(sqlx::AssertSqlSafe(sql));
         let query = query.bind(caller.project.as_str()).bind(caller.user.as_str());

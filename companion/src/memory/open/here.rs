@@ -14,8 +14,11 @@ use std::io::{Error, ErrorKind, Result};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::{OwnedRwLockWriteGuard, RwLock, RwLockReadGuard};
 
+/// How long what was added to the journal may be on its way to the disk.
+const TO_DISK_WITHIN: Duration = Duration::from_secs(1);
 /// Groups of callers, of which one at a time is kept from opening turns.
 const GROUPS: usize = 64;
 /// So many turns that were closed before they were opened are known at most.
@@ -26,7 +29,7 @@ const TAKEN: &str = "another companion runs on this file, which is one companion
 #[derive(Debug)]
 pub(in crate::memory) struct Here {
     /// Held by whoever changes them, while the disk is waited for.
-    journal: Mutex<Journal>,
+    journal: Arc<Mutex<Journal>>,
     /// Held for a moment, by whoever looks.
     known: Mutex<Known>,
     groups: [Arc<RwLock<()>>; GROUPS],
@@ -102,7 +105,7 @@ impl Here {
         for line in lines {
             known.tell(line);
         }
-        let journal = Mutex::new(Journal::of(path, &known.text()?)?);
+        let journal = Arc::new(Mutex::new(Journal::of(path, &known.text()?)?));
         let groups = std::array::from_fn(|_| Arc::default());
         Ok(Self { journal, known: Mutex::new(known), groups, alone })
     }
@@ -123,7 +126,7 @@ impl Here {
                 tracing::warn!(%error, "the journal of open turns could not be shortened");
             }
         }
-        to_disk(&mut journal);
+        self.take_to_disk(&mut journal);
         Ok(Some(Begun { seq, behind, since: Micros::default(), open: true }))
     }
 
@@ -193,6 +196,8 @@ impl Here {
 
     /// Another companion may have them.
     pub(super) fn leave(&self) {
+        // What comes later would be written into nothing, or over the journal of that one.
+        self.journal().end();
         // It fails where there was no lock to be had, and then there was no companion.
         let _ = self.alone.unlock();
     }
@@ -215,6 +220,26 @@ impl Here {
             tracing::warn!(%error, "the journal of open turns does not say that a turn is closed");
         }
         u64::try_from(removed.len()).unwrap_or(u64::MAX)
+    }
+
+    /// Soon, also if nothing else is added, and nobody waits for it.
+    fn take_to_disk(&self, journal: &mut Journal) {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        if !journal.is_left_alone() {
+            return;
+        }
+        let journal = self.journal.clone();
+        runtime.spawn(async move {
+            tokio::time::sleep(TO_DISK_WITHIN).await;
+            let synced = tokio::task::spawn_blocking(move || {
+                let file = journal.lock().unwrap_or_else(PoisonError::into_inner).file_to_sync();
+                if let Err(error) = file.and_then(|it| it.sync_data()) {
+                    tracing::warn!(%error, "the journal of open turns was not taken to the disk");
+                }
+            });
+            // It says itself what went wrong.
+            let _ = synced.await;
+        });
     }
 
     fn journal(&self) -> MutexGuard<'_, Journal> {
@@ -355,17 +380,6 @@ fn closed<'a>(caller: &'a Caller, turn: &'a str) -> Line<'a> {
     Line::Closed { project: caller.project.as_str().into(), user: caller.user.as_str().into(), turn: turn.into() }
 }
 
-/// Nobody waits for it.
-fn to_disk(journal: &mut Journal) {
-    if let (Some(file), Ok(runtime)) = (journal.due_on_disk(), tokio::runtime::Handle::try_current()) {
-        runtime.spawn_blocking(move || {
-            file.sync_data().inspect_err(|error| {
-                tracing::warn!(%error, "the journal of open turns was not taken to the disk");
-            })
-        });
-    }
-}
-
 /// A lock that goes with the process, however it ends.
 fn alone(path: &Path) -> Result<File> {
     let mut name = path.as_os_str().to_owned();
@@ -383,88 +397,4 @@ fn group(caller: &Caller) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::memory::tests::{beginning, caller, second};
-
-    const LONG: usize = 200;
-
-    /// What is open, and what is told as missing.
-    fn open(here: &Here, user: &str) -> (u64, u64) {
-        let open = here.still_open(&caller(user), &Memory::Any, second(1));
-        (open.awaited, open.missing)
-    }
-
-    fn close(here: &Here, user: &str, id: &str) {
-        here.close(std::iter::once((&caller(user), id)));
-    }
-
-    #[test]
-    fn open_turns_are_one_companions_until_it_leaves() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("journal");
-        let one = Here::open(&path).unwrap();
-        assert_eq!(Here::open(&path).unwrap_err().to_string(), TAKEN);
-        one.leave();
-        Here::open(&path).unwrap();
-    }
-
-    #[tokio::test]
-    async fn the_next_companion_knows_what_this_one_knew() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("journal");
-        let here = Here::open(&path).unwrap();
-        for (user, id) in [("ada", "1"), ("ada", "2"), ("ada", "3"), ("e\u{301}ve \"q\"", "1")] {
-            assert!(here.begin(&beginning(user, id, "t", "s", 1)).unwrap().is_some());
-        }
-        close(&here, "ada", "2");
-        here.give_up(&caller("ada"), &Memory::Before(Some("t".into()), None, 2), second(1)).unwrap();
-        let told = ["ada", "e\u{301}ve \"q\"", "nobody"].map(|it| open(&here, it));
-        assert_eq!(told, [(1, 1), (1, 0), (0, 0)]);
-        drop(here);
-        // Twice, because each writes the journal anew.
-        for _ in 0..2 {
-            let here = Here::open(&path).unwrap();
-            assert_eq!(["ada", "e\u{301}ve \"q\"", "nobody"].map(|it| open(&here, it)), told);
-            let next = here.begin(&beginning("ada", "4", "t", "", 1)).unwrap().unwrap();
-            assert_eq!(next.behind, 2);
-            close(&here, "ada", "4");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_turn_that_was_closed_first_does_not_begin_and_few_of_those_are_known() {
-        let dir = tempfile::tempdir().unwrap();
-        let here = Here::open(&dir.path().join("journal")).unwrap();
-        let ids: Vec<String> = (0..=EARLY).map(|it| it.to_string()).collect();
-        let (first, last) = (&ids[0], &ids[EARLY]);
-        let ada = caller("ada");
-        here.close(ids.iter().map(|it| (&ada, it.as_str())));
-        assert!(here.begin(&beginning("ada", last, "t", "", 1)).unwrap().is_none());
-        assert!(here.begin(&beginning("eve", last, "t", "", 1)).unwrap().is_some());
-        assert!(here.begin(&beginning("ada", first, "t", "", 1)).unwrap().is_some(), "the oldest is forgotten");
-        assert!(here.begin(&beginning("ada", first, "t", "", 1)).unwrap().is_none(), "it is open already");
-        let early = &here.known().early;
-        assert_eq!((early.known.len(), early.order.len()), (EARLY, EARLY));
-    }
-
-    #[tokio::test]
-    async fn the_journal_does_not_grow_with_the_turns_that_there_ever_were() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("journal");
-        let here = Here::open(&path).unwrap();
-        here.begin(&beginning("ada", "stays", "t", "", 1)).unwrap();
-        let long = "x".repeat(LONG);
-        let mut longest = 0;
-        for number in 0..20_000 {
-            let id = format!("{long}{number}");
-            here.begin(&beginning("ada", &id, &long, &long, 1)).unwrap();
-            close(&here, "ada", &id);
-            longest = longest.max(std::fs::metadata(&path).unwrap().len());
-        }
-        assert!((8_000_000..9_000_000).contains(&longest), "{longest}");
-        assert_eq!(open(&here, "ada"), (1, 0));
-        drop(here);
-        assert_eq!(open(&Here::open(&path).unwrap(), "ada"), (1, 0));
-    }
-}
+mod tests;

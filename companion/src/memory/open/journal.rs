@@ -1,5 +1,5 @@
 //! A file to which lines are added, one JSON value each. A line that was written outlives this process, killed in whatever way;
-//! within a second it is on the disk.
+//! a second later it goes to the disk.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -7,14 +7,11 @@ use std::fs::{File, OpenOptions};
 use std::io::{Error, ErrorKind, Read, Result, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 /// Until it is so long it is not written anew.
 const SHORT: u64 = 8 * 1024 * 1024;
 /// How many times as long as it was when it was written anew it becomes before that is done again.
 const GROWTH: u64 = 4;
-/// Between two times that it is taken to the disk.
-const TO_DISK_EVERY: Duration = Duration::from_secs(1);
 
 /// A journal.
 #[derive(Debug)]
@@ -27,7 +24,10 @@ pub(super) struct Journal {
     anew: u64,
     /// Whether half a line may follow, because the disk was full.
     torn: bool,
-    on_disk: Instant,
+    /// Whether somebody is to take it to the disk.
+    attended: bool,
+    /// Whether the place is another's now.
+    ended: bool,
 }
 
 impl Journal {
@@ -65,7 +65,7 @@ impl Journal {
         let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
         File::open(folder)?.sync_all()?;
         let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
-        Ok(Self { path: path.to_owned(), file, length, anew: length, torn: false, on_disk: Instant::now() })
+        Ok(Self { path: path.to_owned(), file, length, anew: length, torn: false, attended: false, ended: false })
     }
 
     /// Adds lines, all or none.
@@ -73,6 +73,9 @@ impl Journal {
     /// # Errors
     /// When they cannot be written.
     pub(super) fn add<L: Serialize>(&mut self, lines: impl IntoIterator<Item = L>) -> Result<()> {
+        if self.ended {
+            return Err(Error::other("this companion has ended"));
+        }
         let text = text(lines)?;
         if self.torn {
             self.file.set_len(self.length)?;
@@ -82,6 +85,11 @@ impl Journal {
         self.torn = false;
         self.length = self.length.saturating_add(u64::try_from(text.len()).unwrap_or(u64::MAX));
         Ok(())
+    }
+
+    /// Nothing is added any more.
+    pub(super) fn end(&mut self) {
+        self.ended = true;
     }
 
     /// Whether most of it is of the past.
@@ -94,17 +102,22 @@ impl Journal {
     /// # Errors
     /// When it cannot be written; then it goes on as it was.
     pub(super) fn begin_anew(&mut self, text: &[u8]) -> Result<()> {
-        *self = Self::of(&self.path, text)?;
+        *self = Self { attended: self.attended, ..Self::of(&self.path, text)? };
         Ok(())
     }
 
-    /// The file, if it is time to take it to the disk.
-    pub(super) fn due_on_disk(&mut self) -> Option<File> {
-        if self.on_disk.elapsed() < TO_DISK_EVERY {
-            return None;
-        }
-        self.on_disk = Instant::now();
-        self.file.try_clone().ok()
+    /// Whether nobody is to take it to the disk yet; whoever is told so is to do that.
+    pub(super) fn is_left_alone(&mut self) -> bool {
+        !std::mem::replace(&mut self.attended, true)
+    }
+
+    /// The file, by whoever takes it to the disk at last; what is added from now on is for another.
+    ///
+    /// # Errors
+    /// When there is no file descriptor to be had.
+    pub(super) fn file_to_sync(&mut self) -> Result<File> {
+        self.attended = false;
+        self.file.try_clone()
     }
 }
 
