@@ -99,8 +99,7 @@ impl Beside {
     }
 
     async fn taken_over(&self) -> Result<Arc<Here>, sqlx::Error> {
-        let journal = self.journal.clone();
-        let here = apart(move || Here::open(&journal)).await?.map_err(sqlx::Error::Io)?;
+        let here = Here::open(&self.journal).map_err(sqlx::Error::Io)?;
         // The companion before was killed after they were stored.
         let mut connection = self.db.pool().acquire().await?;
         for (caller, id) in here.all() {
@@ -163,7 +162,8 @@ impl Written {
     pub(super) async fn closed(&self, turns: Vec<(Caller, String)>) -> Result<(), sqlx::Error> {
         let Self::Here(beside) = self else { return Ok(()) };
         let here = beside.here().await?;
-        apart(move || here.close(turns.iter().map(|(caller, id)| (caller, id.as_str())))).await
+        here.close(turns.iter().map(|(caller, id)| (caller, id.as_str())));
+        Ok(())
     }
 
     /// While this is kept, none of the caller's turns begins, where no lock of the database has that effect.
@@ -199,18 +199,15 @@ impl Written {
     /// After that transaction, and before any of the caller's turns begins: nobody waits for them any more.
     pub(super) async fn forgotten(&self, caller: &Caller, thread: Option<&str>) -> Result<(), sqlx::Error> {
         let Self::Here(beside) = self else { return Ok(()) };
-        let (here, caller, thread) = (beside.here().await?, caller.clone(), thread.map(str::to_owned));
-        apart(move || here.forget(&caller, thread.as_deref())).await
+        beside.here().await?.forget(caller, thread);
+        Ok(())
     }
 
     /// Deletes those that are too old to be waited for or told as missing, from a table at most `most`, and says how many.
     pub(super) async fn purge(&self, tx: &mut AnyConnection, now: Micros, most: i64) -> Result<u64, sqlx::Error> {
         match self {
             Self::Table => table::purge(tx, now, most).await,
-            Self::Here(beside) => {
-                let here = beside.here().await?;
-                apart(move || here.purge(now)).await
-            }
+            Self::Here(beside) => Ok(beside.here().await?.purge(now)),
         }
     }
 }
@@ -232,8 +229,7 @@ impl Store {
                 for turn in turns {
                     let since = self.since(turn).await?;
                     let _opening = here.opening(&turn.caller).await;
-                    let (here, turn) = (here.clone(), turn.clone());
-                    let place = apart(move || here.begin(&turn)).await?.map_err(sqlx::Error::Io)?;
+                    let place = here.begin(turn).map_err(sqlx::Error::Io)?;
                     begun.push(Begun { since, ..place.unwrap_or_default() });
                 }
                 Ok(begun)
@@ -292,10 +288,7 @@ impl Store {
                 table::give_up(&mut tx, caller, memory, now).await?;
                 tx.commit().await
             }
-            Written::Here(beside) => {
-                let (here, caller, memory) = (beside.here().await?, caller.clone(), memory.clone());
-                apart(move || here.give_up(&caller, &memory, now)).await?.map_err(sqlx::Error::Io)
-            }
+            Written::Here(beside) => beside.here().await?.give_up(caller, memory, now).map_err(sqlx::Error::Io),
         }
     }
 
@@ -353,11 +346,6 @@ async fn lasting(connection: &mut AnyConnection, turn: &Beginning) -> Result<Opt
 async fn prolong(tx: &mut AnyConnection, turn: &Beginning) -> Result<Micros, sqlx::Error> {
     let Some((session, lifetime)) = &turn.session else { return Ok(Micros::default()) };
     sessions::touch(tx, &turn.caller, session, *lifetime, turn.at).await
-}
-
-/// What waits for a disk is done where nobody else waits for it.
-async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, sqlx::Error> {
-    tokio::task::spawn_blocking(work).await.map_err(|it| sqlx::Error::Io(it.into()))
 }
 
 /// What leaves things half done when it is dropped goes on to its end, whether anybody still waits for it or not. A commit that

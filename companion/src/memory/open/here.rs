@@ -28,7 +28,8 @@ const TAKEN: &str = "another companion runs on this file, which is one companion
 /// The open turns.
 #[derive(Debug)]
 pub(in crate::memory) struct Here {
-    /// Held by whoever changes them, while the disk is waited for.
+    /// Held by whoever changes them, who adds the line to it: into the system's memory, which takes less than to have it done by
+    /// another thread.
     journal: Arc<Mutex<Journal>>,
     /// Held for a moment, by whoever looks.
     known: Mutex<Known>,
