@@ -123,8 +123,8 @@ impl Written {
     /// Returns when it can be written here which turns are open.
     ///
     /// # Errors
-    /// When another companion runs on the database's file ([`std::io::ErrorKind::ResourceBusy`]), or the journal beside it cannot be read
-    /// or written.
+    /// When another companion runs on the database's file ([`std::io::ErrorKind::ResourceBusy`]), or the journal beside it
+    /// cannot be read or written.
     pub(super) async fn ready(&self) -> Result<(), sqlx::Error> {
         match self {
             Self::Table => Ok(()),
