@@ -12,7 +12,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection, Executor, SqlSafeStr};
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -122,9 +122,7 @@ impl Db {
 
     /// The path of the database's file with this behind its name; `None` when it is no file.
     pub(crate) fn file_with(&self, end: &str) -> Option<PathBuf> {
-        let mut name = self.file.as_ref()?.as_os_str().to_owned();
-        name.push(end);
-        Some(PathBuf::from(name))
+        self.file.as_ref().map(|it| longer(it, end))
     }
 
     /// For reads.
@@ -261,6 +259,13 @@ pub(crate) fn file_of(url: &str) -> Result<Option<PathBuf>, sqlx::Error> {
     let file = open.write(true).create(true).truncate(false).mode(0o600).open(options.get_filename());
     let whole = file.and_then(|_| options.get_filename().canonicalize());
     whole.map(Some).map_err(sqlx::Error::Io)
+}
+
+/// The path of a file that stands beside another one, with this behind that one's name.
+pub(crate) fn longer(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    PathBuf::from(name)
 }
 
 /// The database of this `name` that stands beside the main one: `sqlite://tollgate.db` has `sqlite://tollgate-usage.db`.

@@ -1,7 +1,7 @@
 //! Copies of an SQLite database, whole and at one moment.
 
 use super::tables;
-use crate::db::Db;
+use crate::db::{Db, longer};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteLockingMode};
 use sqlx::{ConnectOptions, Connection};
 use std::path::{Path, PathBuf};
@@ -50,9 +50,9 @@ pub(crate) async fn restore(url: &str, file: &Path) -> Result<Option<PathBuf>, S
         // It would go on writing into the file that was put aside.
         return Err(format!("{}: somebody has it open; stop the companions that run on it", to.display()));
     }
-    let new = beside(&to, ".restoring");
+    let new = longer(&to, ".restoring");
     // What a restore left that was killed would be read as part of this copy.
-    ["", "-wal", "-shm"].iter().try_for_each(|end| remove(&beside(&new, end)))?;
+    ["", "-wal", "-shm"].iter().try_for_each(|end| remove(&longer(&new, end)))?;
     std::fs::copy(file, &new).map_err(|it| io(&new, it))?;
     private(&new).map_err(|it| io(&new, it))?;
     // It is one of ours, and brought up to date, before it takes the place of another.
@@ -63,9 +63,9 @@ pub(crate) async fn restore(url: &str, file: &Path) -> Result<Option<PathBuf>, S
         std::fs::rename(&new, &to).map_err(|it| io(&to, it))?;
         return Ok(None);
     }
-    let kept = beside(&to, ".before-restore");
+    let kept = longer(&to, ".before-restore");
     for end in ["", "-wal", "-shm"] {
-        let (old, kept) = (beside(&to, end), beside(&kept, end));
+        let (old, kept) = (longer(&to, end), longer(&kept, end));
         if old.exists() {
             std::fs::rename(&old, &kept).map_err(|it| io(&old, it))?;
         } else {
@@ -98,12 +98,6 @@ fn sqlite(url: &str) -> Result<PathBuf, String> {
     }
     let options = SqliteConnectOptions::from_str(url).map_err(|_| wrong())?;
     Ok(options.get_filename().to_owned())
-}
-
-fn beside(path: &Path, end: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(end);
-    PathBuf::from(name)
 }
 
 /// Makes a file that its owner alone reads.

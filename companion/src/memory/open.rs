@@ -159,10 +159,12 @@ impl Written {
     }
 
     /// After that transaction: whoever finds a turn no longer open finds it stored.
-    pub(super) async fn closed(&self, turns: Vec<(Caller, String)>) -> Result<(), sqlx::Error> {
+    pub(super) async fn closed<'a>(
+        &self,
+        turns: impl Iterator<Item = (&'a Caller, &'a str)>,
+    ) -> Result<(), sqlx::Error> {
         let Self::Here(beside) = self else { return Ok(()) };
-        let here = beside.here().await?;
-        here.close(turns.iter().map(|(caller, id)| (caller, id.as_str())));
+        beside.here().await?.close(turns);
         Ok(())
     }
 
@@ -303,7 +305,7 @@ impl Store {
                 table::close(&mut tx, &[(caller, id)]).await?;
                 tx.commit().await
             }
-            Written::Here(_) => self.written.closed(vec![(caller.clone(), id.to_owned())]).await,
+            Written::Here(_) => self.written.closed(std::iter::once((caller, id))).await,
         }
     }
 

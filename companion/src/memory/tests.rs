@@ -9,6 +9,7 @@ use ::tests::Postgres;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::Value;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tempfile::TempDir;
 
@@ -333,14 +334,20 @@ async fn words_are_found_in_what_is_sealed() {
     }
 }
 
-#[tokio::test]
-async fn a_copy_holds_what_was_there_and_takes_the_place_of_what_came_after() {
+/// A database in which a turn is stored, and a copy of it.
+async fn copied() -> (TempDir, Store, String, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let (path, copy) = (dir.path().join("memory.db"), dir.path().join("copy.db"));
     let url = format!("sqlite://{}", path.display());
     let store = open(&url, "").await;
     add(&store, "ada", &[turn("1", "t", "", &["one", "."])], 1).await;
     backup(&url, &copy).await.unwrap();
+    (dir, store, url, copy)
+}
+
+#[tokio::test]
+async fn a_copy_holds_what_was_there_and_takes_the_place_of_what_came_after() {
+    let (dir, store, url, copy) = copied().await;
     assert!(backup(&url, &copy).await.unwrap_err().contains("expected a new file"));
     add(&store, "ada", &[turn("2", "t", "", &["two", "."])], 2).await;
     assert!(restore(&url, &copy).await.unwrap_err().contains("somebody has it open"));

@@ -72,8 +72,8 @@ impl Store {
         }
         let unwanted = self.forgotten(&mut tx, reports).await?;
         tx.commit().await?;
-        let turns = reports.iter().flat_map(|it| it.0.iter()).map(|(caller, turn)| (caller.clone(), turn.id.clone()));
-        self.written.closed(turns.collect()).await?;
+        let turns = reports.iter().flat_map(|it| it.0.iter());
+        self.written.closed(turns.map(|(caller, turn)| (caller, turn.id.as_str()))).await?;
         self.db.flush().await?;
         if let Some(redis) = self.in_redis.as_ref().filter(|_| !unwanted.is_empty()) {
             // They were deleted while they were being added.

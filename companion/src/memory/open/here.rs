@@ -4,6 +4,7 @@
 use super::journal::{self, Journal};
 use super::{Beginning, Begun, LIFETIME, Memory, Open, key};
 use crate::caller::Caller;
+use crate::db::longer;
 use crate::names::Name;
 use domain::time::Micros;
 use serde::{Deserialize, Serialize};
@@ -383,9 +384,7 @@ fn closed<'a>(caller: &'a Caller, turn: &'a str) -> Line<'a> {
 
 /// A lock that goes with the process, however it ends.
 fn alone(path: &Path) -> Result<File> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(name)?;
+    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(longer(path, ".lock"))?;
     file.try_lock().map_err(|it| match it {
         TryLockError::WouldBlock => Error::new(ErrorKind::ResourceBusy, TAKEN),
         TryLockError::Error(error) => error,

@@ -1,6 +1,7 @@
 //! A file to which lines are added, one JSON value each. A line that was written outlives this process, killed in whatever way;
 //! a second later it goes to the disk.
 
+use crate::db::longer;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::{File, OpenOptions};
@@ -53,8 +54,7 @@ impl Journal {
     /// # Errors
     /// When it cannot be written; then it is what it was.
     pub(super) fn of(path: &Path, text: &[u8]) -> Result<Self> {
-        let mut new = path.as_os_str().to_owned();
-        new.push(".new");
+        let new = longer(path, ".new");
         // One that was not finished.
         std::fs::remove_file(&new).or_else(|it| if it.kind() == ErrorKind::NotFound { Ok(()) } else { Err(it) })?;
         let mut file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(&new)?;

@@ -122,12 +122,7 @@ async fn a_search_gives_back_no_more_than_a_page_holds() {
 
 #[tokio::test]
 async fn what_is_left_of_another_restore_is_no_part_of_this_one() {
-    let dir = tempfile::tempdir().unwrap();
-    let (path, copy) = (dir.path().join("memory.db"), dir.path().join("copy.db"));
-    let url = format!("sqlite://{}", path.display());
-    let store = open(&url, "").await;
-    add(&store, "ada", &[turn("1", "t", "", &["one", "."])], 1).await;
-    backup(&url, &copy).await.unwrap();
+    let (dir, store, url, copy) = copied().await;
     store.close().await;
     let left = ["memory.db.before-restore-wal", "memory.db.restoring-wal"].map(|it| dir.path().join(it));
     left.iter().for_each(|it| std::fs::write(it, "another database's").unwrap());
