@@ -322,12 +322,12 @@ impl Store {
 
     /// While what this gives back is kept, nothing of the caller is deleted, and what was being deleted is.
     #[cfg(test)]
-    pub(crate) async fn settled(&self, caller: &Caller) -> Option<OwnedRwLockWriteGuard<()>> {
+    pub(crate) async fn settled(&self, caller: &Caller) -> impl Sized + use<> {
         let quiet = self.written.quiet(caller).await.unwrap();
         let mut tx = self.db.write().await.unwrap();
         lock(&self.db, &mut tx, std::iter::once(caller)).await.unwrap();
-        tx.rollback().await.unwrap();
-        quiet
+        // A lock of PostgreSQL goes with its transaction.
+        (tx, quiet)
     }
 
     /// Whether openings that come at once are better written down together.
